@@ -1,0 +1,139 @@
+/*
+ * The pool is a stack behind a mutex: one lock for each batch of 1024 records,
+ * and what was used last, and is still in the cache, is used first. A batch
+ * whose arena grew far beyond the usual is freed instead of kept.
+ */
+#include "codec/batch.h"
+
+#include "base/memory.h"
+#include "codec/shape.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#define POOL_MAX 256
+#define POOLED_ARENA_BYTES_MAX (4 * BATCH_BYTES_SOFT)
+
+/* What callers do not see: the count of references. */
+struct pooled_batch {
+    struct batch batch;
+    atomic_int references;
+};
+
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct pooled_batch *pool[POOL_MAX];
+static int pool_count;
+
+static struct pooled_batch *pooled(struct batch *batch)
+{
+    return (struct pooled_batch *)(void *)batch;
+}
+
+static struct pooled_batch *pooled_new(void)
+{
+    struct pooled_batch *fresh = memory_new_zeroed(1, sizeof *fresh);
+    fresh->batch.values = memory_new_aligned(64, BATCH_RECORDS_MAX * sizeof(struct cell));
+    fresh->batch.times = memory_new_aligned(64, BATCH_RECORDS_MAX * sizeof(int64_t));
+    fresh->batch.keys = memory_new_aligned(64, BATCH_RECORDS_MAX * sizeof(struct batch_key));
+    arena_init(&fresh->batch.arena);
+    arena_grow(&fresh->batch.arena, BATCH_BYTES_SOFT);
+    return fresh;
+}
+
+static void pooled_free(struct pooled_batch *old)
+{
+    arena_deinit(&old->batch.arena);
+    free(old->batch.values);
+    free(old->batch.times);
+    free(old->batch.keys);
+    free(old);
+}
+
+struct batch *batch_take(void)
+{
+    pthread_mutex_lock(&pool_lock);
+    struct pooled_batch *taken = pool_count > 0 ? pool[--pool_count] : NULL;
+    pthread_mutex_unlock(&pool_lock);
+    if (taken == NULL)
+        taken = pooled_new();
+    atomic_store_explicit(&taken->references, 1, memory_order_relaxed);
+    batch_clear(&taken->batch);
+    return &taken->batch;
+}
+
+struct batch *batch_share(struct batch *batch)
+{
+    atomic_fetch_add_explicit(&pooled(batch)->references, 1, memory_order_relaxed);
+    return batch;
+}
+
+void batch_drop(struct batch *batch)
+{
+    struct pooled_batch *old = pooled(batch);
+    if (atomic_fetch_sub_explicit(&old->references, 1, memory_order_acq_rel) > 1)
+        return;
+    bool keep = batch->arena.capacity <= POOLED_ARENA_BYTES_MAX;
+    pthread_mutex_lock(&pool_lock);
+    keep = keep && pool_count < POOL_MAX;
+    if (keep)
+        pool[pool_count++] = old;
+    pthread_mutex_unlock(&pool_lock);
+    if (!keep)
+        pooled_free(old);
+}
+
+void batch_clear(struct batch *batch)
+{
+    batch->count = 0;
+    batch->keyed = false;
+    arena_clear(&batch->arena);
+}
+
+size_t batch_bytes(const struct batch *batch)
+{
+    size_t record = sizeof(struct cell) + sizeof(int64_t) + (batch->keyed ? sizeof(struct batch_key) : 0);
+    return (size_t)batch->count * record + batch->arena.used;
+}
+
+static struct cell row_copy(struct cell cell, const char *source_bytes, struct arena *target)
+{
+    uint32_t count = shape_get(cell.length)->count;
+    uint64_t row = arena_allocate(target, count * sizeof(struct cell));
+    for (uint32_t i = 0; i < count; i++) {
+        struct cell field = ((const struct cell *)(const void *)(source_bytes + cell.offset))[i];
+        field = cell_copy(field, source_bytes, target);
+        ((struct cell *)arena_at(target, row))[i] = field;
+    }
+    cell.offset = row;
+    return cell;
+}
+
+struct cell cell_copy(struct cell cell, const char *source_bytes, struct arena *target)
+{
+    if (cell.tag < CELL_STRING)
+        return cell;
+    if (cell.tag == CELL_ROW)
+        return row_copy(cell, source_bytes, target);
+    cell.offset = arena_append(target, source_bytes + cell.offset, cell.length);
+    return cell;
+}
+
+static void key_copy(struct batch *target, const struct batch *source, int32_t index)
+{
+    struct batch_key key = source->keys[index];
+    size_t padded = (key.bytes + 15) & ~(size_t)15;
+    const char *bytes = arena_at(&source->arena, key.offset);
+    key.offset = (uint32_t)arena_append(&target->arena, bytes, padded);
+    target->keys[target->count] = key;
+}
+
+void batch_append_record(struct batch *target, const struct batch *source, int32_t index)
+{
+    target->values[target->count] = cell_copy(source->values[index], source->arena.bytes, &target->arena);
+    target->times[target->count] = source->times[index];
+    target->keyed = source->keyed;
+    if (source->keyed)
+        key_copy(target, source, index);
+    target->count++;
+}

@@ -1,0 +1,58 @@
+/*
+ * The rows below the cache, behind a table of functions: RocksDB, or nothing.
+ *
+ * A row is bytes to bytes. Its key is `key group (2 bytes, big endian) · column
+ * (2 bytes, big endian) · key · rest`, so a key group is one range. One store
+ * serves all workers of the process.
+ *
+ * Thread   any number at once.
+ * Errors   0 or a negative code with error_message(). An absent row is not an error.
+ */
+#pragma once
+
+#include "base/buffer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+struct store_write;     /* a batch of puts and removes, applied at once */
+struct store_iterator;
+
+struct store_config {
+    const char *directory;   /* of its files; made if absent */
+    uint64_t memory_bytes;   /* for everything the store keeps in memory: block cache, memtables, filters */
+    bool sync;               /* unused by state: durability is the checkpoint */
+};
+
+/* Open the rows in config->directory (empty, or a store_checkpoint() made there by hard links). */
+int store_open(const struct store_config *config, struct store **store);
+void store_close(struct store *store);
+
+/* Append the row's value to `value`. */
+int store_get(struct store *store, struct slice key, struct buffer *value, bool *found);
+/* Many at once, in any order: for each i, found[i] and values[i] (a slice into `arena_out`, valid until it is changed). */
+int store_get_many(struct store *store, const struct slice *keys, uint32_t count, struct buffer *arena_out, struct slice *values, bool *found);
+
+struct store_write *store_write_new(void);
+void store_write_free(struct store_write *write);
+void store_write_put(struct store_write *write, struct slice key, struct slice value);
+void store_write_remove(struct store_write *write, struct slice key);
+uint32_t store_write_count(const struct store_write *write);
+size_t store_write_bytes(const struct store_write *write);
+/* Apply and clear. */
+int store_write_apply(struct store *store, struct store_write *write);
+
+/* The rows whose keys begin with `prefix`, in key order, as they are now: later writes are not seen. */
+struct store_iterator *store_iterate(struct store *store, struct slice prefix);
+bool store_iterator_valid(struct store_iterator *iterator);
+struct slice store_iterator_key(struct store_iterator *iterator);
+struct slice store_iterator_value(struct store_iterator *iterator);
+void store_iterator_next(struct store_iterator *iterator);
+int store_iterator_close(struct store_iterator *iterator);   /* negative if it met an error */
+
+/* Hard-link a consistent copy of all rows written so far into `directory`, which does not exist yet and is on the same file system. */
+int store_checkpoint(struct store *store, const char *directory);
+
+/* Bytes in memory and on disk now. */
+void store_sizes(struct store *store, uint64_t *memory_bytes, uint64_t *disk_bytes);
