@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+/* <cdef> */
 struct buffer {
     char *data;
     size_t bytes;    /* used */
@@ -19,6 +20,7 @@ struct buffer {
 
 void buffer_init(struct buffer *buffer);
 void buffer_deinit(struct buffer *buffer);
+/* </cdef> */
 void buffer_grow(struct buffer *buffer, size_t capacity);
 void buffer_append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
