@@ -19,3 +19,18 @@ CRASH_POINT("journal.append")              /* before each frame */
 CRASH_POINT("journal.before_seal")         /* before the end frame */
 CRASH_POINT("journal.before_sync")         /* the end frame is written, nothing is synced */
 CRASH_POINT("journal.after_sync")          /* sealed */
+CRASH_POINT("sink.before_sync")            /* all records of the checkpoint are written, not synced */
+CRASH_POINT("sink.after_sync")             /* they are synced; the names of new parts are not */
+CRASH_POINT("sink.after_directory_sync")   /* the checkpoint is prepared; nobody was told */
+CRASH_POINT("sink.before_rename")          /* before each part that gets its final name */
+CRASH_POINT("sink.after_rename")           /* after each of them */
+CRASH_POINT("sink.before_directory_sync")  /* all have their final names, not synced */
+CRASH_POINT("sink.after_commit")           /* all is synced */
+CRASH_POINT("recover.before_truncate")     /* the open part is about to be cut to its length in the checkpoint */
+CRASH_POINT("recover.after_truncate")      /* it is cut and synced */
+CRASH_POINT("recover.before_rename")       /* before each part that is published, withdrawn or taken back */
+CRASH_POINT("recover.after_rename")        /* after each of them */
+CRASH_POINT("recover.before_unlink")       /* before each part that no checkpoint knows is removed */
+CRASH_POINT("recover.before_directory_sync") /* every part has its name, not synced */
+CRASH_POINT("recover.before_run")          /* only the line of the new run is missing */
+CRASH_POINT("recover.after_run")           /* recovered; nobody was told */

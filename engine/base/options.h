@@ -34,10 +34,9 @@ struct options *options_new(void);
 void options_free(struct options *options);
 /* Text form of any scalar; a list or pairs is set by one call per element, `key` NULL or the pair's name. */
 int options_set(struct options *options, const struct option_spec *specs, const char *name, const char *key, const char *value);
-/* </cdef> */
-
 /* Fill in the fallbacks; ERROR_ARGUMENT that names a required option which is missing. */
 int options_complete(struct options *options, const struct option_spec *specs);
+/* </cdef> */
 
 bool options_has(const struct options *options, const char *name);
 const char *options_text(const struct options *options, const char *name);          /* NULL: unset */

@@ -35,12 +35,12 @@ struct batch {
     int64_t *times;           /* [1024], milliseconds since 1970 UTC */
     struct batch_key *keys;   /* [1024] */
 };
-/* </cdef> */
 
 struct batch *batch_take(void);
 struct batch *batch_share(struct batch *batch);
 void batch_drop(struct batch *batch);
 void batch_clear(struct batch *batch);
+/* </cdef> */
 
 static inline bool batch_full(const struct batch *batch)
 {

@@ -11,6 +11,7 @@
 #include "codec/batch.h"
 #include "base/options.h"
 
+/* <cdef> */
 /*
  * Input of a decoder. The caller fills `bytes`; the decoder consumes whole
  * records from the front. What is left over (a torn last line) stays for the
@@ -66,3 +67,4 @@ struct format_vtab {
 const struct format_vtab *format_find(const char *name);
 /* All of them, NULL at the end. */
 const struct format_vtab *const *format_all(void);
+/* </cdef> */

@@ -18,6 +18,7 @@
 #include "codec/batch.h"
 #include "codec/format.h"
 
+/* <cdef> */
 struct sink;
 
 struct sink_context {
@@ -51,7 +52,10 @@ struct sink_vtab {
     int (*recover)(const struct options *options, const struct format_vtab *format, const struct sink_context *context,
                    const struct slice *committables, uint32_t count, bool fresh, bool older);
     int (*open)(struct sink **sink, const struct options *options, const struct format_vtab *format, const struct sink_context *context);
-    /* Take records [from, to) of a batch. On a record that cannot be written: negative and *failed its index; those before it are taken. */
+    /*
+     * Take records [from, to) of a batch. On a record that cannot be written: negative and *failed its index; those before it are taken.
+     * Where no record is at fault (a full disk): negative and *failed -1; none is taken, so the same call may be tried again.
+     */
     int (*write)(struct sink *sink, const struct batch *batch, int32_t from, int32_t to, int32_t *failed);
     /* The input pauses: pass on what a reader would want to see now. May be NULL. */
     int (*flush)(struct sink *sink);
@@ -61,3 +65,4 @@ struct sink_vtab {
     void (*close)(struct sink *sink);   /* without a prepare before it: what is not committed is left for recover() */
     void (*counts)(struct sink *sink, uint64_t *records, uint64_t *bytes); /* may be NULL */
 };
+/* </cdef> */

@@ -18,6 +18,7 @@
 #include "codec/batch.h"
 #include "codec/format.h"
 
+/* <cdef> */
 struct source;
 struct reader;
 
@@ -70,3 +71,4 @@ struct source_vtab {
     void (*reader_close)(struct reader *reader);
     void (*close)(struct source *source);
 };
+/* </cdef> */
