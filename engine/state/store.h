@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* <cdef> */
 struct store;
 struct store_write;     /* a batch of puts and removes, applied at once */
 struct store_iterator;
@@ -25,9 +26,12 @@ struct store_config {
     bool sync;               /* unused by state: durability is the checkpoint */
 };
 
-/* Open the rows in config->directory (empty, or a store_checkpoint() made there by hard links). */
+/* Open the rows in config->directory (empty, or filled by store_clone()). ERROR_CORRUPT where its files are damaged. */
 int store_open(const struct store_config *config, struct store **store);
+/* What was written since the last store_checkpoint() may be lost: a store has no value of its own. */
 void store_close(struct store *store);
+/* Make `directory`, which does not exist yet, a store with the rows of a checkpoint: by hard links, on the same file system. */
+int store_clone(const char *checkpoint, const char *directory);
 
 /* Append the row's value to `value`. */
 int store_get(struct store *store, struct slice key, struct buffer *value, bool *found);
@@ -56,3 +60,4 @@ int store_checkpoint(struct store *store, const char *directory);
 
 /* Bytes in memory and on disk now. */
 void store_sizes(struct store *store, uint64_t *memory_bytes, uint64_t *disk_bytes);
+/* </cdef> */

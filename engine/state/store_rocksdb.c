@@ -1,0 +1,373 @@
+/*
+ * store.h over RocksDB: the only file that knows rocksdb/c.h.
+ *
+ * The write-ahead log is off, since durability is the checkpoint. One budget
+ * covers everything in memory: a quarter of it for memtables, the rest is the
+ * block cache, in which index and filter blocks live too. The cache's limit is
+ * soft on purpose: RocksDB fails reads when a strict one is reached.
+ */
+#include "state/store.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <rocksdb/c.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MEMORY_BYTES_MIN (8u << 20)
+#define MEMTABLE_BYTES_MAX (64u << 20)
+#define BLOCK_BYTES 4096
+#define FILTER_BITS_PER_KEY 10
+/* RocksDB looks keys up in groups of 32; a few of them per call keep our arrays on the stack. */
+#define READ_GROUP 256
+
+struct store {
+    rocksdb_t *db;
+    rocksdb_column_family_handle_t *rows;
+    rocksdb_options_t *options;
+    rocksdb_cache_t *cache;
+    rocksdb_readoptions_t *read;
+    rocksdb_writeoptions_t *write;
+    char *directory;
+};
+
+struct store_write {
+    rocksdb_writebatch_t *batch;
+};
+
+struct store_iterator {
+    rocksdb_iterator_t *rows;
+    rocksdb_readoptions_t *read;
+    char *prefix;
+    char *upper;
+};
+
+/* ---- Errors ---- */
+
+static int code_of(const char *text)
+{
+    if (strstr(text, "No space") != NULL || strstr(text, "no space") != NULL)
+        return ERROR_FULL;
+    if (strncmp(text, "Corruption", 10) == 0)
+        return ERROR_CORRUPT;
+    return ERROR_IO;
+}
+
+/* Takes `text`, which RocksDB allocated. */
+static int fail(struct store *store, const char *doing, char *text)
+{
+    int code = error_set(code_of(text), "state store %s: %s: %s", store->directory, doing, text);
+    rocksdb_free(text);
+    return code;
+}
+
+/* ---- Open and close ---- */
+
+static void configure_tables(struct store *store, uint64_t cache_bytes)
+{
+    rocksdb_block_based_table_options_t *tables = rocksdb_block_based_options_create();
+    store->cache = rocksdb_cache_create_lru(cache_bytes);
+    rocksdb_block_based_options_set_block_cache(tables, store->cache);
+    rocksdb_block_based_options_set_block_size(tables, BLOCK_BYTES);
+    rocksdb_block_based_options_set_format_version(tables, 5);
+    rocksdb_block_based_options_set_filter_policy(tables, rocksdb_filterpolicy_create_bloom_full(FILTER_BITS_PER_KEY));
+    rocksdb_block_based_options_set_whole_key_filtering(tables, 1);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(tables, 1);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(tables, 1);
+    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(tables, 1);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(tables, 1);
+    rocksdb_options_set_block_based_table_factory(store->options, tables);
+    rocksdb_block_based_options_destroy(tables);
+}
+
+static void configure_memory(struct store *store, uint64_t memory_bytes)
+{
+    if (memory_bytes < MEMORY_BYTES_MIN)
+        memory_bytes = MEMORY_BYTES_MIN;
+    uint64_t memtable_bytes = memory_bytes / 8 < MEMTABLE_BYTES_MAX ? memory_bytes / 8 : MEMTABLE_BYTES_MAX;
+    rocksdb_options_set_write_buffer_size(store->options, memtable_bytes);
+    rocksdb_options_set_max_write_buffer_number(store->options, 2);
+    configure_tables(store, memory_bytes - 2 * memtable_bytes);
+}
+
+static void configure_files(rocksdb_options_t *options)
+{
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_max_open_files(options, -1);
+    rocksdb_options_set_max_background_jobs(options, 2);
+    rocksdb_options_set_compression(options, rocksdb_no_compression);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_options_set_info_log_level(options, 2 /* warn */);
+    rocksdb_options_set_max_log_file_size(options, 1 << 20);
+    rocksdb_options_set_keep_log_file_num(options, 1);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_stats_persist_period_sec(options, 0);
+    rocksdb_options_set_manifest_preallocation_size(options, 64 << 10);
+}
+
+static int open_rows(struct store *store)
+{
+    if (mkdir(store->directory, 0777) < 0 && errno != EEXIST)
+        return error_set_errno(ERROR_IO, "state store %s", store->directory);
+    /* By its name, since the batched read wants the handle of a column family. */
+    const char *family = "default";
+    const rocksdb_options_t *options = store->options;
+    char *text = NULL;
+    store->db = rocksdb_open_column_families(store->options, store->directory, 1, &family, &options, &store->rows, &text);
+    return text == NULL ? 0 : fail(store, "open", text);
+}
+
+int store_open(const struct store_config *config, struct store **out)
+{
+    struct store *store = memory_new_zeroed(1, sizeof *store);
+    store->directory = memory_copy_text(config->directory);
+    store->options = rocksdb_options_create();
+    configure_files(store->options);
+    configure_memory(store, config->memory_bytes);
+    store->read = rocksdb_readoptions_create();
+    store->write = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(store->write, 1);
+    int status = open_rows(store);
+    if (status < 0) {
+        store_close(store);
+        return status;
+    }
+    *out = store;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    if (store->rows != NULL)
+        rocksdb_column_family_handle_destroy(store->rows);
+    if (store->db != NULL)
+        rocksdb_close(store->db);
+    rocksdb_writeoptions_destroy(store->write);
+    rocksdb_readoptions_destroy(store->read);
+    rocksdb_options_destroy(store->options);
+    rocksdb_cache_destroy(store->cache);
+    free(store->directory);
+    free(store);
+}
+
+/* ---- Reading ---- */
+
+static void append_value(struct buffer *out, rocksdb_pinnableslice_t *pinned)
+{
+    size_t bytes;
+    const char *data = rocksdb_pinnableslice_value(pinned, &bytes);
+    buffer_append(out, data, bytes);
+    rocksdb_pinnableslice_destroy(pinned);
+}
+
+int store_get(struct store *store, struct slice key, struct buffer *value, bool *found)
+{
+    char *text = NULL;
+    rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(store->db, store->read, key.data, key.bytes, &text);
+    if (text != NULL)
+        return fail(store, "get", text);
+    *found = pinned != NULL;
+    if (pinned != NULL)
+        append_value(value, pinned);
+    return 0;
+}
+
+/* Where a key stands in the caller's order. */
+struct asked {
+    struct slice key;
+    uint32_t index;
+};
+
+static int compare_asked(const void *a, const void *b)
+{
+    return slice_compare(((const struct asked *)a)->key, ((const struct asked *)b)->key);
+}
+
+/* Look up `count` <= READ_GROUP keys in key order. values[] gets offsets, as the buffer may still move. */
+static int get_group(struct store *store, const struct asked *asked, uint32_t count, struct buffer *out, struct slice *values, bool *found)
+{
+    const char *keys[READ_GROUP];
+    size_t key_bytes[READ_GROUP];
+    rocksdb_pinnableslice_t *pinned[READ_GROUP];
+    char *texts[READ_GROUP];
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i] = asked[i].key.data;
+        key_bytes[i] = asked[i].key.bytes;
+    }
+    rocksdb_batched_multi_get_cf(store->db, store->read, store->rows, count, keys, key_bytes, pinned, texts, true);
+    int status = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = asked[i].index;
+        size_t offset = out->bytes;
+        found[index] = pinned[i] != NULL;
+        if (pinned[i] != NULL)
+            append_value(out, pinned[i]);
+        values[index] = (struct slice){ (const char *)(uintptr_t)offset, out->bytes - offset };
+        if (texts[i] != NULL)
+            status = fail(store, "get", texts[i]);
+    }
+    return status;
+}
+
+int store_get_many(struct store *store, const struct slice *keys, uint32_t count, struct buffer *arena_out, struct slice *values, bool *found)
+{
+    struct asked *asked = memory_new(count * sizeof *asked);
+    for (uint32_t i = 0; i < count; i++)
+        asked[i] = (struct asked){ keys[i], i };
+    qsort(asked, count, sizeof *asked, compare_asked);
+    int status = 0;
+    for (uint32_t from = 0; from < count && status == 0; from += READ_GROUP) {
+        uint32_t group = count - from < READ_GROUP ? count - from : READ_GROUP;
+        status = get_group(store, asked + from, group, arena_out, values, found);
+    }
+    for (uint32_t i = 0; i < count && status == 0; i++)
+        values[i].data = arena_out->data + (uintptr_t)values[i].data;
+    free(asked);
+    return status;
+}
+
+/* ---- Writing ---- */
+
+struct store_write *store_write_new(void)
+{
+    struct store_write *write = memory_new(sizeof *write);
+    write->batch = rocksdb_writebatch_create();
+    return write;
+}
+
+void store_write_free(struct store_write *write)
+{
+    rocksdb_writebatch_destroy(write->batch);
+    free(write);
+}
+
+void store_write_put(struct store_write *write, struct slice key, struct slice value)
+{
+    rocksdb_writebatch_put(write->batch, key.data, key.bytes, value.data, value.bytes);
+}
+
+void store_write_remove(struct store_write *write, struct slice key)
+{
+    rocksdb_writebatch_delete(write->batch, key.data, key.bytes);
+}
+
+uint32_t store_write_count(const struct store_write *write)
+{
+    return (uint32_t)rocksdb_writebatch_count(write->batch);
+}
+
+size_t store_write_bytes(const struct store_write *write)
+{
+    size_t bytes;
+    rocksdb_writebatch_data(write->batch, &bytes);
+    return bytes;
+}
+
+int store_write_apply(struct store *store, struct store_write *write)
+{
+    char *text = NULL;
+    rocksdb_write(store->db, store->write, write->batch, &text);
+    if (text != NULL)
+        return fail(store, "write", text);
+    rocksdb_writebatch_clear(write->batch);
+    return 0;
+}
+
+/* ---- Iterating ---- */
+
+/* The first key behind all that begin with `prefix`; 0 bytes if there is none. */
+static size_t prefix_end(char *upper, size_t bytes)
+{
+    while (bytes > 0 && (unsigned char)upper[bytes - 1] == 0xff)
+        bytes--;
+    if (bytes > 0)
+        upper[bytes - 1] = (char)(upper[bytes - 1] + 1);
+    return bytes;
+}
+
+struct store_iterator *store_iterate(struct store *store, struct slice prefix)
+{
+    struct store_iterator *iterator = memory_new_zeroed(1, sizeof *iterator);
+    iterator->prefix = memory_copy(prefix.data, prefix.bytes);
+    iterator->upper = memory_copy(prefix.data, prefix.bytes);
+    iterator->read = rocksdb_readoptions_create();
+    size_t upper_bytes = prefix_end(iterator->upper, prefix.bytes);
+    if (upper_bytes > 0)
+        rocksdb_readoptions_set_iterate_upper_bound(iterator->read, iterator->upper, upper_bytes);
+    rocksdb_readoptions_set_total_order_seek(iterator->read, 1);
+    iterator->rows = rocksdb_create_iterator(store->db, iterator->read);
+    rocksdb_iter_seek(iterator->rows, iterator->prefix, prefix.bytes);
+    return iterator;
+}
+
+bool store_iterator_valid(struct store_iterator *iterator)
+{
+    return rocksdb_iter_valid(iterator->rows);
+}
+
+struct slice store_iterator_key(struct store_iterator *iterator)
+{
+    size_t bytes;
+    const char *data = rocksdb_iter_key(iterator->rows, &bytes);
+    return slice_of(data, bytes);
+}
+
+struct slice store_iterator_value(struct store_iterator *iterator)
+{
+    size_t bytes;
+    const char *data = rocksdb_iter_value(iterator->rows, &bytes);
+    return slice_of(data, bytes);
+}
+
+void store_iterator_next(struct store_iterator *iterator)
+{
+    rocksdb_iter_next(iterator->rows);
+}
+
+int store_iterator_close(struct store_iterator *iterator)
+{
+    char *text = NULL;
+    rocksdb_iter_get_error(iterator->rows, &text);
+    int status = text == NULL ? 0 : error_set(code_of(text), "state store: iterate: %s", text);
+    rocksdb_free(text);
+    rocksdb_iter_destroy(iterator->rows);
+    rocksdb_readoptions_destroy(iterator->read);
+    free(iterator->prefix);
+    free(iterator->upper);
+    free(iterator);
+    return status;
+}
+
+/* ---- Checkpoint and sizes ---- */
+
+int store_checkpoint(struct store *store, const char *directory)
+{
+    if (access(directory, F_OK) == 0)
+        return error_set(ERROR_EXISTS, "state store %s: checkpoint: %s exists", store->directory, directory);
+    char *text = NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(store->db, &text);
+    if (text != NULL)
+        return fail(store, "checkpoint", text);
+    /* 0: flush the memtable first. With the log off, any other value would leave its rows out in silence. */
+    rocksdb_checkpoint_create(checkpoint, directory, 0, &text);
+    rocksdb_checkpoint_object_destroy(checkpoint);
+    return text == NULL ? 0 : fail(store, "checkpoint", text);
+}
+
+static uint64_t property(struct store *store, const char *name)
+{
+    uint64_t value = 0;
+    return rocksdb_property_int(store->db, name, &value) == 0 ? value : 0;
+}
+
+void store_sizes(struct store *store, uint64_t *memory_bytes, uint64_t *disk_bytes)
+{
+    *memory_bytes = rocksdb_cache_get_usage(store->cache) + property(store, "rocksdb.cur-size-all-mem-tables") +
+                    property(store, "rocksdb.estimate-table-readers-mem");
+    *disk_bytes = property(store, "rocksdb.total-sst-files-size");
+}
