@@ -1,0 +1,150 @@
+local example = require "support.example"
+
+local function sorted(lines)
+  table.sort(lines)
+  return lines
+end
+
+--- Run an example that must end well; answers its lines of output.
+local function lines_of(name, options)
+  local out, status, err = example.run("examples/" .. name .. ".lua", options)
+  assert.are.equal(0, status, err)
+  return example.lines(out)
+end
+
+local function expected(name)
+  return example.lines(example.read_all("examples/expected/" .. name .. ".out"))
+end
+
+describe("examples", function()
+  local directory
+
+  before_each(function() directory = example.temporary_directory() end)
+  after_each(function() example.remove(directory) end)
+
+  local names = { "01_hello", "02_word_count", "03_running_average", "04_map_state", "05_custom_source", "06_errors", "07_side_outputs", "flights" }
+  for _, name in ipairs(names) do
+    it(name .. " gives its recorded output at parallelism 1", function()
+      assert.are.same(expected(name), lines_of(name, "--parallelism 1 --set out=" .. directory .. "/out"))
+    end)
+
+    it(name .. " gives the same lines, in any order, at parallelism 2", function()
+      assert.are.same(sorted(expected(name)), sorted(lines_of(name, "--parallelism 2 --set out=" .. directory .. "/out")))
+    end)
+  end
+
+  it("has all of them here and in their order", function()
+    local pipe = assert(io.popen("ls examples/*.lua | LC_ALL=C sort"))
+    local found = {}
+    for path in pipe:lines() do found[#found + 1] = path:match("([^/]+)%.lua$") end
+    pipe:close()
+    local tested = { "08_exactly_once", unpack(names) }
+    assert.are.same(sorted(tested), found)
+  end)
+
+  it("01_hello is the first program of the README, word for word", function()
+    local program = example.read_all("examples/01_hello.lua")
+    assert.are.equal(program, example.read_all("README.md"):match("```lua\n(.-)```"))
+  end)
+end)
+
+describe("02_word_count", function()
+  --- The last count of each word, as sorted "word count" lines.
+  local function final_counts(lines)
+    local counts, list = {}, {}
+    for _, line in ipairs(lines) do
+      local count, word = tonumber(line:match('"count":(%d+)')), line:match('"key":"(%w+)"')
+      counts[word] = math.max(counts[word] or 0, count)
+    end
+    for word, count in pairs(counts) do list[#list + 1] = word .. " " .. count end
+    return sorted(list), counts
+  end
+
+  local function sha256(text)
+    local directory = example.temporary_directory()
+    local file = assert(io.open(directory .. "/text", "w"))
+    file:write(text)
+    file:close()
+    local pipe = assert(io.popen("sha256sum <" .. directory .. "/text"))
+    local sum = pipe:read("*l"):match("^%x+")
+    pipe:close()
+    example.remove(directory)
+    return sum
+  end
+
+  for parallelism = 1, 2 do
+    it("T83: counts 287 tokens of 170 words at parallelism " .. parallelism, function()
+      local lines = lines_of("02_word_count", "--parallelism " .. parallelism)
+      local words, counts = final_counts(lines)
+      assert.are.equal(287, #lines)
+      assert.are.equal(170, #words)
+      for word, count in pairs { the = 22, to = 15, of = 15, ["and"] = 12, that = 7, a = 5, sleep = 5, s = 5, be = 4, we = 4, d = 4 } do
+        assert.are.equal(count, counts[word], word)
+      end
+      assert.are.equal("6aaeec12b8d05c825274c6a220624465470e145eddcff76631c7fb6e18065c5d", sha256(table.concat(words, "\n")))
+    end)
+  end
+end)
+
+describe("08_exactly_once", function()
+  local directory
+
+  before_each(function() directory = example.temporary_directory() end)
+  after_each(function() example.remove(directory) end)
+
+  local count = 200000
+
+  local function run(parallelism, crash_point)
+    local options = ("--parallelism %d --set home=%s --set to=%d"):format(parallelism, directory, count)
+    return example.run("examples/08_exactly_once.lua", options, crash_point and "MOONTIDE_CRASH_POINT=" .. crash_point)
+  end
+
+  --- How often each number is in the part files, and how many sums are not those of a plain loop.
+  local function check_parts()
+    local seen, wrong, sums, expected_sums = {}, 0, {}, {}
+    for n = 1, count do
+      sums[n % 10] = (sums[n % 10] or 0) + n
+      expected_sums[n] = sums[n % 10]
+    end
+    for _, text in ipairs(example.parts(directory .. "/out")) do
+      for digit, n, sum in text:gmatch("(%d+),(%d+),(%d+)\n") do
+        n = tonumber(n)
+        seen[n] = (seen[n] or 0) + 1
+        if expected_sums[n] ~= tonumber(sum) or n % 10 ~= tonumber(digit) then wrong = wrong + 1 end
+      end
+    end
+    return seen, wrong
+  end
+
+  local function assert_each_once()
+    local seen, wrong = check_parts()
+    assert.are.equal(0, wrong)
+    assert.are.equal(count, #seen)
+    for n = 1, count do
+      if seen[n] ~= 1 then error(("%d came %d times"):format(n, seen[n])) end
+    end
+  end
+
+  for parallelism = 1, 2 do
+    for _, point in ipairs { "commit.before_rename:2", "commit.after_rename:2" } do
+      it(("S42: killed at %s and started again, gives each number once at parallelism %d"):format(point, parallelism), function()
+        local _, status = run(parallelism, point)
+        assert.are.equal(137, status)
+        local _, second, err = run(parallelism)
+        assert.are.equal(0, second, err)
+        assert_each_once()
+      end)
+    end
+  end
+
+  it("says that a finished run has finished, and writes nothing more", function()
+    local _, first, first_err = run(1)
+    assert.are.equal(0, first, first_err)
+    local parts = #example.parts(directory .. "/out")
+    local _, second, err = run(1)
+    assert.are.equal(0, second, err)
+    assert.is_truthy(err:find("finished"), err)
+    assert.are.equal(parts, #example.parts(directory .. "/out"))
+    assert_each_once()
+  end)
+end)

@@ -1,0 +1,101 @@
+-- The main job's results, computed again from the file by other means: sums of whole numbers instead of running means.
+local example = require "support.example"
+
+local function read_flights()
+  local list = {}
+  for line in io.lines("examples/data/flights.csv") do
+    local date, delay, origin, destination = line:match("^([^,]+),(%-?%d+),%d+,(%w+),(%w+)$")
+    if date then list[#list + 1] = { date = date, delay = tonumber(delay), origin = origin, destination = destination } end
+  end
+  return list
+end
+
+--- Above the mean of the airport's flights before it by more than four standard deviations, once there are 30.
+local function is_unusual(airport, delay)
+  local n, sum, squares = airport.flights, airport.sum, airport.squares
+  if n < 30 then return false end
+  return n * delay - sum > 4 * math.sqrt(n * squares - sum * sum)
+end
+
+local function compute(flights)
+  local airports, unusual = {}, {}
+  for _, flight in ipairs(flights) do
+    local airport = airports[flight.origin] or { flights = 0, sum = 0, squares = 0, late = 0, worst = 0 }
+    airports[flight.origin] = airport
+    if is_unusual(airport, flight.delay) then
+      local usual = math.floor(airport.sum / airport.flights + 0.5)
+      unusual[#unusual + 1] = ('{"date":"%s","delay":%d,"destination":"%s","origin":"%s","usual":%d}'):format(
+        flight.date, flight.delay, flight.destination, flight.origin, usual)
+    end
+    airport.flights, airport.sum = airport.flights + 1, airport.sum + flight.delay
+    airport.squares = airport.squares + flight.delay * flight.delay
+    if flight.delay >= 15 then airport.late = airport.late + 1 end
+    airport.worst = math.max(airport.worst, flight.delay)
+  end
+  return airports, unusual
+end
+
+--- The airports with 200 flights or more, most often late first.
+local function rank(airports)
+  local list = {}
+  for name, airport in pairs(airports) do
+    airport.name = name
+    if airport.flights >= 200 then list[#list + 1] = airport end
+  end
+  table.sort(list, function(a, b)
+    local left, right = a.late * b.flights, b.late * a.flights
+    return left > right or (left == right and a.name < b.name)
+  end)
+  return list
+end
+
+local function row(airport)
+  return ("%s %d %.0f %.0f %d"):format(airport.name, airport.flights, 100 * airport.late / airport.flights,
+    airport.sum / airport.flights, airport.worst)
+end
+
+describe("the main job", function()
+  local flights = read_flights()
+  local airports, unusual = compute(flights)
+  local ranking = rank(airports)
+  local directory
+
+  before_each(function() directory = example.temporary_directory() end)
+  after_each(function() example.remove(directory) end)
+
+  local function run(options)
+    local out, status, err = example.run("examples/flights.lua", options .. " --set out=" .. directory .. "/out")
+    assert.are.equal(0, status, err)
+    local lines = {}
+    for _, text in ipairs(example.parts(directory .. "/out")) do
+      for _, line in ipairs(example.lines(text)) do lines[#lines + 1] = line end
+    end
+    table.sort(lines)
+    return out, lines
+  end
+
+  it("has two days of flights to read", function()
+    assert.are.equal(31678, #flights)
+    assert.is_true(#unusual > 50)
+    assert.is_true(#ranking > 20)
+  end)
+
+  for parallelism = 1, 2 do
+    it("ranks the airports as a plain computation does at parallelism " .. parallelism, function()
+      local out = run(("--parallelism %d --set rows=%d"):format(parallelism, #ranking))
+      local rows = {}
+      for name, count, late, mean, worst in out:gmatch("\n(%u%u%u) +(%d+) +(%d+) %% +(%-?%d+) min +(%d+) min") do
+        rows[#rows + 1] = table.concat({ name, count, late, mean, worst }, " ")
+      end
+      for i, airport in ipairs(ranking) do assert.are.equal(row(airport), rows[i]) end
+      assert.are.equal(#ranking, #rows)
+    end)
+
+    it("writes the flights that are late beyond custom to part files at parallelism " .. parallelism, function()
+      local _, lines = run("--parallelism " .. parallelism)
+      local wanted = { unpack(unusual) }
+      table.sort(wanted)
+      assert.are.same(wanted, lines)
+    end)
+  end
+end)
