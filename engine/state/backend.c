@@ -1,0 +1,94 @@
+/*
+ * Three quarters of the memory are for the caches, a quarter for the store: a
+ * cached row answers in tens of nanoseconds, a cached block in microseconds.
+ * Before the store is open its quarter is nobody's, so that opening it never
+ * takes memory that was given out.
+ */
+#include "state/backend.h"
+
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct backend {
+    char *directory;
+    uint64_t store_bytes;
+    uint64_t cache_bytes;
+    pthread_mutex_t lock;
+    _Atomic(struct store *) store;
+    atomic_ullong used;
+    atomic_int states;
+};
+
+struct backend *backend_new(const struct backend_config *config)
+{
+    struct backend *backend = memory_new_zeroed(1, sizeof *backend);
+    backend->directory = memory_copy_text(config->directory);
+    backend->store_bytes = config->memory_bytes / 4;
+    backend->cache_bytes = config->memory_bytes - backend->store_bytes;
+    pthread_mutex_init(&backend->lock, NULL);
+    return backend;
+}
+
+void backend_free(struct backend *backend)
+{
+    struct store *store = atomic_load(&backend->store);
+    if (store != NULL)
+        store_close(store);
+    pthread_mutex_destroy(&backend->lock);
+    free(backend->directory);
+    free(backend);
+}
+
+bool backend_spills(const struct backend *backend)
+{
+    return backend->directory != NULL;
+}
+
+struct store *backend_store_opened(struct backend *backend)
+{
+    return atomic_load_explicit(&backend->store, memory_order_acquire);
+}
+
+int backend_store(struct backend *backend, struct store **store)
+{
+    *store = backend_store_opened(backend);
+    if (*store != NULL)
+        return 0;
+    pthread_mutex_lock(&backend->lock);
+    int status = 0;
+    *store = atomic_load(&backend->store);
+    if (*store == NULL) {
+        struct store_config config = { .directory = backend->directory, .memory_bytes = backend->store_bytes };
+        status = store_open(&config, store);
+        if (status == 0)
+            atomic_store_explicit(&backend->store, *store, memory_order_release);
+    }
+    pthread_mutex_unlock(&backend->lock);
+    return status;
+}
+
+void backend_share(struct backend *backend, int states)
+{
+    atomic_fetch_add(&backend->states, states);
+}
+
+uint64_t backend_used(const struct backend *backend)
+{
+    return atomic_load_explicit(&((struct backend *)(void *)backend)->used, memory_order_relaxed);
+}
+
+size_t backend_account(struct backend *backend, size_t before, size_t after)
+{
+    uint64_t used = atomic_fetch_add_explicit(&backend->used, after - before, memory_order_relaxed) + after - before;
+    if (used <= backend->cache_bytes || !backend_spills(backend))
+        return 0;
+    int states = atomic_load_explicit(&backend->states, memory_order_relaxed);
+    uint64_t share = backend->cache_bytes / (uint64_t)(states > 0 ? states : 1);
+    uint64_t over = used - backend->cache_bytes;
+    if (after <= share)
+        return 0; /* somebody else holds more than its share, and gives back */
+    return after - share < over ? (size_t)(after - share) : (size_t)over;
+}

@@ -1,0 +1,35 @@
+/*
+ * What the keyed states of a process share: the budget of memory, and the
+ * store below the cache, opened when the first row is evicted (most jobs never
+ * need it).
+ *
+ * Owner    backend_new() allocates, backend_free() frees and closes the store.
+ * Thread   any.
+ */
+#pragma once
+
+#include "state/store.h"
+
+struct backend;
+
+struct backend_config {
+    const char *directory;      /* of the store; NULL: the memory backend, which has no floor below */
+    uint64_t memory_bytes;      /* for all caches and the store together */
+};
+
+struct backend *backend_new(const struct backend_config *config);
+void backend_free(struct backend *backend);
+
+/* The store, opened now if it was not. */
+int backend_store(struct backend *backend, struct store **store);
+/* The store if it is open, else NULL. */
+struct store *backend_store_opened(struct backend *backend);
+/* Is there a floor below the cache? */
+bool backend_spills(const struct backend *backend);
+
+/* One more keyed state shares the budget (or one less: -1). */
+void backend_share(struct backend *backend, int states);
+/* Its use changed from `before` to `after` bytes; the answer is how many bytes it should give back. */
+size_t backend_account(struct backend *backend, size_t before, size_t after);
+/* Bytes that all caches use. */
+uint64_t backend_used(const struct backend *backend);

@@ -1,0 +1,226 @@
+/*
+ * Sweeping: dirty entries become rows in buffers, a slice at a time, so that a
+ * barrier costs the worker nothing at once. The same for a base, which walks all
+ * entries. Buffers of about a megabyte go to the output, which writes them from
+ * another thread.
+ */
+#include "state/keyed_state_internal.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "state/payload.h"
+
+#include <stdlib.h>
+
+#define BUFFER_BYTES (1024 * 1024)
+#define PREFETCH_AHEAD 12
+#define STORE_WRITE_ROWS 4096
+#define POINTER_MASK 0xffffffffffffu
+
+struct state_buffer *state_buffer_new(void)
+{
+    struct state_buffer *buffer = memory_new_zeroed(1, sizeof *buffer);
+    buffer_reserve(&buffer->rows, BUFFER_BYTES + 4096);
+    return buffer;
+}
+
+void state_buffer_free(struct state_buffer *buffer)
+{
+    buffer_deinit(&buffer->rows);
+    free(buffer);
+}
+
+static struct state_buffer *buffer_of(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch)
+{
+    if (*buffer != NULL)
+        return *buffer;
+    struct state_buffer *fresh = state_buffer_new();
+    fresh->epoch = epoch;
+    fresh->subtask = state->config.subtask;
+    fresh->group_first = state->config.group_first;
+    fresh->group_last = state->config.group_last;
+    fresh->dump = buffer == &state->dump_buffer;
+    return *buffer = fresh;
+}
+
+void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer)
+{
+    if (*buffer == NULL)
+        return;
+    struct state_buffer *full = *buffer;
+    *buffer = NULL;
+    state->config.output.take(state->config.output.self, full);
+}
+
+/* A row that nobody has ever written down, and that is gone again, needs no tombstone. */
+static bool needs_row(const struct keyed_state *state, const struct row_layout *layout, const struct entry *entry)
+{
+    return (entry->flags & ENTRY_DURABLE) || state->base_running || !row_is_empty(layout, entry);
+}
+
+void state_sweep_entry(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch, uint32_t column, struct entry *entry)
+{
+    const struct row_layout *layout = &state->columns[column].layout;
+    entry->dirty_epoch = 0;
+    if (!needs_row(state, layout, entry))
+        return;
+    struct state_buffer *target = buffer_of(state, buffer, epoch);
+    row_write(&target->rows, layout, entry);
+    entry->flags |= ENTRY_DURABLE;
+    if (target->rows.bytes >= BUFFER_BYTES)
+        state_flush_buffer(state, buffer);
+}
+
+/* A row that is gone leaves the cache once its tombstone is written, unless the store must be told as well (eviction does). */
+static void drop_if_gone(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    struct state_column *home = &state->columns[column];
+    if (home->stored || !row_is_empty(&home->layout, entry))
+        return;
+    if (column == 0 && map_has_children(state, entry))
+        return;
+    struct entry *owner = NULL;
+    if (home->layout.slots == 2 && home->layout.slot[1].kind == KIND_LINK)
+        owner = map_unlink_child(state, column, entry);
+    state_drop(state, column, entry);
+    if (owner != NULL && owner->dirty_epoch == 0)
+        drop_if_gone(state, 0, owner); /* it was swept while this last entry still hung on it */
+}
+
+void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64_t epoch, struct state_buffer **buffer, uint32_t entries)
+{
+    uint32_t wanted = (uint32_t)epoch;
+    while (entries-- > 0 && list->next < list->count) {
+        if (list->next + PREFETCH_AHEAD < list->count) {
+            char *ahead = (char *)(uintptr_t)(list->items[list->next + PREFETCH_AHEAD] & POINTER_MASK);
+            __builtin_prefetch(ahead, 1);
+            __builtin_prefetch(ahead + 47, 1); /* most entries straddle two lines or end in the second */
+        }
+        uint64_t item = list->items[list->next++];
+        struct entry *entry = (struct entry *)(uintptr_t)(item & POINTER_MASK);
+        uint32_t column = (uint32_t)(item >> 48);
+        if (entry->dirty_epoch != wanted)
+            continue; /* handed over, swept early, or its place was given to another key */
+        state_sweep_entry(state, buffer, epoch, column, entry);
+        drop_if_gone(state, column, entry);
+    }
+    if (list->next == list->count)
+        list->next = list->count = 0;
+}
+
+bool keyed_state_swept(const struct keyed_state *state)
+{
+    return state->frozen.count == 0 && state->frozen_buffer == NULL;
+}
+
+bool keyed_state_sweep(struct keyed_state *state, uint32_t entries)
+{
+    state_sweep_list(state, &state->frozen, state->frozen_epoch, &state->frozen_buffer, entries);
+    if (state->frozen.count > 0)
+        return false;
+    state_flush_buffer(state, &state->frozen_buffer);
+    return true;
+}
+
+void keyed_state_freeze(struct keyed_state *state, uint64_t checkpoint)
+{
+    while (!keyed_state_sweep(state, UINT32_MAX))
+        continue;
+    struct dirty_list empty = state->frozen;
+    state->frozen = state->dirty;
+    state->dirty = empty;
+    state->frozen_epoch = state->epoch;
+    state->frozen_buffer = state->dirty_buffer; /* what was swept early belongs to the same epoch */
+    state->dirty_buffer = NULL;
+    if (state->frozen_buffer != NULL && state->frozen_buffer->rows.bytes == 0)
+        state_flush_buffer(state, &state->frozen_buffer);
+    state->epoch = (checkpoint > state->epoch ? checkpoint : state->epoch) + 1;
+    state->view.epoch = (uint32_t)state->epoch;
+}
+
+bool keyed_state_stored(const struct keyed_state *state)
+{
+    for (uint32_t c = 0; c < state->column_count; c++) {
+        if (state->columns[c].stored)
+            return true;
+    }
+    return false;
+}
+
+void keyed_state_base_begin(struct keyed_state *state, bool into_store)
+{
+    state->base_running = true;
+    state->base_into_store = into_store;
+    state->base_column = 0;
+    state->base_cursor = (struct table_cursor){ 0 };
+}
+
+bool keyed_state_base_running(const struct keyed_state *state)
+{
+    return state->base_running;
+}
+
+void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    const struct row_layout *layout = &state->columns[column].layout;
+    if (row_is_empty(layout, entry))
+        return;
+    struct state_buffer *target = buffer_of(state, &state->dump_buffer, state->epoch);
+    row_write(&target->rows, layout, entry);
+    entry->flags |= ENTRY_DURABLE;
+    if (target->rows.bytes >= BUFFER_BYTES)
+        state_flush_buffer(state, &state->dump_buffer);
+}
+
+/* Where rows live in the store as well, a base is the store: what is newer in the cache goes down. */
+static int drain_entry(struct keyed_state *state, struct store *store, uint32_t column, struct entry *entry)
+{
+    if (!(entry->flags & ENTRY_UNSTORED))
+        return 0;
+    const struct row_layout *layout = &state->columns[column].layout;
+    buffer_clear(&state->scratch);
+    row_write_key(&state->scratch, layout, entry);
+    size_t key_bytes = state->scratch.bytes;
+    bool gone = row_is_empty(layout, entry);
+    if (!gone)
+        row_write_value(&state->scratch, layout, entry);
+    struct slice key = slice_of(state->scratch.data, key_bytes);
+    if (gone)
+        store_write_remove(state->pending, key);
+    else
+        store_write_put(state->pending, key, slice_of(state->scratch.data + key_bytes, state->scratch.bytes - key_bytes));
+    entry->flags = (uint16_t)((entry->flags & ~ENTRY_UNSTORED) | ENTRY_DURABLE);
+    state->columns[column].stored = true;
+    return store_write_count(state->pending) < STORE_WRITE_ROWS ? 0 : store_write_apply(store, state->pending);
+}
+
+static int base_done(struct keyed_state *state, struct store *store)
+{
+    state_flush_buffer(state, &state->dump_buffer);
+    int status = store == NULL ? 0 : store_write_apply(store, state->pending);
+    if (status < 0)
+        return status;
+    state->base_running = false;
+    return 1;
+}
+
+int keyed_state_base_step(struct keyed_state *state, uint32_t entries)
+{
+    struct store *store = state->base_into_store ? backend_store_opened(state->config.backend) : NULL;
+    while (state->base_column < state->column_count) {
+        struct entry *entry = table_next(&state->columns[state->base_column].table, &state->base_cursor);
+        if (entry == NULL) {
+            state->base_column++;
+            state->base_cursor = (struct table_cursor){ 0 };
+            continue;
+        }
+        if (store == NULL)
+            state_dump_entry(state, state->base_column, entry);
+        int status = store == NULL ? 0 : drain_entry(state, store, state->base_column, entry);
+        if (status < 0)
+            return status;
+        if (entries-- <= 1)
+            return 0;
+    }
+    return base_done(state, store);
+}

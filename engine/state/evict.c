@@ -1,0 +1,213 @@
+/*
+ * The border between cache and store. Eviction is done between batches, in
+ * bounded amounts, so no pointer that a batch holds goes stale; what is dirty or
+ * frozen stays until it is swept, so no row leaves the cache before its delta.
+ */
+#include "state/keyed_state_internal.h"
+
+#include "base/error.h"
+#include "state/payload.h"
+
+#define EVICTED_PER_CALL 4096
+#define VISITED_PER_CALL (16 * EVICTED_PER_CALL)
+#define SWEPT_EARLY_PER_CALL 8192
+#define STORE_WRITE_ROWS 1024
+
+static int fail(struct keyed_state *state, int status)
+{
+    if (status < 0 && state->failure == 0)
+        state->failure = status;
+    return status;
+}
+
+static int pending_apply(struct keyed_state *state)
+{
+    struct store *store;
+    if (store_write_count(state->pending) == 0)
+        return 0;
+    int status = backend_store(state->config.backend, &store);
+    if (status == 0)
+        status = store_write_apply(store, state->pending);
+    return fail(state, status);
+}
+
+static void store_row(struct keyed_state *state, struct state_column *home, struct entry *entry)
+{
+    buffer_clear(&state->scratch);
+    row_write_key(&state->scratch, &home->layout, entry);
+    size_t key_bytes = state->scratch.bytes;
+    if (row_is_empty(&home->layout, entry)) {
+        if (home->stored)
+            store_write_remove(state->pending, buffer_slice(&state->scratch));
+        return;
+    }
+    row_write_value(&state->scratch, &home->layout, entry);
+    struct slice whole = buffer_slice(&state->scratch);
+    store_write_put(state->pending, slice_of(whole.data, key_bytes), slice_of(whole.data + key_bytes, whole.bytes - key_bytes));
+    home->stored = true;
+}
+
+static bool is_map_child(const struct state_column *home)
+{
+    return home->layout.slots == 2 && home->layout.slot[1].kind == KIND_LINK;
+}
+
+static void evict_entry(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    struct state_column *home = &state->columns[column];
+    if (state->base_running && !state->base_into_store)
+        state_dump_entry(state, column, entry); /* the walk will not find it any more */
+    if (entry->flags & ENTRY_UNSTORED)
+        store_row(state, home, entry);
+    if (column > 0 && is_map_child(home))
+        map_unlink_child(state, column, entry);
+    state_drop(state, column, entry);
+}
+
+static bool evictable(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    if (!(entry->flags & ENTRY_LIVE) || dirty_in_running_epoch(state, entry) || frozen_unswept(state, entry))
+        return false;
+    if (entry->flags & ENTRY_REFERENCED) {
+        entry->flags &= (uint16_t)~ENTRY_REFERENCED;
+        return false;
+    }
+    return column > 0 || !map_has_children(state, entry);
+}
+
+/* The next entry under the hands of all columns in turn. */
+static struct entry *hand_next(struct keyed_state *state, uint32_t *column)
+{
+    for (uint32_t turn = 0; turn <= state->column_count; turn++) {
+        *column = state->evict_column;
+        struct entry *entry = table_hand_next(&state->columns[*column].table);
+        if (entry != NULL)
+            return entry;
+        state->evict_column = (state->evict_column + 1) % state->column_count;
+    }
+    return NULL;
+}
+
+static size_t evict_bytes(struct keyed_state *state, size_t wanted)
+{
+    size_t freed = 0;
+    uint32_t evicted = 0;
+    for (uint32_t visited = 0; visited < VISITED_PER_CALL && evicted < EVICTED_PER_CALL && freed < wanted; visited++) {
+        uint32_t column;
+        struct entry *entry = hand_next(state, &column);
+        if (entry == NULL)
+            break;
+        if (!evictable(state, column, entry))
+            continue;
+        size_t before = state->payload_bytes + state->columns[column].table.key_bytes;
+        freed += state->columns[column].table.entry_bytes;
+        evict_entry(state, column, entry);
+        freed += before - state->payload_bytes - state->columns[column].table.key_bytes;
+        evicted++;
+        if (store_write_count(state->pending) >= STORE_WRITE_ROWS && pending_apply(state) < 0)
+            break;
+    }
+    pending_apply(state);
+    return freed;
+}
+
+static size_t account(struct keyed_state *state)
+{
+    size_t bytes = keyed_state_bytes(state);
+    size_t over = backend_account(state->config.backend, state->accounted_bytes, bytes);
+    state->accounted_bytes = bytes;
+    return over;
+}
+
+/*
+ * Nothing is evicted after a write to the store failed: the rows that it refused
+ * are lost to the cache, and the job fails with the reason before it reads them.
+ */
+void state_evict(struct keyed_state *state)
+{
+    size_t over = account(state);
+    if (over == 0 || state->failure < 0)
+        return;
+    if (evict_bytes(state, over) < over) {
+        keyed_state_sweep(state, SWEPT_EARLY_PER_CALL);
+        state_sweep_list(state, &state->dirty, state->epoch, &state->dirty_buffer, SWEPT_EARLY_PER_CALL);
+    }
+    account(state);
+}
+
+static int fill(struct state_column *home, struct entry *entry, struct slice value)
+{
+    entry->flags |= ENTRY_DURABLE;
+    return row_read_value(value, &home->layout, entry);
+}
+
+static void account_payloads(struct keyed_state *state, const struct state_column *home, const struct entry *entry)
+{
+    for (uint32_t i = 0; i < home->layout.slots; i++) {
+        if (home->layout.slot[i].kind == KIND_VALUE)
+            state->payload_bytes += payload_bytes(&entry->slots[i]);
+    }
+}
+
+int state_load_batch(struct keyed_state *state, struct entry **entries, const int32_t *missing, int32_t count)
+{
+    struct state_column *home = &state->columns[0];
+    struct store *store = backend_store_opened(state->config.backend);
+    if (count == 0 || store == NULL)
+        return 0;
+    struct slice keys[BATCH_RECORDS_MAX], values[BATCH_RECORDS_MAX];
+    bool found[BATCH_RECORDS_MAX];
+    struct buffer key_bytes, value_bytes;
+    buffer_init(&key_bytes);
+    buffer_init(&value_bytes);
+    size_t ends[BATCH_RECORDS_MAX];
+    for (int32_t i = 0; i < count; i++) {
+        row_write_key(&key_bytes, &home->layout, entries[missing[i]]);
+        ends[i] = key_bytes.bytes;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        size_t start = i == 0 ? 0 : ends[i - 1];
+        keys[i] = slice_of(key_bytes.data + start, ends[i] - start);
+    }
+    int status = store_get_many(store, keys, (uint32_t)count, &value_bytes, values, found);
+    for (int32_t i = 0; i < count && status == 0; i++) {
+        if (!found[i])
+            continue;
+        status = fill(home, entries[missing[i]], values[i]);
+        account_payloads(state, home, entries[missing[i]]);
+    }
+    buffer_deinit(&key_bytes);
+    buffer_deinit(&value_bytes);
+    return fail(state, status);
+}
+
+int state_load(struct keyed_state *state, uint32_t column, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group, struct entry **entry)
+{
+    struct state_column *home = &state->columns[column];
+    *entry = table_find(&home->table, key, key_bytes, hash);
+    if (*entry != NULL) {
+        (*entry)->flags |= ENTRY_REFERENCED;
+        return 0;
+    }
+    struct store *store = home->stored ? backend_store_opened(state->config.backend) : NULL;
+    if (store == NULL)
+        return 0;
+    struct buffer row;
+    buffer_init(&row);
+    char prefix[ROW_KEY_PREFIX_BYTES] = { (char)(group >> 8), (char)group, (char)(home->layout.column >> 8), (char)home->layout.column };
+    buffer_append(&row, prefix, sizeof prefix);
+    buffer_append(&row, key, key_bytes);
+    struct buffer value;
+    buffer_init(&value);
+    bool found;
+    int status = store_get(store, buffer_slice(&row), &value, &found);
+    if (status == 0 && found) {
+        bool made;
+        *entry = table_find_or_make(&home->table, key, key_bytes, hash, group, &made);
+        status = fill(home, *entry, buffer_slice(&value));
+        account_payloads(state, home, *entry);
+    }
+    buffer_deinit(&row);
+    buffer_deinit(&value);
+    return fail(state, status);
+}

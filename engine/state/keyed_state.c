@@ -1,0 +1,249 @@
+#include "state/keyed_state_internal.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "codec/msgpack.h"
+#include "state/payload.h"
+
+#include <stdlib.h>
+
+static void column_init(struct state_column *column, uint16_t id, uint32_t slots)
+{
+    *column = (struct state_column){ 0 };
+    table_init(&column->table, slots);
+    column->layout.column = id;
+    column->layout.slots = (uint16_t)slots;
+}
+
+static void columns_new(struct keyed_state *state)
+{
+    const struct keyed_state_config *config = &state->config;
+    state->columns = memory_new_zeroed(1 + config->states, sizeof state->columns[0]);
+    column_init(&state->columns[0], config->column, config->states);
+    state->column_count = 1;
+    for (uint32_t i = 0; i < config->states; i++) {
+        state->columns[0].layout.slot[i] = (struct row_slot){ config->state[i].id, config->state[i].kind };
+        if (config->state[i].kind == KIND_VALUE)
+            continue;
+        bool map = config->state[i].kind == KIND_MAP;
+        struct state_column *child = &state->columns[state->column_count];
+        state->child_column[i] = state->column_count++;
+        column_init(child, config->state[i].id, map ? 2 : 1);
+        child->layout.slot[0] = (struct row_slot){ 0, KIND_VALUE };
+        child->layout.slot[1] = (struct row_slot){ 1, KIND_LINK };
+    }
+}
+
+struct keyed_state *keyed_state_new(const struct keyed_state_config *config)
+{
+    struct keyed_state *state = memory_new_zeroed(1, sizeof *state);
+    state->config = *config;
+    state->epoch = config->epoch;
+    state->view.epoch = (uint32_t)config->epoch;
+    columns_new(state);
+    state->pending = store_write_new();
+    buffer_init(&state->scratch);
+    backend_share(config->backend, 1);
+    return state;
+}
+
+static void column_free(struct keyed_state *state, uint32_t column)
+{
+    struct table *table = &state->columns[column].table;
+    struct table_cursor cursor = { 0 };
+    for (struct entry *entry; (entry = table_next(table, &cursor)) != NULL;) {
+        for (uint32_t i = 0; i < table->slots; i++) {
+            if (state->columns[column].layout.slot[i].kind == KIND_VALUE && slot_has_payload(&entry->slots[i]))
+                payload_free(entry->slots[i].payload);
+        }
+    }
+    table_deinit(table);
+}
+
+void keyed_state_free(struct keyed_state *state)
+{
+    keyed_state_commit_record(state);
+    for (uint32_t c = 0; c < state->column_count; c++)
+        column_free(state, c);
+    struct state_buffer *buffers[] = { state->dirty_buffer, state->frozen_buffer, state->dump_buffer };
+    for (size_t i = 0; i < 3; i++) {
+        if (buffers[i] != NULL)
+            state_buffer_free(buffers[i]);
+    }
+    store_write_free(state->pending);
+    backend_account(state->config.backend, state->accounted_bytes, 0);
+    backend_share(state->config.backend, -1);
+    buffer_deinit(&state->scratch);
+    free(state->dirty.items);
+    free(state->frozen.items);
+    free(state->undo);
+    free(state->columns);
+    free(state);
+}
+
+struct keyed_state_view *keyed_state_view(struct keyed_state *state)
+{
+    return &state->view;
+}
+
+static void dirty_add(struct dirty_list *list, uint32_t column, struct entry *entry)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity * 2 + 1024;
+        list->items = memory_resize(list->items, list->capacity * sizeof list->items[0]);
+    }
+    list->items[list->count++] = (uint64_t)column << 48 | (uint64_t)(uintptr_t)entry;
+}
+
+void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    if (dirty_in_running_epoch(state, entry))
+        return;
+    if (frozen_unswept(state, entry))
+        state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entry);
+    entry->dirty_epoch = (uint32_t)state->epoch;
+    entry->flags |= ENTRY_UNSTORED;
+    dirty_add(&state->dirty, column, entry);
+}
+
+void keyed_state_touch(struct keyed_state *state, struct entry *entry)
+{
+    state_touch(state, 0, entry);
+}
+
+static void undo_add(struct keyed_state *state, struct undo_record record)
+{
+    if (state->view.undo_count == state->undo_capacity) {
+        state->undo_capacity = state->undo_capacity * 2 + 64;
+        state->undo = memory_resize(state->undo, state->undo_capacity * sizeof state->undo[0]);
+    }
+    state->undo[state->view.undo_count++] = record;
+}
+
+char *state_slot_reuse(struct keyed_state *state, const struct cell *slot)
+{
+    return !state->config.undo && slot_has_payload(slot) ? slot->payload : NULL;
+}
+
+static void old_payload_free(struct keyed_state *state, const struct cell *old)
+{
+    state->payload_bytes -= payload_bytes(old);
+    payload_free(old->payload);
+}
+
+void state_slot_set(struct keyed_state *state, uint32_t column, struct entry *entry, uint32_t slot, struct cell value)
+{
+    state_touch(state, column, entry);
+    struct cell old = entry->slots[slot];
+    bool in_place = slot_has_payload(&old) && slot_has_payload(&value) && old.payload == value.payload;
+    if (state->config.undo)
+        undo_add(state, (struct undo_record){ entry, column, slot, old });
+    else if (slot_has_payload(&old) && !in_place)
+        old_payload_free(state, &old);
+    if (!in_place)
+        state->payload_bytes += payload_bytes(&value);
+    entry->slots[slot] = value;
+}
+
+void value_state_set(struct keyed_state *state, struct entry *entry, uint32_t slot, const struct cell *cell, const char *bytes)
+{
+    state_touch(state, 0, entry); /* before a payload is written in place */
+    char *reuse = state_slot_reuse(state, &entry->slots[slot]);
+    state_slot_set(state, 0, entry, slot, payload_store(*cell, bytes, reuse));
+}
+
+void keyed_state_commit_record(struct keyed_state *state)
+{
+    for (uint32_t i = 0; i < state->view.undo_count; i++) {
+        if (slot_has_payload(&state->undo[i].old))
+            old_payload_free(state, &state->undo[i].old);
+    }
+    state->view.undo_count = 0;
+}
+
+void keyed_state_undo(struct keyed_state *state)
+{
+    while (state->view.undo_count > 0) {
+        struct undo_record *record = &state->undo[--state->view.undo_count];
+        struct cell *slot = &record->entry->slots[record->slot];
+        if (slot->tag == SLOT_MAP || slot->tag == SLOT_MAP_PARTIAL) {
+            slot->length = record->old.tag == CELL_ABSENT ? 0 : record->old.length; /* the chain stays */
+            continue;
+        }
+        if (slot_has_payload(slot))
+            old_payload_free(state, slot);
+        *slot = record->old;
+    }
+}
+
+void state_drop(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    struct state_column *home = &state->columns[column];
+    for (uint32_t i = 0; i < home->table.slots; i++) {
+        if (home->layout.slot[i].kind == KIND_VALUE && slot_has_payload(&entry->slots[i]))
+            old_payload_free(state, &entry->slots[i]);
+    }
+    entry->dirty_epoch = 0;
+    table_remove(&home->table, entry);
+}
+
+static int entries_make(struct keyed_state *state, const struct batch *batch, struct entry **entries, int32_t count)
+{
+    struct state_column *main = &state->columns[0];
+    int32_t made_count = 0;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t index = state->missing[i];
+        const struct batch_key *key = &batch->keys[index];
+        uint16_t group = (uint16_t)(key->hash % state->config.max_parallelism);
+        if (group < state->config.group_first || group > state->config.group_last)
+            return error_set(ERROR_ARGUMENT, "a key of key group %u came to subtask %u, which has %u to %u", group, state->config.subtask,
+                             state->config.group_first, state->config.group_last);
+        bool made;
+        entries[index] = table_find_or_make(&main->table, arena_at(&batch->arena, key->offset), key->bytes, key->hash, group, &made);
+        if (made)
+            state->missing[made_count++] = index;
+    }
+    return main->stored ? state_load_batch(state, entries, state->missing, made_count) : 0;
+}
+
+int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, struct entry **entries)
+{
+    for (uint32_t c = 0; c < state->column_count; c++)
+        table_maintain(&state->columns[c].table);
+    state_evict(state);
+    int32_t missing = table_find_batch(&state->columns[0].table, batch, entries, state->missing);
+    return missing == 0 ? 0 : entries_make(state, batch, entries, missing);
+}
+
+size_t keyed_state_bytes(const struct keyed_state *state)
+{
+    size_t bytes = state->payload_bytes + (state->dirty.capacity + state->frozen.capacity) * sizeof(uint64_t);
+    for (uint32_t c = 0; c < state->column_count; c++)
+        bytes += table_bytes(&state->columns[c].table);
+    return bytes;
+}
+
+uint64_t keyed_state_keys(const struct keyed_state *state)
+{
+    return state->columns[0].table.count;
+}
+
+int keyed_state_failure(const struct keyed_state *state)
+{
+    return state->failure;
+}
+
+/* A value counts one, a map its entries, a list its elements: what a user would count. */
+uint64_t keyed_state_rows(struct keyed_state *state)
+{
+    const struct state_column *main = &state->columns[0];
+    uint64_t rows = 0;
+    struct table_cursor cursor = { 0 };
+    for (const struct entry *entry; (entry = table_next(&main->table, &cursor)) != NULL;) {
+        for (uint32_t i = 0; i < main->layout.slots; i++) {
+            if (entry->slots[i].tag != CELL_ABSENT)
+                rows += main->layout.slot[i].kind == KIND_VALUE ? 1 : entry->slots[i].length;
+        }
+    }
+    return rows;
+}

@@ -1,0 +1,86 @@
+/*
+ * The inside of struct keyed_state, for the files that together are it:
+ * keyed_state.c (keys, writes, undo), epoch.c (sweeps and bases), evict.c (the
+ * store below), restore.c, map_state.c and list_state.c. Nobody else includes it.
+ *
+ * Thread   the worker.
+ */
+#pragma once
+
+#include "state/keyed_state.h"
+
+/* A map entry's second slot: its neighbours among the cached entries of the same map. */
+struct map_link { struct entry *next, *previous; };
+
+struct keyed_state {
+    struct keyed_state_view view;      /* first: Lua holds a pointer to it */
+    uint64_t epoch;                    /* the running one; view.epoch is its lower half */
+    uint64_t frozen_epoch;             /* the one being swept */
+    struct keyed_state_config config;
+    struct state_column *columns;      /* [0]: key rows; then one per map or list */
+    uint32_t column_count;
+    uint32_t child_column[KEYED_STATES_MAX]; /* of a map or list: its column, else 0 */
+    struct dirty_list dirty, frozen;
+    struct state_buffer *dirty_buffer, *frozen_buffer, *dump_buffer;
+    size_t payload_bytes;              /* heap bytes of slots */
+    size_t accounted_bytes;            /* what the backend knows */
+    struct undo_record *undo;
+    uint32_t undo_capacity;
+    bool base_running, base_into_store;
+    uint32_t base_column;
+    struct table_cursor base_cursor;
+    struct store_write *pending;       /* evicted rows on their way to the store */
+    uint32_t evict_column;
+    int failure;
+    int32_t missing[BATCH_RECORDS_MAX];
+    struct buffer scratch;             /* of one row or composite key */
+};
+
+static inline bool dirty_in_running_epoch(const struct keyed_state *state, const struct entry *entry)
+{
+    return entry->dirty_epoch == (uint32_t)state->epoch;
+}
+
+static inline bool frozen_unswept(const struct keyed_state *state, const struct entry *entry)
+{
+    return entry->dirty_epoch != 0 && entry->dirty_epoch == (uint32_t)state->frozen_epoch;
+}
+
+/* Mark an entry of any column as written in this epoch. */
+void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry);
+/* Put a slot (whose payload, if any, becomes the entry's) in place of the old one: marks, undo and memory are kept right. */
+void state_slot_set(struct keyed_state *state, uint32_t column, struct entry *entry, uint32_t slot, struct cell value);
+/* The payload of the slot that may be overwritten in place, or NULL (undo needs it). */
+char *state_slot_reuse(struct keyed_state *state, const struct cell *slot);
+
+/* Free an entry and its payloads. */
+void state_drop(struct keyed_state *state, uint32_t column, struct entry *entry);
+
+/* Entry of a row in column, from the cache or the store; NULL if there is none. */
+int state_load(struct keyed_state *state, uint32_t column, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group, struct entry **entry);
+/* Load the rows of entries that were just made for keys [missing] of a batch. */
+int state_load_batch(struct keyed_state *state, struct entry **entries, const int32_t *missing, int32_t count);
+
+/* Evict while the budget asks for it; a bounded amount of work. */
+void state_evict(struct keyed_state *state);
+
+/* Encode one entry into the base that is being dumped. */
+void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *entry);
+
+/* Encode one entry into the buffer of its epoch. */
+void state_sweep_entry(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch, uint32_t column, struct entry *entry);
+void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer);
+/* Sweep `entries` of a dirty list; frees entries whose row is gone. */
+void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64_t epoch, struct state_buffer **buffer, uint32_t entries);
+
+void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child);
+/* Take a child out of its map's chain; the owner's head is put right. Answers the owner, NULL if it is not cached. */
+struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child);
+/* May a key's entry leave the cache? Not while entries of its maps are chained to it. */
+bool map_has_children(const struct keyed_state *state, const struct entry *owner);
+/* Bring all entries of a map into the cache. */
+int map_load_all(struct keyed_state *state, struct entry *owner, uint32_t slot);
+static inline struct map_link *map_link_of(struct entry *child)
+{
+    return (struct map_link *)(void *)&child->slots[1];
+}

@@ -1,0 +1,37 @@
+/*
+ * Map state: a head in the key's entry (how many entries), and one entry of a
+ * table of its own for each map key. A small map is whole in the cache; of one
+ * with evicted entries, what is missing is read from the store.
+ *
+ * A map key is first written with one of map_key_*(), then used by the call
+ * that follows it.
+ *
+ * Errors   0 or a negative code. Thread: the worker.
+ */
+#pragma once
+
+#include "state/keyed_state.h"
+
+/* <cdef> */
+int map_key_number(struct keyed_state *state, struct entry *owner, double number);
+int map_key_string(struct keyed_state *state, struct entry *owner, const char *text, size_t bytes);
+int map_key_cell(struct keyed_state *state, struct entry *owner, const struct cell *cell, const char *bytes);
+
+/* The value's slot in *value (valid until the next call on this state), NULL if the map has no such key. */
+int map_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell **value);
+/* `value` is not CELL_ABSENT; its bytes count from `bytes`. */
+int map_state_put(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *value, const char *bytes);
+int map_state_remove(struct keyed_state *state, struct entry *owner, uint32_t slot);
+int map_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slot);
+uint32_t map_state_count(const struct entry *owner, uint32_t slot);
+
+/*
+ * The entries as they are now, in the order of the canonical bytes of their keys,
+ * whatever is done to the map meanwhile (S52). Freed by map_iterator_free().
+ */
+struct map_iterator;
+struct map_iterator *map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot);
+/* 1 and the next pair (valid until the next call), 0 at the end, or a negative code. Offsets count from *bytes. */
+int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct cell *value, const char **bytes);
+void map_iterator_free(struct map_iterator *iterator);
+/* </cdef> */

@@ -1,0 +1,259 @@
+#include "state/row.h"
+
+#include "base/error.h"
+#include "codec/key.h"
+#include "codec/msgpack.h"
+#include "state/payload.h"
+
+bool row_is_empty(const struct row_layout *layout, const struct entry *entry)
+{
+    for (uint32_t i = 0; i < layout->slots; i++) {
+        const struct cell *slot = &entry->slots[i];
+        if (layout->slot[i].kind == KIND_VALUE ? slot->tag != CELL_ABSENT
+                                               : layout->slot[i].kind != KIND_LINK && slot->tag != CELL_ABSENT && slot->length > 0)
+            return false;
+    }
+    return true;
+}
+
+void varint_write(struct buffer *out, uint64_t number)
+{
+    uint8_t *target = (uint8_t *)buffer_reserve(out, 10);
+    size_t used = 0;
+    while (number >= 0x80) {
+        target[used++] = (uint8_t)(number | 0x80);
+        number >>= 7;
+    }
+    target[used++] = (uint8_t)number;
+    out->bytes += used;
+}
+
+int varint_read(struct slice *in, uint64_t *number)
+{
+    uint64_t result = 0;
+    for (unsigned shift = 0; shift < 64 && in->bytes > 0; shift += 7) {
+        uint8_t byte = (uint8_t)*in->data;
+        in->data++;
+        in->bytes--;
+        result |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *number = result;
+            return 0;
+        }
+    }
+    return error_set(ERROR_CORRUPT, "state row: a length is cut short");
+}
+
+static char *put_uint16(char *target, uint16_t number)
+{
+    target[0] = (char)(number >> 8);
+    target[1] = (char)number;
+    return target + 2;
+}
+
+void row_write_key(struct buffer *out, const struct row_layout *layout, const struct entry *entry)
+{
+    char *target = buffer_reserve(out, ROW_KEY_PREFIX_BYTES + entry->key_bytes + 16u);
+    target = put_uint16(target, entry->group);
+    target = put_uint16(target, layout->column);
+    if (entry->key_bytes <= ENTRY_KEY_INLINED_MAX)
+        memcpy(target, entry->key.inlined, ENTRY_KEY_INLINED_MAX);
+    else
+        memcpy(target, entry->key.pointer, entry->key_bytes);
+    out->bytes += ROW_KEY_PREFIX_BYTES + entry->key_bytes;
+}
+
+static void write_number(struct buffer *out, double number)
+{
+    uint8_t *target = (uint8_t *)buffer_reserve(out, 16);
+    uint32_t bytes = key_write_number(target, number);
+    if (bytes > 0) {
+        out->bytes += bytes;
+        return;
+    }
+    uint64_t bits;
+    memcpy(&bits, &number, 8);
+    bits = __builtin_bswap64(bits);
+    target[0] = 0xcb;
+    memcpy(target + 1, &bits, 8);
+    out->bytes += 9;
+}
+
+static void write_slot(struct buffer *out, const struct row_slot *kind, const struct cell *slot)
+{
+    varint_write(out, kind->id);
+    varint_write(out, 0);
+    if (kind->kind == KIND_MAP) {
+        msgpack_write_uint(out, slot->length);
+    } else if (kind->kind == KIND_LIST) {
+        msgpack_write_array(out, 2);
+        msgpack_write_uint(out, slot->length);
+        msgpack_write_uint(out, slot->natural);
+    } else if (slot->tag == CELL_NUMBER) {
+        write_number(out, slot->number);
+    } else {
+        const char *bytes;
+        struct cell cell = slot_cell(slot, &bytes);
+        msgpack_write_cell(out, cell, bytes);
+    }
+}
+
+void row_write_value(struct buffer *out, const struct row_layout *layout, const struct entry *entry)
+{
+    buffer_append_byte(out, ROW_VERSION);
+    for (uint32_t i = 0; i < layout->slots; i++) {
+        if (entry->slots[i].tag != CELL_ABSENT && layout->slot[i].kind != KIND_LINK)
+            write_slot(out, &layout->slot[i], &entry->slots[i]);
+    }
+}
+
+/* The value's length stands before it: one byte is left for it, and the value moved where it needs more. */
+static void close_value(struct buffer *out, size_t start)
+{
+    uint64_t length = out->bytes - start - 1 + 1;
+    if (length < 0x80) {
+        out->data[start] = (char)length;
+        return;
+    }
+    struct buffer prefix;
+    buffer_init(&prefix);
+    varint_write(&prefix, length);
+    buffer_reserve(out, prefix.bytes);
+    memmove(out->data + start + prefix.bytes, out->data + start + 1, (size_t)length - 1);
+    memcpy(out->data + start, prefix.data, prefix.bytes);
+    out->bytes += prefix.bytes - 1;
+    buffer_deinit(&prefix);
+}
+
+void row_write(struct buffer *out, const struct row_layout *layout, const struct entry *entry)
+{
+    varint_write(out, ROW_KEY_PREFIX_BYTES + entry->key_bytes);
+    row_write_key(out, layout, entry);
+    if (row_is_empty(layout, entry)) {
+        buffer_append_byte(out, 0);
+        return;
+    }
+    size_t start = out->bytes;
+    buffer_append_byte(out, 0);
+    row_write_value(out, layout, entry);
+    close_value(out, start);
+}
+
+static int take(struct slice *in, uint64_t bytes, struct slice *taken)
+{
+    if (bytes > in->bytes)
+        return error_set(ERROR_CORRUPT, "state row: cut short");
+    *taken = slice_of(in->data, bytes);
+    in->data += bytes;
+    in->bytes -= bytes;
+    return 0;
+}
+
+static uint16_t get_uint16(const char *data)
+{
+    return (uint16_t)((uint8_t)data[0] << 8 | (uint8_t)data[1]);
+}
+
+int row_read(struct slice *in, struct row *row)
+{
+    uint64_t length;
+    struct slice key;
+    if (varint_read(in, &length) < 0 || take(in, length, &key) < 0)
+        return ERROR_CORRUPT;
+    if (key.bytes <= ROW_KEY_PREFIX_BYTES || key.bytes > ROW_KEY_PREFIX_BYTES + ENTRY_KEY_BYTES_MAX)
+        return error_set(ERROR_CORRUPT, "state row: a key of %zu bytes", key.bytes);
+    row->group = get_uint16(key.data);
+    row->column = get_uint16(key.data + 2);
+    row->key = slice_of(key.data + ROW_KEY_PREFIX_BYTES, key.bytes - ROW_KEY_PREFIX_BYTES);
+    if (varint_read(in, &length) < 0)
+        return ERROR_CORRUPT;
+    row->removed = length == 0;
+    return row->removed ? 0 : take(in, length - 1, &row->value);
+}
+
+static int read_cell(struct slice *in, struct cell *slot)
+{
+    struct arena arena;
+    arena_init(&arena);
+    struct cell cell;
+    int status = msgpack_read_cell(in, &arena, &cell);
+    if (status == 0)
+        *slot = payload_store(cell, arena.bytes, NULL);
+    arena_deinit(&arena);
+    return status;
+}
+
+/* Most values are small integers or doubles: no arena for them. */
+static int read_value(struct slice *in, struct cell *slot)
+{
+    uint8_t first = in->bytes > 0 ? (uint8_t)*in->data : 0xc1;
+    if (first < 0x80 || (first >= 0xca && first <= 0xd3)) {
+        double number;
+        int64_t integer;
+        if (first == 0xcb && msgpack_read_double(in, &number) == 0)
+            *slot = cell_of_number(number);
+        else if (first < 0xcb || first == 0xcf)
+            return read_cell(in, slot);
+        else if (msgpack_read_int(in, &integer) == 0)
+            *slot = cell_of_int64(integer);
+        else
+            return ERROR_FORMAT;
+        return 0;
+    }
+    return read_cell(in, slot);
+}
+
+static int read_slot(struct slice *in, uint32_t kind, struct cell *slot)
+{
+    if (kind == KIND_VALUE)
+        return read_value(in, slot);
+    uint64_t count, chunks = 0;
+    uint32_t parts;
+    if (kind == KIND_MAP) {
+        if (msgpack_read_uint(in, &count) < 0)
+            return ERROR_FORMAT;
+        *slot = (struct cell){ .tag = SLOT_MAP_PARTIAL, .length = (uint32_t)count };
+        return 0;
+    }
+    if (msgpack_read_array(in, &parts) < 0 || parts != 2 || msgpack_read_uint(in, &count) < 0 || msgpack_read_uint(in, &chunks) < 0)
+        return error_set(ERROR_FORMAT, "state row: not the head of a list");
+    *slot = (struct cell){ .tag = SLOT_LIST, .length = (uint32_t)count, .natural = chunks };
+    return 0;
+}
+
+static int slot_of_id(const struct row_layout *layout, uint64_t id)
+{
+    for (uint32_t i = 0; i < layout->slots; i++) {
+        if (layout->slot[i].id == id && layout->slot[i].kind != KIND_LINK)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int read_one(struct slice *in, const struct row_layout *layout, struct entry *entry)
+{
+    uint64_t id, flags;
+    struct slice time;
+    if (varint_read(in, &id) < 0 || varint_read(in, &flags) < 0)
+        return ERROR_CORRUPT;
+    if (flags > 1 || ((flags & 1) && take(in, 8, &time) < 0))
+        return error_set(ERROR_CORRUPT, "state row: unknown flags %llu", (unsigned long long)flags);
+    int slot = slot_of_id(layout, id);
+    if (slot < 0)
+        return msgpack_skip(in);
+    if (entry->slots[slot].tag != CELL_ABSENT)
+        return error_set(ERROR_CORRUPT, "state row: slot %d twice", slot);
+    return read_slot(in, layout->slot[slot].kind, &entry->slots[slot]);
+}
+
+int row_read_value(struct slice value, const struct row_layout *layout, struct entry *entry)
+{
+    if (value.bytes < 1 || *value.data != ROW_VERSION)
+        return error_set(ERROR_CORRUPT, "state row: unknown format version");
+    value.data++;
+    value.bytes--;
+    int status = 0;
+    while (status == 0 && value.bytes > 0)
+        status = read_one(&value, layout, entry);
+    return status < 0 ? error_wrap(ERROR_CORRUPT, "state row") : 0;
+}

@@ -1,0 +1,304 @@
+#include "state/table.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS_MIN 1024
+#define BUCKET_TOMBSTONE 1u
+#define POINTER_MASK 0xffffffffffffu
+#define CHUNK_ENTRIES 1024
+#define MOVED_PER_SLICE 8192
+
+struct table_chunk {
+    uint32_t used;   /* places handed out so far */
+    char *places;
+};
+
+void table_init(struct table *table, uint32_t slots)
+{
+    *table = (struct table){ .slots = slots };
+    table->entry_bytes = (uint32_t)(offsetof(struct entry, slots) + slots * sizeof(struct cell));
+    table->mask = BUCKETS_MIN - 1;
+    table->buckets = memory_new_zeroed(BUCKETS_MIN, sizeof(uint64_t));
+}
+
+static struct entry *chunk_entry(const struct table *table, const struct table_chunk *chunk, uint32_t index)
+{
+    return (struct entry *)(void *)(chunk->places + (size_t)index * table->entry_bytes);
+}
+
+void table_deinit(struct table *table)
+{
+    for (uint32_t c = 0; c < table->chunk_count; c++) {
+        struct table_chunk *chunk = table->chunks[c];
+        for (uint32_t i = 0; i < chunk->used; i++) {
+            struct entry *entry = chunk_entry(table, chunk, i);
+            if ((entry->flags & ENTRY_LIVE) && entry->key_bytes > ENTRY_KEY_INLINED_MAX)
+                free(entry->key.pointer);
+        }
+        free(chunk->places);
+        free(chunk);
+    }
+    free(table->chunks);
+    free(table->buckets);
+    free(table->old_buckets);
+    *table = (struct table){ 0 };
+}
+
+size_t table_bytes(const struct table *table)
+{
+    size_t index = (table->mask + 1) * sizeof(uint64_t);
+    size_t old = table->old_buckets == NULL ? 0 : (table->old_mask + 1) * sizeof(uint64_t);
+    return index + old + table->count * (size_t)table->entry_bytes + table->key_bytes;
+}
+
+static uint64_t bucket_of(const struct entry *entry)
+{
+    return (uint64_t)entry->hash_tag << 48 | (uint64_t)(uintptr_t)entry;
+}
+
+static struct entry *bucket_entry(uint64_t bucket)
+{
+    return (struct entry *)(uintptr_t)(bucket & POINTER_MASK);
+}
+
+static uint16_t hash_tag(uint64_t hash)
+{
+    return (uint16_t)(hash >> 16);
+}
+
+/* Two 8-byte comparisons: both sides are zero-padded to 16 bytes. */
+static inline bool key_equal_inlined(const struct entry *entry, const char *key)
+{
+    uint64_t a[2], b[2];
+    memcpy(a, entry->key.inlined, 16);
+    memcpy(b, key, 16);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+}
+
+static inline bool key_equal(const struct entry *entry, const char *key, uint32_t key_bytes)
+{
+    if (entry->key_bytes != key_bytes)
+        return false;
+    if (key_bytes <= ENTRY_KEY_INLINED_MAX)
+        return key_equal_inlined(entry, key);
+    return memcmp(entry->key.pointer, key, key_bytes) == 0;
+}
+
+static inline bool bucket_matches(uint64_t bucket, uint64_t hash, const char *key, uint32_t key_bytes)
+{
+    return bucket > BUCKET_TOMBSTONE && bucket >> 48 == hash_tag(hash) && key_equal(bucket_entry(bucket), key, key_bytes);
+}
+
+/* Probe one index; buckets before `from` count as moved away. NULL if the key is not in it. */
+static uint64_t *probe(uint64_t *buckets, uint64_t mask, uint64_t from, const char *key, uint32_t key_bytes, uint64_t hash)
+{
+    for (uint64_t at = (hash >> 32) & mask;; at = (at + 1) & mask) {
+        if (buckets[at] == 0)
+            return NULL;
+        if (at >= from && bucket_matches(buckets[at], hash, key, key_bytes))
+            return &buckets[at];
+    }
+}
+
+static uint64_t *find_bucket(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash)
+{
+    uint64_t *found = probe(table->buckets, table->mask, 0, key, key_bytes, hash);
+    if (found == NULL && table->old_buckets != NULL)
+        found = probe(table->old_buckets, table->old_mask, table->old_next, key, key_bytes, hash);
+    return found;
+}
+
+struct entry *table_find(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash)
+{
+    uint64_t *bucket = find_bucket(table, key, key_bytes, hash);
+    return bucket == NULL ? NULL : bucket_entry(*bucket);
+}
+
+static void bucket_insert(struct table *table, struct entry *entry)
+{
+    uint64_t at = entry->hash & table->mask;
+    while (table->buckets[at] > BUCKET_TOMBSTONE)
+        at = (at + 1) & table->mask;
+    table->used += table->buckets[at] == 0;
+    table->buckets[at] = bucket_of(entry);
+}
+
+static void move_slice(struct table *table, uint64_t slice)
+{
+    while (slice-- > 0 && table->old_next <= table->old_mask) {
+        uint64_t bucket = table->old_buckets[table->old_next++];
+        if (bucket > BUCKET_TOMBSTONE)
+            bucket_insert(table, bucket_entry(bucket));
+    }
+    if (table->old_next > table->old_mask) {
+        free(table->old_buckets);
+        table->old_buckets = NULL;
+    }
+}
+
+/* A new index for what lives now, filled slice by slice: twice the size if the entries ask for it, else only cleaned of tombstones. */
+static void index_renew(struct table *table)
+{
+    if (table->old_buckets != NULL)
+        move_slice(table, UINT64_MAX);
+    uint64_t size = table->mask + 1;
+    if (table->count * 3 >= size)
+        size *= 2;
+    table->old_buckets = table->buckets;
+    table->old_mask = table->mask;
+    table->old_next = 0;
+    table->buckets = memory_new_zeroed(size, sizeof(uint64_t));
+    table->mask = size - 1;
+    table->used = 0;
+}
+
+void table_maintain(struct table *table)
+{
+    if (table->old_buckets != NULL)
+        move_slice(table, MOVED_PER_SLICE);
+}
+
+static struct table_chunk *chunk_add(struct table *table)
+{
+    if (table->chunk_count == table->chunk_capacity) {
+        table->chunk_capacity = table->chunk_capacity * 2 + 16;
+        table->chunks = memory_resize(table->chunks, table->chunk_capacity * sizeof table->chunks[0]);
+    }
+    struct table_chunk *chunk = memory_new(sizeof *chunk);
+    chunk->used = 0;
+    chunk->places = memory_new_aligned(64, (size_t)CHUNK_ENTRIES * table->entry_bytes);
+    table->chunks[table->chunk_count++] = chunk;
+    return chunk;
+}
+
+/* The free list is threaded through the key's place. */
+static struct entry *place_take(struct table *table)
+{
+    struct entry *entry = table->free_list;
+    if (entry != NULL) {
+        table->free_list = (struct entry *)(void *)entry->key.pointer;
+        return entry;
+    }
+    struct table_chunk *chunk = table->chunk_count == 0 ? NULL : table->chunks[table->chunk_count - 1];
+    if (chunk == NULL || chunk->used == CHUNK_ENTRIES)
+        chunk = chunk_add(table);
+    return chunk_entry(table, chunk, chunk->used++);
+}
+
+static void key_set(struct table *table, struct entry *entry, const char *key, uint32_t key_bytes)
+{
+    entry->key_bytes = (uint16_t)key_bytes;
+    if (key_bytes <= ENTRY_KEY_INLINED_MAX) {
+        memcpy(entry->key.inlined, key, ENTRY_KEY_INLINED_MAX);
+        return;
+    }
+    entry->key.pointer = memory_copy(key, key_bytes);
+    table->key_bytes += key_bytes + 24;
+}
+
+static struct entry *make(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group)
+{
+    if ((table->used + 1) * 3 >= (table->mask + 1) * 2)
+        index_renew(table);
+    struct entry *entry = place_take(table);
+    entry->hash = (uint32_t)(hash >> 32);
+    entry->hash_tag = hash_tag(hash);
+    entry->group = group;
+    entry->dirty_epoch = 0;
+    entry->flags = ENTRY_LIVE | ENTRY_REFERENCED;
+    key_set(table, entry, key, key_bytes);
+    for (uint32_t i = 0; i < table->slots; i++)
+        entry->slots[i] = (struct cell){ .tag = CELL_ABSENT };
+    bucket_insert(table, entry);
+    table->count++;
+    return entry;
+}
+
+struct entry *table_find_or_make(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group, bool *made)
+{
+    struct entry *entry = table_find(table, key, key_bytes, hash);
+    *made = entry == NULL;
+    return entry != NULL ? entry : make(table, key, key_bytes, hash, group);
+}
+
+static uint64_t entry_hash(const struct entry *entry)
+{
+    return (uint64_t)entry->hash << 32 | (uint64_t)entry->hash_tag << 16;
+}
+
+void table_remove(struct table *table, struct entry *entry)
+{
+    uint64_t *bucket = find_bucket(table, entry_key(entry), entry->key_bytes, entry_hash(entry));
+    *bucket = BUCKET_TOMBSTONE;
+    if (entry->key_bytes > ENTRY_KEY_INLINED_MAX) {
+        free(entry->key.pointer);
+        table->key_bytes -= entry->key_bytes + 24u;
+    }
+    entry->flags = 0;
+    entry->key.pointer = (char *)(void *)table->free_list;
+    table->free_list = entry;
+    table->count--;
+}
+
+/* Three passes: the bucket's line is on its way before it is read, the entry's before its key is compared. */
+int32_t table_find_batch(struct table *table, const struct batch *batch, struct entry **entries, int32_t *missing)
+{
+    const struct batch_key *keys = batch->keys;
+    const char *bytes = batch->arena.bytes;
+    int32_t missing_count = 0;
+    for (int32_t i = 0; i < batch->count; i++)
+        __builtin_prefetch(&table->buckets[(keys[i].hash >> 32) & table->mask]);
+    for (int32_t i = 0; i < batch->count; i++) {
+        uint64_t bucket = table->buckets[(keys[i].hash >> 32) & table->mask];
+        entries[i] = bucket_entry(bucket);
+        __builtin_prefetch(entries[i], 1);
+    }
+    for (int32_t i = 0; i < batch->count; i++) {
+        struct entry *first = entries[i];
+        const char *key = bytes + keys[i].offset;
+        bool hit = (uintptr_t)first > BUCKET_TOMBSTONE && first->hash == (uint32_t)(keys[i].hash >> 32) && key_equal(first, key, keys[i].bytes);
+        if (!hit) {
+            first = table_find(table, key, keys[i].bytes, keys[i].hash);
+            entries[i] = first;
+            if (first == NULL) {
+                missing[missing_count++] = i;
+                continue;
+            }
+        }
+        if (!(first->flags & ENTRY_REFERENCED))
+            first->flags |= ENTRY_REFERENCED;
+    }
+    return missing_count;
+}
+
+struct entry *table_hand_next(struct table *table)
+{
+    while (table->hand_chunk < table->chunk_count) {
+        struct table_chunk *chunk = table->chunks[table->hand_chunk];
+        if (table->hand_index < chunk->used)
+            return chunk_entry(table, chunk, table->hand_index++);
+        table->hand_chunk++;
+        table->hand_index = 0;
+    }
+    table->hand_chunk = 0;
+    table->hand_index = 0;
+    return NULL;
+}
+
+struct entry *table_next(const struct table *table, struct table_cursor *cursor)
+{
+    while (cursor->chunk < table->chunk_count) {
+        struct table_chunk *chunk = table->chunks[cursor->chunk];
+        while (cursor->index < chunk->used) {
+            struct entry *entry = chunk_entry(table, chunk, cursor->index++);
+            if (entry->flags & ENTRY_LIVE)
+                return entry;
+        }
+        cursor->chunk++;
+        cursor->index = 0;
+    }
+    return NULL;
+}

@@ -1,0 +1,67 @@
+/*
+ * A hash table of entries with stable addresses: keys of a whole batch are
+ * resolved at once with prefetch, so the cache misses of many keys overlap
+ * instead of adding up.
+ *
+ * The index is open addressing over 8-byte buckets (16 bits of hash beside the
+ * pointer), grown by moving a slice of the old one at each batch, never all at
+ * once. Entries lie in chunks and are visited by a clock hand.
+ *
+ * Thread   the worker that owns it.
+ */
+#pragma once
+
+#include "codec/batch.h"
+#include "state/entry.h"
+
+#include <stddef.h>
+
+struct table_chunk;
+
+struct table {
+    uint32_t slots;             /* of an entry */
+    uint32_t entry_bytes;
+    uint64_t *buckets;
+    uint64_t mask;
+    uint64_t used;              /* buckets that are not empty: entries and tombstones */
+    uint64_t *old_buckets;      /* being moved, or NULL */
+    uint64_t old_mask;
+    uint64_t old_next;          /* the first one not moved yet */
+    struct table_chunk **chunks;
+    uint32_t chunk_count;
+    uint32_t chunk_capacity;
+    struct entry *free_list;
+    uint64_t count;             /* live entries */
+    size_t key_bytes;           /* of keys that are not inlined */
+    uint32_t hand_chunk, hand_index;
+};
+
+void table_init(struct table *table, uint32_t slots);
+/* Frees entries and keys; payloads of the slots must have been freed by the caller (table_visit). */
+void table_deinit(struct table *table);
+
+/* Bytes that the table itself keeps: chunks, index, long keys. */
+size_t table_bytes(const struct table *table);
+
+/* The entry of a key, or NULL. `key` is readable to the next multiple of 16 and zero-padded there. */
+struct entry *table_find(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash);
+/* The same, made (all slots absent, flags LIVE) where there is none; *made tells. */
+struct entry *table_find_or_make(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group, bool *made);
+/* Forget an entry; its payloads have been freed. */
+void table_remove(struct table *table, struct entry *entry);
+
+/*
+ * The entries of `count` keys. Keys that have none get NULL and their position
+ * is added to `missing`; the answer is how many those are.
+ */
+int32_t table_find_batch(struct table *table, const struct batch *batch, struct entry **entries, int32_t *missing);
+
+/* Move a slice of the old index, if one is being moved: call between batches. */
+void table_maintain(struct table *table);
+
+/* The next entry (live or not: look at its flags) under the clock hand; NULL once when it wraps around. */
+struct entry *table_hand_next(struct table *table);
+
+/* A walk over all live entries that other calls may interleave: entries made during it may be missed. */
+struct table_cursor { uint32_t chunk, index; };
+struct entry *table_next(const struct table *table, struct table_cursor *cursor);
