@@ -1,11 +1,17 @@
 /*
- * msgpack: what state, snapshots and the "msgpack" format are made of. The only
- * file that knows msgpack-c (reading checks every length against the input).
+ * msgpack: what state, snapshots and the "msgpack" format are made of. Its .c is
+ * the only file that knows msgpack-c (reading checks every length against the input).
  *
  * The form written is canonical (L4): the shortest integer encoding, 1.0 as 1,
  * -0 as 0, non-negative integers in the shortest unsigned form, negative ones in
- * the shortest signed form, other numbers as float64, all Lua strings as str,
- * maps with their keys in byte order of the encoded keys.
+ * the shortest signed form, all Lua strings as str. A double is written as an
+ * integer where it is whole and within ±2^53; any other double is float64, so
+ * 2^60 as a double and 2^60 as a 64-bit integer are two different keys.
+ *
+ * The order of a map is fixed too (L6). A row has its fields in the order of its
+ * shape: byte order of the names. A packed map has its keys in byte order of
+ * their encoded bytes (for strings that is: shorter ones first), also where all
+ * of them are strings.
  */
 #pragma once
 
@@ -13,8 +19,10 @@
 #include "base/buffer.h"
 #include "codec/cell.h"
 
+/* Maps and lists in each other, counted from 1; the fields of a row are at 2. */
 #define MSGPACK_DEPTH_MAX 64
 
+/* <cdef> */
 /* Append one value. `bytes` is the base that the cell's offsets count from. CELL_ABSENT is written as nil. */
 void msgpack_write_cell(struct buffer *out, struct cell cell, const char *bytes);
 
@@ -32,26 +40,31 @@ void msgpack_write_map(struct buffer *out, uint32_t count);
  * Read one value from the front of `in` into a cell whose bytes go to `arena`;
  * `in` is moved behind it. A map with string keys becomes a row (nested tables
  * CELL_PACKED, in canonical form), everything else that is no scalar CELL_PACKED;
- * bin is read as string. Errors: ERROR_FORMAT (cut short, ext types, a repeated
- * map key, deeper than MSGPACK_DEPTH_MAX), ERROR_TOO_LARGE.
+ * bin is read as string. Errors, with `in` and the arena as they were:
+ * ERROR_FORMAT (cut short, ext types, a repeated map key, deeper than
+ * MSGPACK_DEPTH_MAX), ERROR_TOO_LARGE (beyond RECORD_BYTES_MAX).
  */
 int msgpack_read_cell(struct slice *in, struct arena *arena, struct cell *cell);
 
 /* Typed reads that move `in`; ERROR_FORMAT where the next value is of another type or cut short. */
 int msgpack_read_uint(struct slice *in, uint64_t *natural);
 int msgpack_read_int(struct slice *in, int64_t *integer);
-int msgpack_read_double(struct slice *in, double *number);
+int msgpack_read_double(struct slice *in, double *number); /* also an integer, which may have been a whole double */
 int msgpack_read_bool(struct slice *in, bool *truth);
 int msgpack_read_string(struct slice *in, struct slice *text); /* points into `in` */
-int msgpack_read_array(struct slice *in, uint32_t *count);
+int msgpack_read_array(struct slice *in, uint32_t *count);     /* never more than `in` could hold */
 int msgpack_read_map(struct slice *in, uint32_t *count);
 bool msgpack_take_nil(struct slice *in); /* true, and moved, if the next value is nil */
 /* Step over one whole value. */
 int msgpack_skip(struct slice *in);
+/* How many bytes the value at the front of `in` has: 1 if it is whole, 0 if it is cut short, negative where it cannot be msgpack. */
+int msgpack_measure(struct slice in, size_t *bytes);
 
 /*
  * The canonical key bytes of a cell, appended. A key is a string, number,
  * boolean, 64-bit integer, or a list of them (CELL_PACKED). NaN, null, nil and
- * maps: ERROR_ARGUMENT with a message that says so.
+ * maps: ERROR_ARGUMENT with a message that says so. Whole numbers have a faster
+ * way in codec/key.h.
  */
 int msgpack_write_key(struct buffer *out, struct cell cell, const char *bytes);
+/* </cdef> */

@@ -1,0 +1,115 @@
+/*
+ * The head of a map or list is put in front of its body when the count is known:
+ * a move of the body by 1 to 5 bytes, which for the short ones that records hold
+ * costs less than counting ahead. Entries that came in order, as canonical input
+ * has them, are never looked at again.
+ */
+#include "codec/packed.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "codec/msgpack.h"
+
+#include <stdlib.h>
+
+struct entry {
+    struct slice key;
+    size_t bytes;   /* key and value, from key.data on */
+};
+
+static void insert_head(struct buffer *out, size_t start, size_t body_end)
+{
+    char head[8];
+    size_t head_bytes = out->bytes - body_end;
+    memcpy(head, out->data + body_end, head_bytes);
+    memmove(out->data + start + head_bytes, out->data + start, body_end - start);
+    memcpy(out->data + start, head, head_bytes);
+}
+
+void packed_list_end(struct buffer *out, size_t start, uint32_t count)
+{
+    size_t body_end = out->bytes;
+    msgpack_write_array(out, count);
+    insert_head(out, start, body_end);
+}
+
+struct packed_map packed_map_begin(const struct buffer *out)
+{
+    return (struct packed_map){ .start = out->bytes, .sorted = true };
+}
+
+void packed_map_key(struct packed_map *map, const struct buffer *out, size_t key)
+{
+    size_t key_bytes = out->bytes - key;
+    if (map->count > 0 && map->sorted) {
+        struct slice last = slice_of(out->data + map->key, map->key_bytes);
+        map->sorted = slice_compare(last, slice_of(out->data + key, key_bytes)) < 0;
+    }
+    map->key = key;
+    map->key_bytes = key_bytes;
+    map->count++;
+}
+
+/* By key; of equal keys the one that came later is behind. */
+static int entry_compare(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    int order = slice_compare(a->key, b->key);
+    return order != 0 ? order : (a->key.data > b->key.data) - (a->key.data < b->key.data);
+}
+
+static struct entry *entries_sorted(const struct packed_map *map, const struct buffer *out)
+{
+    struct entry *entries = memory_new(map->count * sizeof *entries);
+    struct slice rest = slice_of(out->data + map->start, out->bytes - map->start);
+    for (uint32_t i = 0; i < map->count; i++) {
+        const char *begin = rest.data;
+        msgpack_skip(&rest);
+        entries[i].key = slice_of(begin, (size_t)(rest.data - begin));
+        msgpack_skip(&rest);
+        entries[i].bytes = (size_t)(rest.data - begin);
+    }
+    qsort(entries, map->count, sizeof *entries, entry_compare);
+    return entries;
+}
+
+static int entries_write(struct packed_map *map, const struct entry *entries, struct buffer *body, enum packed_repeated repeated)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (i + 1 == map->count || !slice_equal(entries[i].key, entries[i + 1].key)) {
+            buffer_append(body, entries[i].key.data, entries[i].bytes);
+            kept++;
+        } else if (repeated == PACKED_REFUSE) {
+            return error_set(ERROR_FORMAT, "a map has the same key twice");
+        }
+    }
+    map->count = kept;
+    return 0;
+}
+
+static int sort(struct packed_map *map, struct buffer *out, enum packed_repeated repeated)
+{
+    struct buffer body;
+    buffer_init(&body);
+    struct entry *entries = entries_sorted(map, out);
+    int status = entries_write(map, entries, &body, repeated);
+    free(entries);
+    if (status == 0) {
+        out->bytes = map->start;
+        buffer_append_slice(out, buffer_slice(&body));
+    }
+    buffer_deinit(&body);
+    return status;
+}
+
+int packed_map_end(struct packed_map *map, struct buffer *out, enum packed_repeated repeated)
+{
+    int status = map->sorted ? 0 : sort(map, out, repeated);
+    if (status < 0)
+        return status;
+    size_t body_end = out->bytes;
+    msgpack_write_map(out, map->count);
+    insert_head(out, map->start, body_end);
+    return 0;
+}
