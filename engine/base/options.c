@@ -66,6 +66,24 @@ static bool value_fits(int type, const char *value)
     }
 }
 
+static void option_append(struct options *options, const char *name, const char *key, const char *value)
+{
+    if (options->count == options->capacity) {
+        options->capacity = options->capacity * 2 + 8;
+        options->list = memory_resize(options->list, options->capacity * sizeof options->list[0]);
+    }
+    options->list[options->count++] =
+        (struct option){ memory_copy_text(name), memory_copy_text(key), memory_copy_text(value) };
+}
+
+struct options *options_copy(const struct options *options)
+{
+    struct options *copy = options_new();
+    for (uint32_t i = 0; i < options->count; i++)
+        option_append(copy, options->list[i].name, options->list[i].key, options->list[i].value);
+    return copy;
+}
+
 int options_set(struct options *options, const struct option_spec *specs, const char *name, const char *key, const char *value)
 {
     const struct option_spec *spec = spec_find(specs, name);
@@ -73,12 +91,7 @@ int options_set(struct options *options, const struct option_spec *specs, const 
         return error_set(ERROR_ARGUMENT, "unknown option '%s'", name);
     if (!value_fits(spec->type, value))
         return error_set(ERROR_ARGUMENT, "option '%s' cannot be '%s'", name, value);
-    if (options->count == options->capacity) {
-        options->capacity = options->capacity * 2 + 8;
-        options->list = memory_resize(options->list, options->capacity * sizeof options->list[0]);
-    }
-    options->list[options->count++] =
-        (struct option){ memory_copy_text(name), memory_copy_text(key), memory_copy_text(value) };
+    option_append(options, name, key, value);
     return 0;
 }
 

@@ -38,6 +38,9 @@ int options_set(struct options *options, const struct option_spec *specs, const 
 int options_complete(struct options *options, const struct option_spec *specs);
 /* </cdef> */
 
+/* A copy that the caller frees: for what outlives the call that it got options in. */
+struct options *options_copy(const struct options *options);
+
 bool options_has(const struct options *options, const char *name);
 const char *options_text(const struct options *options, const char *name);          /* NULL: unset */
 int64_t options_integer(const struct options *options, const char *name);           /* also durations and sizes; 0: unset */
