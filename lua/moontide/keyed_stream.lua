@@ -1,0 +1,114 @@
+--- Keyed streams: what `key_by` answers. The rolling operators emit for every
+--- record (S60); all of them are process steps with one value state.
+local describe = require "moontide.describe"
+local on_error = require "moontide.on_error"
+local options = require "moontide.options"
+local process = require "moontide.process"
+local rolling = require "moontide.rolling"
+local stream = require "moontide.stream"
+local where = require "moontide.where"
+
+---@class KeyedStream: Stream
+local KeyedStream = { __name = "stream", base = stream.Stream }
+setmetatable(KeyedStream, { __index = stream.Stream })
+
+local M = {}
+
+--- The stream that a key_by step emits.
+---@param job Job
+---@param step Step
+---@return KeyedStream
+function M.new(job, step)
+  return setmetatable({ job = job, step = step, keyed = true }, KeyedStream)
+end
+
+local rolling_specs = { process.parallelism_spec, on_error.spec }
+
+local function append(keyed, operator, name, definition, given)
+  local what = ":" .. operator
+  local checked = options.check(what, given, rolling_specs)
+  definition.parallelism, definition.on_error = checked.parallelism, checked.on_error
+  local step = process.step(what, keyed, name, definition)
+  step.operator = operator
+  return stream.new(keyed.job, stream.append(keyed, what, step))
+end
+
+--- Combine the records of each key, two at a time, and emit the combined value for every record.
+---
+---     keyed:reduce("total", function(a, b) return { id = a.id, amount = a.amount + b.amount } end)
+---@param name string
+---@param fn fun(a: any, b: any): any
+---@param given? { parallelism: integer?, on_error: OnError? }
+---@return Stream
+function KeyedStream:reduce(name, fn, given)
+  return append(self, "reduce", name, rolling.reduce(options.callable(":reduce", fn, "fn")), given)
+end
+
+--- Collect the records of each key in an accumulator and emit its result for every record.
+---
+---     keyed:aggregate("average", {
+---       create = function() return { count = 0, sum = 0 } end,
+---       add = function(acc, value) return { count = acc.count + 1, sum = acc.sum + value.amount } end,
+---       result = function(acc) return acc.sum / acc.count end,
+---     })
+---@param name string
+---@param aggregate Aggregate
+---@param given? { parallelism: integer?, on_error: OnError? }
+---@return Stream
+function KeyedStream:aggregate(name, aggregate, given)
+  return append(self, "aggregate", name, rolling.aggregate(aggregate), given)
+end
+
+--- Count the records of each key and emit `{ key, count }` for every record.
+---
+---     keyed:count("clicks")
+---@param name string
+---@param given? { parallelism: integer?, on_error: OnError? }
+---@return Stream
+function KeyedStream:count(name, given)
+  return append(self, "count", name, rolling.count(), given)
+end
+
+local function check_field(what, field)
+  if type(field) == "string" and field ~= "" then return field end
+  where.raise('%s: needs a field after the name, as in %s("name", "amount"), got %s', what, what, describe(field))
+end
+
+--- Add up a field of the records of each key and emit `{ key, sum }` for every record.
+---
+---     keyed:sum("revenue", "amount")
+---@param name string
+---@param field string
+---@param given? { parallelism: integer?, on_error: OnError? }
+---@return Stream
+function KeyedStream:sum(name, field, given)
+  return append(self, "sum", name, rolling.sum(check_field(":sum", field)), given)
+end
+
+--- The smallest value of a field for each key so far: emits `{ key, min }` for every record.
+---
+---     keyed:min("cheapest", "amount")
+---@param name string
+---@param field string
+---@param given? { parallelism: integer?, on_error: OnError? }
+---@return Stream
+function KeyedStream:min(name, field, given)
+  return append(self, "min", name, rolling.min(check_field(":min", field)), given)
+end
+
+--- The largest value of a field for each key so far: emits `{ key, max }` for every record.
+---
+---     keyed:max("dearest", "amount")
+---@param name string
+---@param field string
+---@param given? { parallelism: integer?, on_error: OnError? }
+---@return Stream
+function KeyedStream:max(name, field, given)
+  return append(self, "max", name, rolling.max(check_field(":max", field)), given)
+end
+
+local methods = { "reduce", "aggregate", "count", "sum", "min", "max" }
+for _, name in ipairs(stream.methods) do methods[#methods + 1] = name end
+KeyedStream.__index = stream.index(KeyedStream, methods)
+
+return M

@@ -1,0 +1,104 @@
+--- Definitions of process steps, checked and in one form.
+local describe = require "moontide.describe"
+local on_error = require "moontide.on_error"
+local options = require "moontide.options"
+local state = require "moontide.state"
+local steps = require "moontide.steps"
+local where = require "moontide.where"
+
+local M = {}
+
+---@class ProcessDefinition
+---@field state? table<string, StateDescriptor|ValueState|ListState|MapState> by the name that `self` has it under
+---@field parallelism? integer
+---@field on_error? OnError
+---@field open? fun(self: Process, ctx: OpenContext) once, before the first record; there is no key yet
+---@field close? fun(self: Process)
+---@field process_element fun(self: Process, value: any, ctx: Context, out: Collector)
+---@field on_timer? fun(self: Process, timestamp: number, ctx: TimerContext, out: Collector)
+
+local parallelism_max = 32768
+
+--- The option as other tables of options list it.
+M.parallelism_spec = { name = "parallelism", type = "integer", min = 1, max = parallelism_max }
+
+local definition_specs = {
+  { name = "state", type = "custom", default = {}, check = function(value)
+    if type(value) == "table" and getmetatable(value) == nil then return value end
+    return nil, "a table of names and states, such as { seen = mt.value_state() }"
+  end },
+  M.parallelism_spec,
+  on_error.spec,
+  { name = "open", type = "function" },
+  { name = "close", type = "function" },
+  { name = "process_element", type = "function", required = true },
+  { name = "on_timer", type = "function" },
+}
+
+-- `self.open` could not be both the callback's name and a state.
+local reserved = { open = true, close = true, process_element = true, on_timer = true }
+
+local function check_states(what, states)
+  local names = {}
+  for name, value in pairs(states) do
+    steps.check_state_name(what, name)
+    if reserved[name] then where.raise("%s: a state cannot be named '%s': callbacks are", what, name) end
+    if not state.is(value) then
+      local hint = type(value) == "function" and " (call it: mt.value_state())" or ""
+      where.raise("%s: state '%s' must be mt.value_state, mt.list_state or mt.map_state, got %s%s", what, name, describe(value), hint)
+    end
+    names[#names + 1] = name
+  end
+  -- The order of pairs() differs between workers; the order of states must not.
+  table.sort(names)
+  return names
+end
+
+local function check_keyed(what, stream, checked, state_names)
+  if stream.keyed then return end
+  if #state_names > 0 then
+    where.raise("%s: state '%s' belongs to a key and this stream has none: call :key_by first", what, state_names[1])
+  end
+  if checked.on_timer then where.raise("%s: 'on_timer': timers belong to a key and this stream has none: call :key_by first", what) end
+end
+
+-- The short form is a function of (value, ctx, out), without self: it has no state to find there.
+local function normalise(what, definition)
+  if type(definition) == "function" then
+    return { process_element = function(_, value, ctx, out) return definition(value, ctx, out) end }
+  end
+  if type(definition) ~= "table" then
+    where.raise("%s: needs a definition { process_element = function(self, value, ctx, out) end } or a function(value, ctx, out), got %s",
+      what, describe(definition))
+  end
+  return definition
+end
+
+local function check_name(method, name)
+  if type(name) == "string" then return name end
+  where.raise('%s: needs a name first, the address of its state: %s("name", ...), got %s', method, method, describe(name))
+end
+
+--- Check the name and definition of a process step on `stream`, and answer the step's fields.
+---@param method string ":process"
+---@param stream Stream
+---@param name any
+---@param definition any a ProcessDefinition or a function(value, ctx, out)
+---@return table
+function M.step(method, stream, name, definition)
+  steps.check_name(method, check_name(method, name))
+  local what = ('%s("%s")'):format(method, name)
+  local checked = options.check(what, normalise(what, definition), definition_specs)
+  local names = check_states(what, checked.state)
+  check_keyed(what, stream, checked, names)
+  local states = {}
+  for _, state_name in ipairs(names) do states[state_name] = checked.state[state_name] end
+  checked.state = states
+  local step = { kind = "process", name = name, definition = checked, state_names = names }
+  -- These two are the step's, whatever its kind.
+  step.parallelism, step.on_error = checked.parallelism, checked.on_error
+  checked.parallelism, checked.on_error = nil, nil
+  return step
+end
+
+return M

@@ -1,0 +1,173 @@
+---@meta
+-- What the callbacks of a job see: for editors, which read it and never run it.
+
+---Where results go.
+---@class Collector
+local Collector = {}
+
+---Emit a record; without a time stamp it has that of the record being processed.
+---@param value any
+---@param timestamp? number milliseconds since 1970
+function Collector:collect(value, timestamp) end
+
+---What a subtask is told in `open`.
+---@class OpenContext
+local OpenContext = {}
+
+---Which of the step's subtasks this is, from 0.
+---@return integer
+function OpenContext:subtask() end
+
+---How many subtasks the step has.
+---@return integer
+function OpenContext:parallelism() end
+
+---What a callback knows of the record being processed.
+---@class Context: OpenContext
+local Context = {}
+
+---The record's event time in milliseconds, nil if it has none; in `on_timer` the timer's time.
+---@return number?
+function Context:timestamp() end
+
+---The key of the record or timer; two fields are a list of two.
+---@return any
+function Context:current_key() end
+
+---Send a value to a side output, which is `stream:side_output(tag)` of this step.
+---@param tag string
+---@param value any
+function Context:output(tag, value) end
+
+---Timers of the current key, and the clocks.
+---@return Timers
+function Context:timers() end
+
+---Ask for a checkpoint soon.
+function Context:request_checkpoint() end
+
+---What `on_timer` knows of the timer.
+---@class TimerContext: Context
+local TimerContext = {}
+
+---Which clock fired the timer.
+---@return "event"|"processing"
+function TimerContext:time_domain() end
+
+---Timers of the current key. A timer is known by key, time and domain: registering one twice fires it once (S4).
+---@class Timers
+local Timers = {}
+
+---Event time: no record older than this is expected.
+---@return number
+function Timers:current_watermark() end
+
+---The wall clock in milliseconds.
+---@return number
+function Timers:current_processing_time() end
+
+---Fire when the watermark reaches `timestamp`.
+---@param timestamp number
+function Timers:register_event_time_timer(timestamp) end
+
+---Forget an event-time timer; one that is not there is no error.
+---@param timestamp number
+function Timers:delete_event_time_timer(timestamp) end
+
+---Fire when the wall clock is past `timestamp`.
+---@param timestamp number
+function Timers:register_processing_time_timer(timestamp) end
+
+---Forget a processing-time timer; one that is not there is no error.
+---@param timestamp number
+function Timers:delete_processing_time_timer(timestamp) end
+
+---`self` in the callbacks of a process step: this subtask's own table, with the step's states under their names.
+---To have `self.small:` completed exactly, describe it: `---@class Detector: Process` with `---@field small ValueState`,
+---and `---@param self Detector` above the callback.
+---@class Process
+---@field [string] ValueState|ListState|MapState|any
+
+---One value for the current key. What is read is a copy: changing it changes nothing until `update`.
+---@class ValueState
+local ValueState = {}
+
+---The value, else the default, else nil.
+---@return any
+function ValueState:value() end
+
+---Keep a value; nil clears.
+---@param value any
+function ValueState:update(value) end
+
+---Forget the value.
+function ValueState:clear() end
+
+---A list for the current key. What is read is a copy.
+---@class ListState
+local ListState = {}
+
+---The elements, in the order they were added; empty if there are none.
+---@return any[]
+function ListState:get() end
+
+---Append one element.
+---@param value any
+function ListState:add(value) end
+
+---Append all elements of a list.
+---@param list any[]
+function ListState:add_all(list) end
+
+---Replace the elements by those of a list.
+---@param list any[]
+function ListState:update(list) end
+
+---Forget all elements.
+function ListState:clear() end
+
+---A map for the current key. What is read is a copy.
+---@class MapState
+local MapState = {}
+
+---The value of a map key, or nil.
+---@param key any
+---@return any
+function MapState:get(key) end
+
+---Set the value of a map key; nil is an error, `mt.null` a value.
+---@param key any
+---@param value any
+function MapState:put(key, value) end
+
+---Set many.
+---@param entries table
+function MapState:put_all(entries) end
+
+---Forget a map key.
+---@param key any
+function MapState:remove(key) end
+
+---Is the map key there?
+---@param key any
+---@return boolean
+function MapState:contains(key) end
+
+---Iterate over the map keys, in the order of their bytes, as they are now (S52).
+---@return fun(): any
+function MapState:keys() end
+
+---Iterate over the values, in the order of the bytes of their keys, as they are now.
+---@return fun(): any
+function MapState:values() end
+
+---Iterate over map keys and values, in the order of the bytes of the keys, as they are now.
+---@return fun(): any, any
+function MapState:entries() end
+
+---Is nothing in the map?
+---@return boolean
+function MapState:is_empty() end
+
+---Forget all entries.
+function MapState:clear() end
