@@ -5,7 +5,7 @@ local mt = require "moontide"
 local job = mt.job("side_outputs")
 
 local others = job:from(mt.file { path = "examples/data/earthquakes.jsonl", format = "json" })
-   :process("sort_out", function(_, quake, ctx, out)
+   :process("sort_out", function(quake, ctx, out)
      local strong = type(quake.mag) == "number" and quake.mag >= 5.5
      local deep = quake.depth > 500
      if strong then ctx:output("strong", { strong = quake.place, magnitude = quake.mag }) end
