@@ -1,11 +1,13 @@
 #include "connectors/connectors.h"
 
-extern const struct source_vtab sequence_source, random_keys_source;
+extern const struct source_vtab sequence_source, random_keys_source, file_source, stdin_source;
 extern const struct sink_vtab stdout_sink, blackhole_sink;
 
 static const struct source_vtab *const sources[] = {
+    &file_source,
     &random_keys_source,
     &sequence_source,
+    &stdin_source,
     NULL,
 };
 

@@ -1,0 +1,221 @@
+#include "connectors/file/reader.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "connectors/file/follow.h"
+#include "connectors/file/input.h"
+#include "connectors/file/split.h"
+#include "connectors/intake.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define FOLLOW_WAIT_MS 20
+
+struct reader {
+    const struct file_settings *settings;
+    struct file_split split;
+    bool follow;             /* never set for compressed files */
+    bool leaving;            /* the file has lost its name to another: read it to its end, then the other */
+    uint64_t identity;       /* of the open file where it is followed, else 0 */
+    const struct file_input_vtab *vtab;
+    struct file_input *input;
+    uint64_t read, end;      /* the next byte to read, and where the split ends */
+    struct intake intake;
+};
+
+/* Let the decoder have what begins the file when the split begins in its middle. */
+static int header_read(struct reader *reader)
+{
+    struct file_input *input;
+    struct intake *intake = &reader->intake;
+    uint64_t offset = intake->offset, lines = intake->lines, records = intake->records;
+    int status = reader->vtab->open(&input, reader->split.path);
+    if (status < 0)
+        return status;
+    struct batch *none = batch_take();
+    none->count = BATCH_RECORDS_MAX; /* full: only what comes before the first record is decoded */
+    intake_restart(intake);
+    while (status == 0 && !intake->begun) {
+        size_t room;
+        char *target = intake_room(intake, &room);
+        int64_t got = reader->vtab->read(input, target, room);
+        if (got > 0)
+            intake_add(intake, (size_t)got);
+        intake->at_end = got == 0;
+        status = got < 0 ? (int)got : intake_decode(intake, none);
+    }
+    batch_drop(none);
+    reader->vtab->close(input);
+    intake_restart(intake);
+    intake->begun = true;
+    intake->offset = offset;
+    intake->lines = lines;
+    intake->records = records;
+    return status;
+}
+
+/* The file that the position belongs to: of that name, or beside it if it was rotated since. */
+static int followed_open(struct reader *reader, uint64_t identity)
+{
+    const char *path = reader->split.path;
+    if (identity == 0 || follow_identity(path, NULL) == identity)
+        return plain_input.open(&reader->input, path);
+    char *moved = follow_find(path, identity);
+    if (moved == NULL)
+        return error_set(ERROR_NOT_FOUND, "%s: the file that byte %" PRIu64 " belongs to is gone, and another has its name", path,
+                         reader->intake.offset);
+    reader->leaving = true;
+    int status = plain_input.open(&reader->input, moved);
+    free(moved);
+    return status;
+}
+
+static int input_open(struct reader *reader, uint64_t identity)
+{
+    int status = reader->follow ? followed_open(reader, identity) : reader->vtab->open(&reader->input, reader->split.path);
+    if (status == 0)
+        status = reader->vtab->seek(reader->input, reader->intake.offset);
+    if (status == 0 && reader->follow)
+        reader->identity = follow_identity_of(reader->vtab->descriptor(reader->input));
+    return status;
+}
+
+/* Where to begin, by the split's name or by the position. */
+static int place(struct reader *reader, struct slice position)
+{
+    struct intake *intake = &reader->intake;
+    uint64_t identity = 0;
+    int status = reader->vtab->seekable ? file_split_lines(&reader->split, &intake->offset, &reader->end) : 0;
+    if (status == 0 && position.bytes > 0)
+        status = intake_restore(intake, position, &identity);
+    if (status < 0)
+        return status;
+    intake->lines_known = reader->split.offset == 0;
+    intake->begun = intake->offset > 0;
+    if (intake->begun && intake->format->has_header)
+        status = header_read(reader);
+    if (status == 0)
+        status = input_open(reader, identity);
+    intake->lines_known = reader->split.offset == 0;
+    reader->read = intake->offset;
+    return status;
+}
+
+static int reader_fill(struct reader *reader, const struct file_settings *settings, struct slice split, struct slice position,
+                       const struct reader_context *context)
+{
+    int status = file_split_parse(&reader->split, split);
+    if (status < 0)
+        return status;
+    reader->settings = settings;
+    reader->vtab = file_input_of(reader->split.path);
+    reader->follow = settings->follow && reader->vtab->seekable;
+    reader->end = RANGE_TO_FILE_END;
+    status = intake_open(&reader->intake, reader->split.path, settings->format, settings->options, context->bad_record);
+    return status < 0 ? status : place(reader, position);
+}
+
+int file_reader_open(const struct file_settings *settings, struct slice split, struct slice position,
+                     const struct reader_context *context, struct reader **reader)
+{
+    struct reader *fresh = memory_new_zeroed(1, sizeof *fresh);
+    int status = reader_fill(fresh, settings, split, position, context);
+    if (status < 0)
+        file_reader_close(fresh);
+    else
+        *reader = fresh;
+    return status;
+}
+
+/* The file of this name from its beginning: 1, or 0 where there is none. */
+static int next_open(struct reader *reader)
+{
+    struct file_input *input;
+    int status = plain_input.open(&input, reader->split.path);
+    if (status < 0)
+        return status == ERROR_NOT_FOUND ? 0 : status;
+    plain_input.close(reader->input);
+    reader->input = input;
+    reader->identity = follow_identity_of(plain_input.descriptor(input));
+    reader->leaving = false;
+    reader->read = 0;
+    intake_restart(&reader->intake);
+    return 1;
+}
+
+/* At the end of a file that may grow: 1 where there is something to do, 0 to wait. */
+static int grown(struct reader *reader)
+{
+    switch (follow_look(reader->split.path, plain_input.descriptor(reader->input), reader->read)) {
+    case FOLLOW_ROTATED:
+        reader->leaving = true;
+        return 1;            /* once more: what was written between our last read and the move */
+    case FOLLOW_CUT:
+        log_warn("%s: was cut below byte %" PRIu64 ", reading it from its beginning", reader->split.path, reader->read);
+        return next_open(reader);
+    default:
+        return 0;
+    }
+}
+
+/* 1: bytes were added, or the end is known; 0: nothing for now. */
+static int fill(struct reader *reader)
+{
+    size_t room;
+    char *target = intake_room(&reader->intake, &room);
+    if (room > reader->end - reader->read)
+        room = (size_t)(reader->end - reader->read);
+    int64_t got = room == 0 ? 0 : reader->vtab->read(reader->input, target, room);
+    if (got < 0)
+        return (int)got;
+    if (got == 0 && reader->follow && !reader->leaving)
+        return grown(reader);
+    intake_add(&reader->intake, (size_t)got);
+    reader->read += (uint64_t)got;
+    reader->intake.at_end = got == 0 || reader->read == reader->end;
+    return 1;
+}
+
+int file_reader_poll(struct reader *reader, struct batch *batch)
+{
+    struct intake *intake = &reader->intake;
+    for (;;) {
+        int status = intake_decode(intake, batch);
+        if (status < 0)
+            return status;
+        if (batch_full(batch))
+            return SOURCE_MORE;
+        bool finished = intake->at_end && intake_empty(intake);
+        if (finished && !reader->leaving)
+            return SOURCE_END;
+        status = finished ? next_open(reader) : fill(reader);
+        if (status < 0)
+            return status;
+        if (status == 0)
+            return batch->count > 0 ? SOURCE_MORE : SOURCE_IDLE;
+    }
+}
+
+int file_reader_position(struct reader *reader, struct buffer *position)
+{
+    intake_position(&reader->intake, reader->identity, position);
+    return 0;
+}
+
+int file_reader_wait(struct reader *reader, int *descriptor)
+{
+    (void)reader;
+    *descriptor = -1;
+    return FOLLOW_WAIT_MS;
+}
+
+void file_reader_close(struct reader *reader)
+{
+    if (reader->input != NULL)
+        reader->vtab->close(reader->input);
+    intake_close(&reader->intake);
+    file_split_deinit(&reader->split);
+    free(reader);
+}
