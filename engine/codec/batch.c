@@ -83,6 +83,11 @@ void batch_drop(struct batch *batch)
         pooled_free(old);
 }
 
+bool batch_is_only(const struct batch *batch)
+{
+    return atomic_load_explicit(&pooled((struct batch *)(void *)batch)->references, memory_order_acquire) == 1;
+}
+
 void batch_clear(struct batch *batch)
 {
     batch->count = 0;

@@ -40,6 +40,8 @@ struct batch *batch_take(void);
 struct batch *batch_share(struct batch *batch);
 void batch_drop(struct batch *batch);
 void batch_clear(struct batch *batch);
+/* Has the caller the only reference? Then it may change the batch. */
+bool batch_is_only(const struct batch *batch);
 /* </cdef> */
 
 static inline bool batch_full(const struct batch *batch)

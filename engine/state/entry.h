@@ -27,7 +27,7 @@ struct entry {
 /* </cdef> */
 
 #define ENTRY_KEY_INLINED_MAX 16
-#define ENTRY_KEY_BYTES_MAX 60000
+#define ENTRY_KEY_BYTES_MAX 60000 /* as KEY_BYTES_MAX of codec/batch_key.h */
 
 enum entry_flag {
     ENTRY_LIVE = 1,         /* in use (a free place of a chunk has no flag) */

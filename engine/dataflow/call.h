@@ -1,0 +1,67 @@
+/*
+ * The cell through which C asks for work to be done in Lua: one per step and
+ * worker, at an address that Lua is told once. C fills it, the worker's loop in
+ * Lua sees in it what to do, and worker_next() takes the results from it.
+ *
+ * C never enters Lua, and no function below does: every request goes out as the
+ * return value of worker_next().
+ *
+ * Thread   the worker.
+ */
+#pragma once
+
+#include "codec/batch.h"
+#include "state/keyed_state.h"
+
+#define CALL_PORTS_MAX 16
+
+/* <cdef> */
+enum call_request {
+    CALL_BATCH = 1,     /* handle records [index, count) */
+    CALL_POLL = 2,      /* a source written in Lua: emit some records; answer status SOURCE_* */
+    CALL_OPEN = 3,      /* `blob`: what the step saved, if it is restored */
+    CALL_CLOSE = 4,
+    CALL_SNAPSHOT = 5,  /* write what is to be saved into `blob` */
+    CALL_COMMIT = 6,    /* checkpoint `checkpoint` has completed */
+};
+
+struct call {
+    int32_t request;
+    int32_t status;               /* of the request, set by Lua: 0, SOURCE_*, negative */
+    int32_t index;                /* the record at hand: it stays here when user code throws */
+    int32_t count;
+    struct cell *values;
+    int64_t *times;
+    char *bytes;
+    struct batch_key *keys;
+    struct entry **entries;       /* of a keyed step */
+    struct keyed_state *state;
+    struct keyed_state_view *view;
+    struct batch *out[16];        /* by port: 0 is the main output */
+    int32_t batch_serial;         /* rises with each batch */
+    uint32_t subtask;
+    uint32_t parallelism;
+    uint32_t step;
+    uint64_t checkpoint;
+    int64_t wait_ms;
+    bool final;                   /* of CALL_SNAPSHOT: nothing is written after it */
+    struct arena scratch;         /* of a value on its way into state, or a key */
+    struct cell cell;             /* the same: offsets count from scratch.bytes */
+    struct slice blob_in;         /* one blob per old subtask: msgpack array, or empty */
+    void *step_instance;
+};
+
+/* The batch of this port is full: the next one is in call->out[port] after this. */
+void call_roll(struct call *call, int port);
+/* Remember where the outputs stand; and go back there (records that were emitted since are dropped). */
+void call_mark(struct call *call);
+void call_rollback(struct call *call);
+/* Bytes that CALL_SNAPSHOT saves. */
+void call_save(struct call *call, const char *bytes, size_t count);
+/* The canonical key bytes of `call->cell` (a scratch cell) as the key of the last record of port 0's batch. */
+int call_key(struct call *call, int32_t record, const struct cell *cell, const char *bytes);
+int call_key_number(struct call *call, int32_t record, double number);
+int call_key_string(struct call *call, int32_t record, const char *text, size_t bytes);
+/* Ask for a checkpoint (ctx:request_checkpoint). */
+void call_request_checkpoint(struct call *call);
+/* </cdef> */

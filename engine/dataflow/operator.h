@@ -1,0 +1,73 @@
+/*
+ * One step's instance on one worker, behind a table of functions. The worker's
+ * loop knows only this; each kind of step is a file in operators/.
+ *
+ * A function answers 0 (done), OPERATOR_CALL (the request in `op->call` is to be
+ * done in Lua; `returned` is called after it), or a negative code.
+ */
+#pragma once
+
+#include "dataflow/worker.h"
+
+#define OPERATOR_CALL 1
+
+struct operator_output {
+    struct batch *current;           /* being filled, or NULL */
+    struct batch **full;             /* filled before it, in order */
+    uint32_t full_count, full_capacity;
+};
+
+struct operator;
+
+struct operator_vtab {
+    int (*open)(struct operator *op);
+    int (*batch)(struct operator *op, struct batch *batch);      /* borrowed: share it to keep it */
+    int (*poll)(struct operator *op, bool *more);                /* sources: emit some; *more: ask again at once */
+    int (*returned)(struct operator *op, int request);           /* a call is done: op->call->status says how */
+    int (*snapshot)(struct operator *op, uint64_t checkpoint, bool final, struct buffer *blob);
+    int (*committed)(struct operator *op, uint64_t checkpoint);
+    int (*end)(struct operator *op);                             /* all inputs have ended */
+    int (*flush)(struct operator *op);                           /* the input pauses */
+    void (*close)(struct operator *op);
+    const char *part;                                            /* kind of its part in a checkpoint, NULL: none */
+};
+
+struct operator {
+    const struct operator_vtab *vtab;
+    const struct step *step;
+    struct worker *worker;
+    struct call *call;                /* of STEP_CALL */
+    struct operator_output outputs[PLAN_PORTS_MAX];
+    struct batch *input;              /* held while a call is under way */
+    struct buffer *blob;              /* of a snapshot under way */
+    bool source_ended;
+    int64_t wait_ns;                  /* a source that is idle: the pause it asks for, 0: the usual one */
+    uint64_t wait_until_ns;           /* 0: it is not waiting */
+    atomic_ullong records_in, records_out, errors;
+    void *self;                       /* the kind's own */
+};
+
+extern const struct operator_vtab operator_source, operator_call, operator_key, operator_exchange, operator_sink;
+
+/* The output batch of a port, with room for one record. */
+struct batch *operator_output(struct operator *op, int port);
+/* The current batch is full: queue it. */
+void operator_output_roll(struct operator *op, int port);
+/* Hand a whole batch on, unchanged (a reference is added). */
+void operator_pass(struct operator *op, int port, struct batch *batch);
+/* Exchange: does any target have more waiting than its ring takes? */
+bool exchange_has_room(struct operator *op);
+/* Send a mark to all receivers, behind what was sent. */
+void exchange_mark(struct operator *op, uint32_t kind, uint64_t number);
+/* Pass on partial batches that wait for longer than the limit (or all). */
+int exchange_flush(struct operator *op);
+
+/* A record that the step cannot take, where its policy is not to fail: counted, logged, sent to the dead letters. */
+int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, const char *error);
+/* The same for bytes that are no record. */
+int operator_bad_bytes(struct operator *op, const char *where, struct slice bytes, const char *error);
+
+static inline void counter_add(atomic_ullong *counter, uint64_t amount)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount, memory_order_relaxed);
+}

@@ -1,0 +1,213 @@
+/*
+ * Records to the worker that they belong to. Each target has a batch that is
+ * being filled, and a list of what its ring did not take: the chain is asked for
+ * no more input while any list holds something, so it stays short.
+ */
+#include "dataflow/worker_internal.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+#define PARTIAL_NS_MAX 100000
+
+struct target {
+    struct ring *ring;
+    struct batch *partial;
+    struct ring_item *pending;
+    uint32_t pending_first, pending_count, pending_capacity;
+};
+
+struct exchange {
+    struct target *targets;
+    uint32_t target_count;
+    uint32_t next;             /* of rebalance */
+    uint64_t partial_since_ns; /* 0: nothing waits */
+};
+
+static int exchange_open(struct operator *op)
+{
+    struct worker *worker = op->worker;
+    const struct plan *plan = worker->dataflow->plan;
+    if (!plan_has_rings(plan))
+        return 0;
+    struct exchange *exchange = memory_new_zeroed(1, sizeof *exchange);
+    exchange->target_count = plan->parallelism;
+    exchange->targets = memory_new_zeroed(plan->parallelism, sizeof exchange->targets[0]);
+    exchange->next = worker->subtask;
+    for (uint32_t to = 0; to < plan->parallelism; to++)
+        exchange->targets[to].ring = dataflow_ring(worker->dataflow, op->step->id, worker->subtask, to);
+    op->self = exchange;
+    return 0;
+}
+
+static void exchange_close(struct operator *op)
+{
+    struct exchange *exchange = op->self;
+    if (exchange == NULL)
+        return;
+    for (uint32_t i = 0; i < exchange->target_count; i++) {
+        struct target *target = &exchange->targets[i];
+        if (target->partial != NULL)
+            batch_drop(target->partial);
+        for (uint32_t p = 0; p < target->pending_count; p++) {
+            if (target->pending[target->pending_first + p].batch != NULL)
+                batch_drop(target->pending[target->pending_first + p].batch);
+        }
+        free(target->pending);
+    }
+    free(exchange->targets);
+    free(exchange);
+    op->self = NULL;
+}
+
+static void receiver_wake(struct operator *op, uint32_t to)
+{
+    struct worker *receiver = op->worker->dataflow->workers[to];
+    if (receiver != NULL && receiver != op->worker && atomic_load(&receiver->waker.sleeping))
+        worker_wake(receiver);
+}
+
+static void pending_drain(struct operator *op, uint32_t to)
+{
+    struct exchange *exchange = op->self;
+    struct target *target = &exchange->targets[to];
+    bool sent = false;
+    while (target->pending_count > 0 && ring_push(target->ring, target->pending[target->pending_first])) {
+        target->pending_first++;
+        target->pending_count--;
+        sent = true;
+    }
+    if (target->pending_count == 0)
+        target->pending_first = 0;
+    if (sent)
+        receiver_wake(op, to);
+}
+
+static void send(struct operator *op, uint32_t to, struct ring_item item)
+{
+    struct exchange *exchange = op->self;
+    struct target *target = &exchange->targets[to];
+    if (target->pending_count == 0 && ring_push(target->ring, item)) {
+        receiver_wake(op, to);
+        return;
+    }
+    if (target->pending_first + target->pending_count == target->pending_capacity) {
+        target->pending_capacity = target->pending_capacity * 2 + 16;
+        target->pending = memory_resize(target->pending, target->pending_capacity * sizeof target->pending[0]);
+    }
+    target->pending[target->pending_first + target->pending_count++] = item;
+}
+
+static void partial_send(struct operator *op, uint32_t to)
+{
+    struct exchange *exchange = op->self;
+    struct target *target = &exchange->targets[to];
+    if (target->partial == NULL || target->partial->count == 0)
+        return;
+    struct batch *batch = target->partial;
+    target->partial = NULL;
+    counter_add(&op->records_out, (uint64_t)batch->count);
+    send(op, to, (struct ring_item){ .kind = RING_BATCH, .batch = batch });
+}
+
+static void append(struct operator *op, uint32_t to, const struct batch *batch, int32_t index)
+{
+    struct exchange *exchange = op->self;
+    struct target *target = &exchange->targets[to];
+    if (target->partial == NULL)
+        target->partial = batch_take();
+    batch_append_record(target->partial, batch, index);
+    if (batch_full(target->partial))
+        partial_send(op, to);
+}
+
+static void by_hash(struct operator *op, const struct batch *batch)
+{
+    const struct plan *plan = op->worker->dataflow->plan;
+    for (int32_t i = 0; i < batch->count; i++) {
+        uint32_t group = (uint32_t)(batch->keys[i].hash % plan->max_parallelism);
+        append(op, plan_subtask_of_group(plan, group), batch, i);
+    }
+}
+
+static void rebalance(struct operator *op, const struct batch *batch)
+{
+    struct exchange *exchange = op->self;
+    for (int32_t i = 0; i < batch->count; i++) {
+        append(op, exchange->next, batch, i);
+        exchange->next = (exchange->next + 1) % exchange->target_count;
+    }
+}
+
+static void to_all(struct operator *op, struct batch *batch, uint32_t targets)
+{
+    for (uint32_t to = 0; to < targets; to++)
+        send(op, to, (struct ring_item){ .kind = RING_BATCH, .batch = batch_share(batch) });
+    counter_add(&op->records_out, (uint64_t)batch->count * targets);
+}
+
+static void flush_if_old(struct operator *op)
+{
+    struct exchange *exchange = op->self;
+    uint64_t now = clock_monotonic_ns();
+    if (exchange->partial_since_ns == 0)
+        exchange->partial_since_ns = now;
+    else if (now - exchange->partial_since_ns > PARTIAL_NS_MAX)
+        exchange_flush(op);
+}
+
+static int exchange_batch(struct operator *op, struct batch *batch)
+{
+    struct exchange *exchange = op->self;
+    if (exchange == NULL) {
+        operator_pass(op, 0, batch);
+        return 0;
+    }
+    switch (op->step->exchange) {
+    case EXCHANGE_HASH: by_hash(op, batch); break;
+    case EXCHANGE_REBALANCE: rebalance(op, batch); break;
+    case EXCHANGE_GLOBAL: to_all(op, batch, 1); break;
+    case EXCHANGE_BROADCAST: to_all(op, batch, exchange->target_count); break;
+    }
+    flush_if_old(op);
+    return 0;
+}
+
+int exchange_flush(struct operator *op)
+{
+    struct exchange *exchange = op->self;
+    for (uint32_t to = 0; exchange != NULL && to < exchange->target_count; to++) {
+        partial_send(op, to);
+        pending_drain(op, to);
+    }
+    if (exchange != NULL)
+        exchange->partial_since_ns = 0;
+    return 0;
+}
+
+void exchange_mark(struct operator *op, uint32_t kind, uint64_t number)
+{
+    struct exchange *exchange = op->self;
+    exchange_flush(op);
+    for (uint32_t to = 0; to < exchange->target_count; to++)
+        send(op, to, (struct ring_item){ .kind = kind, .number = number });
+}
+
+bool exchange_has_room(struct operator *op)
+{
+    struct exchange *exchange = op->self;
+    bool room = true;
+    for (uint32_t to = 0; to < exchange->target_count; to++) {
+        if (exchange->targets[to].pending_count > 0)
+            pending_drain(op, to);
+        room = room && exchange->targets[to].pending_count == 0;
+    }
+    return room;
+}
+
+const struct operator_vtab operator_exchange = {
+    .open = exchange_open, .batch = exchange_batch, .flush = exchange_flush, .close = exchange_close,
+};

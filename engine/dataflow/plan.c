@@ -1,0 +1,249 @@
+#include "dataflow/plan.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+/* Connectors lie two floors up: the table is handed down when the process starts. */
+static const struct source_vtab *(*find_source)(const char *name);
+static const struct sink_vtab *(*find_sink)(const char *name);
+
+void plan_use_connectors(const struct source_vtab *(*source)(const char *), const struct sink_vtab *(*sink)(const char *))
+{
+    find_source = source;
+    find_sink = sink;
+}
+
+struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_least_once)
+{
+    struct plan *plan = memory_new_zeroed(1, sizeof *plan);
+    plan->parallelism = parallelism;
+    plan->max_parallelism = max_parallelism;
+    plan->at_least_once = at_least_once;
+    return plan;
+}
+
+static void step_free(struct step *step)
+{
+    free(step->name);
+    for (uint32_t i = 0; i < step->key_field_count; i++)
+        free(step->key_fields[i]);
+    free(step->key_fields);
+    for (uint32_t i = 0; i < step->state_count; i++)
+        free(step->states[i].name);
+    for (uint32_t i = 0; i < step->port_count; i++)
+        free(step->ports[i].targets);
+    if (step->options != NULL)
+        options_free(step->options);
+    free(step->option_specs);
+}
+
+void plan_free(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++)
+        step_free(&plan->steps[i]);
+    free(plan->steps);
+    free(plan->order);
+    free(plan);
+}
+
+int plan_add(struct plan *plan, int kind, const char *name)
+{
+    if (plan->count == plan->capacity) {
+        plan->capacity = plan->capacity * 2 + 16;
+        plan->steps = memory_resize(plan->steps, plan->capacity * sizeof plan->steps[0]);
+    }
+    struct step *step = &plan->steps[plan->count];
+    *step = (struct step){ .id = plan->count, .name = memory_copy_text(name), .kind = kind, .port_count = 1, .dead_port = -1 };
+    return (int)plan->count++;
+}
+
+int plan_connect(struct plan *plan, int from, int port, int to)
+{
+    if (port >= PLAN_PORTS_MAX)
+        return error_set(ERROR_ARGUMENT, "step '%s' has more than %d outputs", plan->steps[from].name, PLAN_PORTS_MAX);
+    struct step *step = &plan->steps[from];
+    if ((uint32_t)port >= step->port_count)
+        step->port_count = (uint32_t)port + 1;
+    struct port *output = &step->ports[port];
+    output->targets = memory_resize(output->targets, (output->count + 1) * sizeof output->targets[0]);
+    output->targets[output->count++] = (uint32_t)to;
+    plan->steps[to].input_count++;
+    return 0;
+}
+
+int plan_set_exchange(struct plan *plan, int step, int kind)
+{
+    plan->steps[step].exchange = kind;
+    return 0;
+}
+
+int plan_set_call(struct plan *plan, int step, int call_kind)
+{
+    plan->steps[step].call_kind = call_kind;
+    return 0;
+}
+
+int plan_set_policy(struct plan *plan, int step, int policy, int dead_letter_port)
+{
+    plan->steps[step].policy = policy;
+    plan->steps[step].dead_port = dead_letter_port;
+    return 0;
+}
+
+int plan_set_keyed(struct plan *plan, int step)
+{
+    plan->steps[step].keyed = true;
+    return 0;
+}
+
+int plan_add_key_field(struct plan *plan, int step, const char *field, bool list)
+{
+    struct step *target = &plan->steps[step];
+    target->key_fields = memory_resize(target->key_fields, (target->key_field_count + 1) * sizeof target->key_fields[0]);
+    target->key_fields[target->key_field_count++] = memory_copy_text(field);
+    target->key_list = list;
+    return 0;
+}
+
+int plan_add_state(struct plan *plan, int step, const char *name, int kind)
+{
+    struct step *target = &plan->steps[step];
+    if (target->state_count == KEYED_STATES_MAX)
+        return error_set(ERROR_ARGUMENT, "step '%s' has more than %d states", target->name, KEYED_STATES_MAX);
+    target->states[target->state_count] = (struct step_state){ .name = memory_copy_text(name), .kind = (uint16_t)kind };
+    return (int)target->state_count++;
+}
+
+static uint32_t specs_count(const struct option_spec *specs)
+{
+    uint32_t count = 0;
+    while (specs != NULL && specs[count].name != NULL)
+        count++;
+    return count;
+}
+
+/* The connector's own options, then its format's, as one table. */
+static struct option_spec *specs_join(const struct option_spec *own, const struct option_spec *format)
+{
+    uint32_t first = specs_count(own), second = specs_count(format);
+    struct option_spec *joined = memory_new_zeroed(first + second + 1, sizeof *joined);
+    for (uint32_t i = 0; i < first; i++)
+        joined[i] = own[i];
+    for (uint32_t i = 0; i < second; i++)
+        joined[first + i] = format[i];
+    return joined;
+}
+
+int plan_set_connector(struct plan *plan, int number, const char *connector, const char *format)
+{
+    struct step *step = &plan->steps[number];
+    const struct option_spec *own;
+    if (step->kind == STEP_SOURCE) {
+        step->source = find_source(connector);
+        own = step->source == NULL ? NULL : step->source->options;
+    } else {
+        step->sink = find_sink(connector);
+        own = step->sink == NULL ? NULL : step->sink->options;
+    }
+    if (step->source == NULL && step->sink == NULL)
+        return error_set(ERROR_NOT_FOUND, "step '%s': there is no connector '%s'", step->name, connector);
+    if (format != NULL && (step->format = format_find(format)) == NULL)
+        return error_set(ERROR_NOT_FOUND, "step '%s': there is no format '%s'", step->name, format);
+    step->option_specs = specs_join(own, step->format == NULL ? NULL : step->format->options);
+    step->options = options_new();
+    return 0;
+}
+
+int plan_option(struct plan *plan, int step, const char *name, const char *key, const char *value)
+{
+    struct step *target = &plan->steps[step];
+    int status = options_set(target->options, target->option_specs, name, key, value);
+    return status < 0 ? error_wrap(status, "step '%s'", target->name) : 0;
+}
+
+/* Upstream before downstream, by counting inputs down. */
+static int order_steps(struct plan *plan)
+{
+    uint32_t *waiting = memory_new_zeroed(plan->count + 1, sizeof *waiting);
+    uint32_t done = 0;
+    plan->order = memory_new_zeroed(plan->count + 1, sizeof *plan->order);
+    for (uint32_t i = 0; i < plan->count; i++) {
+        waiting[i] = plan->steps[i].input_count;
+        if (waiting[i] == 0)
+            plan->order[done++] = i;
+    }
+    for (uint32_t next = 0; next < done; next++) {
+        struct step *step = &plan->steps[plan->order[next]];
+        step->rank = next;
+        for (uint32_t p = 0; p < step->port_count; p++) {
+            for (uint32_t t = 0; t < step->ports[p].count; t++) {
+                if (--waiting[step->ports[p].targets[t]] == 0)
+                    plan->order[done++] = step->ports[p].targets[t];
+            }
+        }
+    }
+    free(waiting);
+    return done == plan->count ? 0 : error_set(ERROR_ARGUMENT, "the job's steps form a circle");
+}
+
+static uint32_t set_root(uint32_t *sets, uint32_t at)
+{
+    while (sets[at] != at)
+        at = sets[at] = sets[sets[at]];
+    return at;
+}
+
+/*
+ * Union of what forward edges join. An exchange has two halves: node i is the
+ * step and the sending half, node count + i the receiving half.
+ */
+static void find_chains(struct plan *plan)
+{
+    uint32_t nodes = plan->count * 2;
+    uint32_t *sets = memory_new_zeroed(nodes + 1, sizeof *sets), *numbers = memory_new_zeroed(nodes + 1, sizeof *numbers);
+    for (uint32_t i = 0; i < nodes; i++)
+        sets[i] = i;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct step *step = &plan->steps[i];
+        bool ring = step->kind == STEP_EXCHANGE && plan_has_rings(plan);
+        for (uint32_t p = 0; p < step->port_count; p++) {
+            for (uint32_t t = 0; t < step->ports[p].count; t++)
+                sets[set_root(sets, step->ports[p].targets[t])] = set_root(sets, ring ? plan->count + i : i);
+        }
+    }
+    for (uint32_t i = 0; i < nodes; i++) {
+        uint32_t root = set_root(sets, i);
+        bool used = i < plan->count || (plan->steps[i - plan->count].kind == STEP_EXCHANGE && plan_has_rings(plan));
+        if (used && numbers[root] == 0)
+            numbers[root] = ++plan->chain_count;
+    }
+    for (uint32_t i = 0; i < plan->count; i++) {
+        plan->steps[i].chain = numbers[set_root(sets, i)] - 1;
+        plan->steps[i].receiver_chain = numbers[set_root(sets, plan->count + i)] - 1;
+    }
+    free(sets);
+    free(numbers);
+}
+
+int plan_finish(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        struct step *step = &plan->steps[i];
+        int status = step->options == NULL ? 0 : options_complete(step->options, step->option_specs);
+        if (status < 0)
+            return error_wrap(status, "step '%s'", step->name);
+    }
+    int status = order_steps(plan);
+    if (status == 0)
+        find_chains(plan);
+    return status;
+}
+
+void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last)
+{
+    uint64_t max = plan->max_parallelism, parallelism = plan->parallelism;
+    *first = (uint16_t)((subtask * max + parallelism - 1) / parallelism);
+    *last = (uint16_t)(((subtask + 1) * max - 1) / parallelism);
+}

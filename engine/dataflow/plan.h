@@ -1,0 +1,112 @@
+/*
+ * The graph of a job as the workers run it: steps and the edges between them.
+ * Built once, from Lua, then only read.
+ *
+ * A forward edge is a plain call in the same worker. An exchange is a step of its
+ * own: above parallelism 1 it is a ring for each pair of workers, at parallelism 1
+ * it is a forward edge too. Steps that are joined by forward edges are a chain; the
+ * channels of a chain are its sources and the rings that lead into it.
+ *
+ * Owner    plan_new() allocates, plan_free() frees; what is set is copied.
+ * Thread   building: one. Reading: any.
+ */
+#pragma once
+
+#include "base/options.h"
+#include "dataflow/sink.h"
+#include "dataflow/source.h"
+#include "state/keyed_state.h"
+
+#define PLAN_PORTS_MAX 16
+
+/* <cdef> */
+enum step_kind {
+    STEP_SOURCE = 1,    /* a connector in C */
+    STEP_CALL = 2,      /* work in Lua: stages, process functions, Lua sources and sinks */
+    STEP_KEY = 3,       /* takes the key from a field of the record */
+    STEP_EXCHANGE = 4,
+    STEP_SINK = 5,      /* a connector in C */
+};
+enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4 };
+enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
+enum error_policy { POLICY_FAIL = 0, POLICY_SKIP = 1, POLICY_DEAD_LETTER = 2 };
+
+struct plan;
+struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_least_once);
+void plan_free(struct plan *plan);
+/* A step; the answer is its number, from 0. Names are unique. */
+int plan_add(struct plan *plan, int kind, const char *name);
+/* Records of `port` of step `from` go to step `to`. */
+int plan_connect(struct plan *plan, int from, int port, int to);
+int plan_set_exchange(struct plan *plan, int step, int kind);
+int plan_set_call(struct plan *plan, int step, int call_kind);
+int plan_set_policy(struct plan *plan, int step, int policy, int dead_letter_port);
+/* A field whose value is the key, or one part of it (called once per part); `list`: the key is the list of its parts. */
+int plan_add_key_field(struct plan *plan, int step, const char *field, bool list);
+/* The connector of a source or sink; options are set one by one with plan_option(). */
+int plan_set_connector(struct plan *plan, int step, const char *connector, const char *format);
+int plan_option(struct plan *plan, int step, const char *name, const char *key, const char *value);
+/* A state of a keyed step; `kind` is enum slot_kind. The answer is its slot, from 0. */
+int plan_add_state(struct plan *plan, int step, const char *name, int kind);
+int plan_set_keyed(struct plan *plan, int step);
+/* Everything is set: checks options, orders the steps, finds the chains. */
+int plan_finish(struct plan *plan);
+/* </cdef> */
+
+struct source_shared;
+
+struct step_state { char *name; uint16_t kind; uint16_t id; };
+
+struct step {
+    uint32_t id;
+    char *name;
+    int kind;
+    int exchange;
+    int call_kind;
+    int policy;
+    int dead_port;
+    bool keyed;                       /* has keyed state */
+    bool key_list;
+    char **key_fields;
+    uint32_t key_field_count;
+    const struct source_vtab *source;
+    const struct sink_vtab *sink;
+    const struct format_vtab *format;
+    struct options *options;
+    struct option_spec *option_specs; /* of the connector and its format */
+    struct step_state states[KEYED_STATES_MAX];
+    uint32_t state_count;
+    uint16_t column;                  /* of key rows; given by the checkpoint's registry */
+    uint32_t port_count;
+    struct port { uint32_t *targets; uint32_t count; } ports[PLAN_PORTS_MAX];
+    uint32_t input_count;
+    uint32_t chain;                   /* of an exchange: the chain that sends */
+    uint32_t receiver_chain;          /* of an exchange: the chain that receives */
+    uint32_t rank;                    /* place in topological order */
+    struct source_shared *shared;     /* of a source */
+};
+
+struct plan {
+    uint32_t parallelism, max_parallelism;
+    bool at_least_once;
+    struct step *steps;
+    uint32_t count, capacity;
+    uint32_t *order;                  /* step numbers, upstream first */
+    uint32_t chain_count;
+};
+
+/* Is the exchange a ring, or a forward edge? */
+static inline bool plan_has_rings(const struct plan *plan)
+{
+    return plan->parallelism > 1;
+}
+
+/* Connectors lie two floors up: their tables are handed down once, before the first plan. */
+void plan_use_connectors(const struct source_vtab *(*source)(const char *), const struct sink_vtab *(*sink)(const char *));
+
+/* First and last key group of a subtask (S43). */
+void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last);
+static inline uint32_t plan_subtask_of_group(const struct plan *plan, uint32_t group)
+{
+    return group * plan->parallelism / plan->max_parallelism;
+}

@@ -1,0 +1,117 @@
+/*
+ * The inside of worker and dataflow, for worker.c, chain.c, dataflow.c and the
+ * operators. Nobody else includes it.
+ *
+ * Thread   a worker's fields: its own thread, but for the atomics.
+ */
+#pragma once
+
+#include "dataflow/aligner.h"
+#include "dataflow/operator.h"
+
+#include <pthread.h>
+
+struct waker {
+    pthread_mutex_t lock;
+    pthread_cond_t condition;
+    atomic_bool sleeping;
+    bool woken;
+};
+
+enum channel_kind { CHANNEL_SOURCE, CHANNEL_RING };
+
+struct chain_channel {
+    enum channel_kind kind;
+    struct operator *op;        /* the source, or the exchange whose receiving half this is */
+    struct ring *ring;
+    uint32_t from;              /* worker at the other end of the ring */
+    bool ended;
+};
+
+struct chain {
+    uint32_t id;
+    struct chain_channel *channels;
+    uint32_t channel_count, next_channel;
+    struct operator **ops;      /* upstream first; an exchange by its sending half */
+    uint32_t op_count;
+    struct aligner *aligner;
+    bool ended, halted;         /* halted: behind a final barrier */
+    bool ending;
+    uint64_t injected;          /* the newest barrier that its sources sent */
+    uint64_t acknowledged;      /* the newest checkpoint whose snapshot was begun */
+    struct checkpoint_ack *ack; /* waiting for state to be swept */
+};
+
+enum work_kind {
+    WORK_BATCH, WORK_POLL, WORK_OPEN, WORK_SNAPSHOT, WORK_SNAPSHOT_DONE, WORK_COMMIT, WORK_CLOSE, WORK_END, WORK_END_DONE,
+};
+
+struct work {
+    enum work_kind kind;
+    struct operator *op;
+    struct chain *chain;
+    struct batch *batch;
+    uint64_t number;
+};
+
+enum worker_phase { WORKER_NEW, WORKER_RUNNING, WORKER_CLOSING, WORKER_CLOSED };
+
+struct worker {
+    struct dataflow *dataflow;
+    uint32_t subtask;
+    bool by_hand;
+    enum worker_phase phase;
+    struct operator *ops;        /* by step */
+    struct chain *chains;        /* in the order in which they are asked for input: downstream first */
+    uint32_t chain_count;
+    struct work *stack;
+    uint32_t stack_count, stack_capacity;
+    struct operator *calling;    /* its call is being done in Lua */
+    struct work calling_work;
+    atomic_int running_step;
+    uint64_t committed;          /* the newest checkpoint that sinks were told of */
+    uint64_t base_seen;
+    uint32_t bases_running;
+    bool ended_told, failed, idle_flushed;
+    struct waker waker;
+};
+
+struct dataflow {
+    const struct plan *plan;
+    struct checkpointing *checkpointing;
+    char *data;
+    uint64_t run_id;
+    struct ring **rings;         /* [step][from * parallelism + to], NULL for steps without rings */
+    struct worker **workers;
+    pthread_mutex_t lock;
+    char *failure, *place;
+    atomic_bool failed;
+};
+
+static inline struct ring *dataflow_ring(struct dataflow *dataflow, uint32_t step, uint32_t from, uint32_t to)
+{
+    return &dataflow->rings[step][from * dataflow->plan->parallelism + to];
+}
+
+void work_push(struct worker *worker, struct work work);
+/* Chain steps of a checkpoint or end: see chain.c. */
+int chains_new(struct worker *worker);
+void chains_free(struct worker *worker);
+/* Take one input of some chain: 1 if work was pushed, 0 if there is none, negative on failure. *wait_ns is lowered to when to look again. */
+int chains_poll(struct worker *worker, int64_t *wait_ns);
+/* Begin what the coordinator asks for; finish what was swept. */
+void chains_checkpoint(struct worker *worker);
+void chain_snapshot_done(struct worker *worker, struct chain *chain);
+void chain_end_done(struct worker *worker, struct chain *chain);
+bool chains_all_ended(const struct worker *worker);
+void source_pause(struct operator *op);
+void waker_init(struct waker *waker);
+void waker_deinit(struct waker *waker);
+void waker_wait(struct waker *waker, int64_t nanoseconds);
+void waker_wake(struct waker *waker);
+/* Split queue of a source: dataflow/source_shared.c */
+struct source_shared *source_shared_new(const struct step *step, uint32_t parallelism);
+int source_shared_open(struct source_shared *shared, struct restored_blobs restored);
+void source_shared_free(struct source_shared *shared);
+/* Keyed state of a call step, NULL if it has none. */
+struct keyed_state *operator_keyed_state(struct operator *op);
