@@ -6,22 +6,9 @@
  */
 #include "codec/msgpack.h"
 
-#include "base/error.h"
-#include "base/memory.h"
-#include "codec/msgpack_token.h"
-#include "codec/packed.h"
-#include "codec/shape.h"
+#include "codec/pieces.h"
 
 #include <msgpack/pack.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-
-struct packed_names {
-    uint32_t ends[SHAPE_FIELDS_MAX + 1]; /* [i]: where the piece before value i ends; with no fields, [0] */
-    struct buffer bytes;
-};
-
-static _Atomic(struct packed_names *) names_of_shapes[SHAPES_MAX];
 
 static inline int packer_append(void *out, const char *data, size_t bytes)
 {
@@ -95,47 +82,28 @@ void msgpack_write_map(struct buffer *out, uint32_t count)
     msgpack_pack_map(&packer, count);
 }
 
-static struct packed_names *packed_names_new(const struct shape *shape)
+static void pieces_make(const struct shape *shape, struct pieces *pieces)
 {
-    struct packed_names *names = memory_new_zeroed(1, sizeof *names);
-    msgpack_write_map(&names->bytes, shape->count);
-    names->ends[0] = (uint32_t)names->bytes.bytes;
+    msgpack_write_map(&pieces->text, shape->count);
     for (uint32_t i = 0; i < shape->count; i++) {
-        msgpack_write_string(&names->bytes, shape->names[i]);
-        names->ends[i] = (uint32_t)names->bytes.bytes;
+        msgpack_write_string(&pieces->text, shape->names[i]);
+        pieces->ends[i] = (uint32_t)pieces->text.bytes;
     }
-    return names;
 }
 
-static void packed_names_free(struct packed_names *names)
-{
-    buffer_deinit(&names->bytes);
-    free(names);
-}
-
-static const struct packed_names *packed_names_of(const struct shape *shape)
-{
-    struct packed_names *names = atomic_load_explicit(&names_of_shapes[shape->id], memory_order_acquire);
-    if (names != NULL)
-        return names;
-    struct packed_names *fresh = packed_names_new(shape);
-    if (atomic_compare_exchange_strong(&names_of_shapes[shape->id], &names, fresh))
-        return fresh;
-    packed_names_free(fresh);
-    return names;
-}
+static struct pieces_table names = { .make = pieces_make };
 
 static void write_row(struct buffer *out, struct cell cell, const char *bytes)
 {
     const struct shape *shape = shape_get(cell.length);
-    const struct packed_names *names = packed_names_of(shape);
+    const struct pieces *pieces = pieces_of(&names, shape);
     const struct cell *fields = (const struct cell *)(const void *)(bytes + cell.offset);
     if (shape->count == 0)
-        buffer_append_slice(out, buffer_slice(&names->bytes));
+        buffer_append_slice(out, buffer_slice(&pieces->text));
     for (uint32_t i = 0, begin = 0; i < shape->count; i++) {
-        buffer_append(out, names->bytes.data + begin, names->ends[i] - begin);
+        buffer_append(out, pieces->text.data + begin, pieces->ends[i] - begin);
         msgpack_write_cell(out, fields[i], bytes);
-        begin = names->ends[i];
+        begin = pieces->ends[i];
     }
 }
 

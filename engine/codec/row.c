@@ -5,6 +5,8 @@
  */
 #include "codec/row.h"
 
+#include "codec/bytes.h"
+
 #include <stdlib.h>
 
 #define PATHS 32
@@ -19,36 +21,12 @@ struct path {
 static _Thread_local struct path paths[PATHS];
 static _Thread_local uint32_t last;
 
-/* Names are short: two overlapping loads instead of a call. */
-static inline bool name_equal(struct slice a, struct slice b)
-{
-    if (a.bytes != b.bytes)
-        return false;
-    if (a.bytes >= 8 && a.bytes <= 16) {
-        uint64_t a_front, a_back, b_front, b_back;
-        memcpy(&a_front, a.data, 8);
-        memcpy(&b_front, b.data, 8);
-        memcpy(&a_back, a.data + a.bytes - 8, 8);
-        memcpy(&b_back, b.data + b.bytes - 8, 8);
-        return a_front == b_front && a_back == b_back;
-    }
-    if (a.bytes >= 4 && a.bytes < 8) {
-        uint32_t a_front, a_back, b_front, b_back;
-        memcpy(&a_front, a.data, 4);
-        memcpy(&b_front, b.data, 4);
-        memcpy(&a_back, a.data + a.bytes - 4, 4);
-        memcpy(&b_back, b.data + b.bytes - 4, 4);
-        return a_front == b_front && a_back == b_back;
-    }
-    return slice_equal(a, b);
-}
-
 static bool path_fits(const struct path *path, const struct row_fields *fields)
 {
     if (path->shape == NULL || path->count != fields->count)
         return false;
     for (uint32_t i = 0; i < fields->count; i++) {
-        if (!name_equal(path->shape->names[path->index[i]], fields->names[i]))
+        if (!bytes_equal(path->shape->names[path->index[i]], fields->names[i]))
             return false;
     }
     return true;

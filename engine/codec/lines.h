@@ -1,0 +1,46 @@
+/*
+ * Lines of an input: what the formats whose records are lines share.
+ *
+ * Owner    lines_init() on the decoder's memory, lines_deinit() frees.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "codec/format.h"
+
+/* This many bytes behind a block may be read. */
+#define LINES_PADDING 64
+
+struct lines {
+    bool skipping;        /* the rest of a line that is too long is still to come */
+    struct buffer last;   /* a last line without its end, completed */
+};
+
+/* Whole lines at the front of the input. */
+struct lines_block {
+    const char *text;
+    size_t bytes;         /* the last byte is a newline; 0: there is no whole line */
+};
+
+void lines_init(struct lines *lines);
+void lines_deinit(struct lines *lines);
+
+/*
+ * The whole lines within the next `wanted` bytes, or the next line if it is longer.
+ * ERROR_TOO_LARGE, described in *error: a line beyond RECORD_BYTES_MAX has been
+ * consumed; the call may be repeated.
+ */
+int lines_next(struct lines *lines, struct decode_input *input, size_t wanted, struct lines_block *block, struct decode_error *error);
+
+/* Move the input behind `bytes` of the block, in which there were `count` lines. */
+void lines_consume(struct decode_input *input, size_t bytes, uint64_t count);
+
+/* Describe the line at [from, from + bytes) of the block, `lines_before` of which are not consumed yet. Answers `code`. */
+int lines_fail(const struct decode_input *input, const struct lines_block *block, const char *from, size_t bytes, uint64_t lines_before, int code,
+               struct decode_error *error);
+
+/* The newline of the line at `at`, which is in a block. */
+static inline const char *lines_end(const char *at, const struct lines_block *block)
+{
+    return memchr(at, '\n', (size_t)(block->text + block->bytes - at));
+}
