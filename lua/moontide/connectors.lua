@@ -234,6 +234,18 @@ function M.constructor(name)
   end
 end
 
+--- The unit of an option of a step's connector or format: "duration", "size" or nil.
+---@param step Step a source or sink that is written in C
+---@param name string
+---@return "duration"|"size"|nil
+function M.unit(step, name)
+  local tables = M.tables()
+  local format = tables.format[step.connector_options.format]
+  for _, spec in ipairs(specs_of(tables[step.kind][step.connector], format)) do
+    if spec.name == name then return (spec.type == "duration" or spec.type == "size") and spec.type or nil end
+  end
+end
+
 local function text_of(value, c_type)
   if c_type == BOOL then return tostring(value) end
   if type(value) == "string" then return value end

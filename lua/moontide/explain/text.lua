@@ -1,0 +1,126 @@
+--- The plan as text: the job's options, then a line for each step in aligned columns.
+local units = require "moontide.units"
+
+local function width_of(text)
+  return select(2, text:gsub("[^\128-\191]", "")) -- characters, not bytes
+end
+
+local function pad(text, width)
+  return text .. (" "):rep(width - width_of(text))
+end
+
+-- Rows of cells with columns as wide as their widest cell; a column that is empty everywhere is left out.
+local function align(rows, indent)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for column, cell in ipairs(row) do widths[column] = math.max(widths[column] or 0, width_of(cell)) end
+  end
+  local lines = {}
+  for i, row in ipairs(rows) do
+    local cells = {}
+    for column, cell in ipairs(row) do
+      if widths[column] > 0 then cells[#cells + 1] = pad(cell, widths[column]) end
+    end
+    lines[i] = indent .. table.concat(cells, "  "):gsub(" +$", "")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function policy_text(policy)
+  return type(policy) == "table" and "dead letters to " .. policy.dead_letter or policy
+end
+
+local function checkpoint_text(checkpoint)
+  local parts = {}
+  if checkpoint.interval then parts[#parts + 1] = "every " .. units.duration_text(checkpoint.interval) end
+  if checkpoint.records then parts[#parts + 1] = ("every %d records"):format(checkpoint.records) end
+  if #parts == 0 then return "only at the end" end
+  parts[#parts + 1] = checkpoint.mode
+  parts[#parts + 1] = "timeout " .. units.duration_text(checkpoint.timeout)
+  if checkpoint.min_pause > 0 then parts[#parts + 1] = "pause " .. units.duration_text(checkpoint.min_pause) end
+  parts[#parts + 1] = ("retain %d"):format(checkpoint.retain)
+  if checkpoint.tolerable_failures > 0 then parts[#parts + 1] = ("tolerates %d failures"):format(checkpoint.tolerable_failures) end
+  if checkpoint.storage then parts[#parts + 1] = "in " .. checkpoint.storage end
+  return table.concat(parts, ", ")
+end
+
+local restart_order = { { "initial", true }, { "max", true }, { "attempts" }, { "failures" }, { "within", true }, { "delay", true } }
+
+local function restart_text(restart)
+  local parts = { restart.strategy }
+  for _, option in ipairs(restart_order) do
+    local name, is_duration = option[1], option[2]
+    local value = restart[name]
+    if value then parts[#parts + 1] = ("%s %s"):format(name, is_duration and units.duration_text(value) or ("%d"):format(value)) end
+  end
+  return table.concat(parts, ", ")
+end
+
+local function option_rows(options)
+  return {
+    { "parallelism", options.parallelism and ("%d"):format(options.parallelism) or "the cores of the machine" },
+    { "max_parallelism", options.max_parallelism and ("%d"):format(options.max_parallelism) or "by the parallelism" },
+    { "data", options.data or "temporary" },
+    { "checkpoint", checkpoint_text(options.checkpoint) },
+    { "state", options.state.backend .. ", " .. units.size_text(options.state.memory) },
+    { "restart", restart_text(options.restart) },
+    { "on_error", policy_text(options.on_error) },
+    { "watchdog", options.watchdog > 0 and units.duration_text(options.watchdog) or "off" },
+  }
+end
+
+local function kind_text(step)
+  return step.kind .. (step.operator and " " .. step.operator or "") .. (step.connector and " " .. step.connector or "")
+end
+
+local function input_text(step)
+  local parts = {}
+  for i, input in ipairs(step.inputs) do
+    local tag = input.tag and ('["%s"]'):format(input.tag) or ""
+    parts[i] = input.name .. tag .. (input.exchange ~= "forward" and " (" .. input.exchange .. ")" or "")
+  end
+  if #parts > 0 then return "from " .. table.concat(parts, ", ") end
+  return step.role == "dead_letter" and "dead letters" or ""
+end
+
+local function default_text(default)
+  if type(default) == "table" and getmetatable(default) == nil then return "{...}" end
+  return type(default) == "string" and ("%q"):format(default) or tostring(default)
+end
+
+local function state_text(state)
+  local notes = {}
+  if state.default ~= nil then notes[#notes + 1] = "default " .. default_text(state.default) end
+  if state.version ~= 1 then notes[#notes + 1] = ("version %d"):format(state.version) end
+  return state.name .. ": " .. state.kind .. (#notes > 0 and " (" .. table.concat(notes, ", ") .. ")" or "")
+end
+
+local function key_text(key)
+  if key.fn then return "key by the function at " .. key.fn end
+  return "key " .. (key.single and key.fields[1] or "{ " .. table.concat(key.fields, ", ") .. " }")
+end
+
+local function detail_text(step)
+  local parts = {}
+  for _, option in ipairs(step.options) do parts[#parts + 1] = option.name .. "=" .. option.text end
+  if step.key then parts[#parts + 1] = key_text(step.key) end
+  local states = {}
+  for i, state in ipairs(step.states) do states[i] = state_text(state) end
+  if #states > 0 then parts[#parts + 1] = "state " .. table.concat(states, ", ") end
+  if step.parallelism then parts[#parts + 1] = ("parallelism=%d"):format(step.parallelism) end
+  if step.on_error then parts[#parts + 1] = "on_error=" .. policy_text(step.on_error) end
+  return table.concat(parts, "  ")
+end
+
+--- Render a plan as text.
+---@param plan table a view
+---@return string
+local function render(plan)
+  local rows = {}
+  for i, step in ipairs(plan.steps) do
+    rows[i] = { ("%2d"):format(step.id), step.name, kind_text(step), input_text(step), detail_text(step), step.where }
+  end
+  return ('job "%s", %s\n\n'):format(plan.name, plan.where) .. align(option_rows(plan.options), "  ") .. "\n" .. align(rows, "  ")
+end
+
+return render
