@@ -5,7 +5,6 @@ local mt = require "moontide"
 local job = mt.job("map_state")
 
 job:from(mt.file { path = "examples/data/earthquakes.jsonl", format = "json" })
-   :filter(function(quake) return type(quake.mag) == "number" end)
    :key_by("net")
    :process("magnitudes", {
      state = { counts = mt.map_state() },

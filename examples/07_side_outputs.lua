@@ -6,8 +6,7 @@ local job = mt.job("side_outputs")
 
 local others = job:from(mt.file { path = "examples/data/earthquakes.jsonl", format = "json" })
    :process("sort_out", function(quake, ctx, out)
-     local strong = type(quake.mag) == "number" and quake.mag >= 5.5
-     local deep = quake.depth > 500
+     local strong, deep = quake.mag >= 5.5, quake.depth > 500
      if strong then ctx:output("strong", { strong = quake.place, magnitude = quake.mag }) end
      if deep then ctx:output("deep", { deep = quake.place, kilometres = quake.depth }) end
      if not strong and not deep then out:collect { kind = "other" } end
