@@ -1,6 +1,7 @@
 /* Searching and comparing short runs of bytes without a call; private to this floor. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/slice.h"
 
 #include <stdint.h>
@@ -59,6 +60,14 @@ static inline bool bytes_contain(const char *text, size_t bytes, char wanted)
     return memchr(text, wanted, bytes) != NULL;
 }
 #endif
+
+/* Where the next `bytes` of the arena go, and a chunk behind them; `used` is not raised. */
+static inline char *bytes_room(struct arena *arena, size_t bytes)
+{
+    if (arena->used + bytes + ARENA_SLACK_BYTES > arena->capacity)
+        arena_grow(arena, bytes);
+    return arena->bytes + arena->used;
+}
 
 /* Copy in chunks: up to BYTES_CHUNK bytes behind `from` are read, and behind `to` written. */
 static inline void bytes_copy(char *to, const char *from, size_t bytes)

@@ -1,8 +1,8 @@
 #include "codec/format.h"
 
-extern const struct format_vtab format_json, format_lines, format_msgpack;
+extern const struct format_vtab format_json, format_csv, format_lines, format_msgpack;
 
-static const struct format_vtab *const formats[] = { &format_json, &format_lines, &format_msgpack, NULL };
+static const struct format_vtab *const formats[] = { &format_json, &format_csv, &format_lines, &format_msgpack, NULL };
 
 const struct format_vtab *const *format_all(void)
 {

@@ -61,6 +61,8 @@ struct format_vtab {
     int (*encode)(struct encoder *encoder, const struct batch *batch, int32_t from, int32_t to, struct buffer *out, int32_t *failed);
     void (*encoder_close)(struct encoder *encoder);
     const char *file_extension;   /* ".jsonl" */
+    /* Where that follows from the options: may a decoder start behind any '\n'? NULL: as `splittable` says. */
+    bool (*can_split)(const struct options *options);
 };
 
 /* The format of this name, or NULL. */

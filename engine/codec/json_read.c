@@ -73,8 +73,7 @@ static int read_string(struct json_walk *walk, struct cell *cell)
 {
     struct slice raw = take_string(walk);
     struct arena *arena = walk->arena;
-    arena_grow(arena, raw.bytes);
-    char *to = arena->bytes + arena->used;
+    char *to = bytes_room(arena, raw.bytes);
     int64_t bytes = (int64_t)raw.bytes;
     if (is_plain(raw))
         bytes_copy(to, raw.data, raw.bytes);

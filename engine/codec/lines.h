@@ -32,6 +32,9 @@ void lines_deinit(struct lines *lines);
  */
 int lines_next(struct lines *lines, struct decode_input *input, size_t wanted, struct lines_block *block, struct decode_error *error);
 
+/* All whole lines of the input, and at its end the last one without its end too: for records of several lines. Nothing is refused here. */
+void lines_all(struct lines *lines, const struct decode_input *input, struct lines_block *block);
+
 /* Move the input behind `bytes` of the block, in which there were `count` lines. */
 void lines_consume(struct decode_input *input, size_t bytes, uint64_t count);
 

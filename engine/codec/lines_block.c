@@ -82,3 +82,11 @@ int lines_next(struct lines *lines, struct decode_input *input, size_t wanted, s
         complete_last(lines, input, block);
     return 0;
 }
+
+void lines_all(struct lines *lines, const struct decode_input *input, struct lines_block *block)
+{
+    struct slice text = input->bytes;
+    *block = (struct lines_block){ text.data, whole_lines(text, text.bytes) };
+    if (input->at_end && block->bytes < text.bytes)
+        complete_last(lines, input, block);
+}

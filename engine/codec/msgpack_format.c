@@ -73,13 +73,6 @@ static int decode(struct decoder *decoder, struct decode_input *input, struct ba
     return status < 0 ? status : 0;
 }
 
-static int decoder_begin_file(struct decoder *decoder, struct decode_input *input)
-{
-    (void)input;
-    decoder->lost = false;
-    return 0;
-}
-
 static int encoder_open(const struct options *options, struct encoder **encoder)
 {
     (void)options;
@@ -108,7 +101,6 @@ const struct format_vtab format_msgpack = {
     .options = specs,
     .decoder_open = decoder_open,
     .decode = decode,
-    .decoder_begin_file = decoder_begin_file,
     .decoder_close = decoder_close,
     .encoder_open = encoder_open,
     .encode = encode,

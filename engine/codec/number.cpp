@@ -48,17 +48,49 @@ static const char *number_end(const char *at, bool *whole)
     return end;
 }
 
+/* Without a '+'. */
 static bool read_integer(const char *at, const char *end, struct cell *cell)
 {
     int64_t integer;
     uint64_t natural;
-    if (std::from_chars(at, end, integer).ec == std::errc()) {
+    std::from_chars_result result = std::from_chars(at, end, integer);
+    if (result.ec == std::errc() && result.ptr == end) {
         *cell = cell_of_int64(integer);
         return true;
     }
-    if (*at == '-' || std::from_chars(at, end, natural).ec != std::errc())
+    result = std::from_chars(at, end, natural);
+    if (*at == '-' || result.ec != std::errc() || result.ptr != end)
         return false;
     *cell = cell_of_uint64(natural);
+    return true;
+}
+
+static const char *without_plus(const char *at, const char *end)
+{
+    bool plus = end - at > 1 && at[0] == '+' && at[1] != '-' && at[1] != '+';
+    return plus ? at + 1 : at;
+}
+
+bool number_parse_integer(const char *at, const char *end, struct cell *cell)
+{
+    at = without_plus(at, end);
+    return at < end && read_integer(at, end, cell);
+}
+
+bool number_parse_any(const char *at, const char *end, struct cell *cell)
+{
+    at = without_plus(at, end);
+    if (at == end)
+        return false;
+    if (read_integer(at, end, cell))
+        return true;
+    double number;
+    std::from_chars_result result = std::from_chars(at, end, number);
+    if (result.ptr != end || (result.ec != std::errc() && result.ec != std::errc::result_out_of_range))
+        return false;
+    if (result.ec == std::errc::result_out_of_range)
+        number = std::strtod(std::string(at, end).c_str(), nullptr);
+    *cell = cell_of_number(number + 0.0);
     return true;
 }
 
