@@ -1,7 +1,7 @@
 #include "connectors/connectors.h"
 
 extern const struct source_vtab sequence_source, random_keys_source, file_source, stdin_source;
-extern const struct sink_vtab stdout_sink, blackhole_sink;
+extern const struct sink_vtab blackhole_sink, collect_sink, file_sink, stdout_sink;
 
 static const struct source_vtab *const sources[] = {
     &file_source,
@@ -13,6 +13,8 @@ static const struct source_vtab *const sources[] = {
 
 static const struct sink_vtab *const sinks[] = {
     &blackhole_sink,
+    &collect_sink,
+    &file_sink,
     &stdout_sink,
     NULL,
 };
