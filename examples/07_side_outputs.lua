@@ -12,11 +12,11 @@ local others = job:from(mt.file { path = "examples/data/earthquakes.jsonl", form
      if not strong and not deep then out:collect { kind = "other" } end
    end)
 
-others:side_output("strong"):to(mt.stdout { format = "json" }, { name = "strong" })
-others:side_output("deep"):to(mt.stdout { format = "json" }, { name = "deep" })
+others:side_output("strong"):to(mt.stdout { format = "json" })
+others:side_output("deep"):to(mt.stdout { format = "json" })
 others:key_by("kind")
       :count("others")
       :filter(function(so_far) return so_far.count % 500 == 0 end)
-      :to(mt.stdout { format = "json" }, { name = "others" })
+      :to(mt.stdout { format = "json" })
 
 return job
