@@ -63,6 +63,15 @@ static inline enum token_result token_read(struct slice *in, struct token *token
     return TOKEN_WHOLE;
 }
 
+/*
+ * LuaJIT takes the bits of a double as they are, and some NaNs are its pointers:
+ * from outside there is one NaN only.
+ */
+static inline struct cell token_number(double number)
+{
+    return cell_of_number(number == number ? number : __builtin_nan(""));
+}
+
 /* The cell of a token that is neither a string nor a container. */
 static inline struct cell token_cell(struct token token)
 {
@@ -72,8 +81,8 @@ static inline struct cell token_cell(struct token token)
     case TOKEN_FALSE: case TOKEN_TRUE: return cell_of_bool(token.kind == TOKEN_TRUE);
     case TOKEN_NATURAL: return cell_of_uint64(token.bits);
     case TOKEN_NEGATIVE: return cell_of_int64((int64_t)token.bits);
-    case TOKEN_FLOAT: return cell_of_number(narrow.number);
-    case TOKEN_DOUBLE: return cell_of_number(wide.number);
+    case TOKEN_FLOAT: return token_number(narrow.number);
+    case TOKEN_DOUBLE: return token_number(wide.number);
     default: return (struct cell){ .tag = CELL_NULL };
     }
 }

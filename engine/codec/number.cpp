@@ -90,7 +90,8 @@ bool number_parse_any(const char *at, const char *end, struct cell *cell)
         return false;
     if (result.ec == std::errc::result_out_of_range)
         number = std::strtod(std::string(at, end).c_str(), nullptr);
-    *cell = cell_of_number(number + 0.0);
+    /* "nan(...)" may carry bits that LuaJIT would take for a pointer. */
+    *cell = cell_of_number(std::isnan(number) ? std::nan("") : number + 0.0);
     return true;
 }
 

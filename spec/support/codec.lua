@@ -66,17 +66,19 @@ function Random:bytes(count)
   return table.concat(list)
 end
 
+local bits = ffi.new "union { double number; uint32_t halves[2]; }"
+
 -- A double: small integers, borders, decimals and any bits; never NaN or infinite.
 function Random:number()
   local kind = self:below(5)
   if kind == 0 then return self:below(300) - 150 end
   if kind == 1 then return (self:below(2) * 2 - 1) * (2 ^ self:below(64) + self:below(3) - 1) end
   if kind == 2 then return (self:below(2000000) - 1000000) / 10 ^ self:below(8) end
-  local pair = ffi.new "union { double number; uint32_t halves[2]; }"
+  -- The bits are looked at before LuaJIT sees them as a number: not every NaN is one to it.
   repeat
-    pair.halves[0], pair.halves[1] = self:below(2 ^ 32), self:below(2 ^ 32)
-  until pair.number - pair.number == 0
-  return pair.number
+    bits.halves[0], bits.halves[1] = self:below(2 ^ 32), self:below(2 ^ 32)
+  until bit.band(bits.halves[1], 0x7ff00000) ~= 0x7ff00000
+  return bits.number
 end
 
 local function big_endian(value, count)
@@ -125,6 +127,17 @@ function Random:msgpack(depth)
     parts[i] = key .. self:msgpack(depth + 1)
   end
   return "\223" .. big_endian(count, 4) .. table.concat(parts)
+end
+
+function Random:space()
+  return ({ "", "", "", " ", "\t", " \r " })[self:below(6) + 1]
+end
+
+-- A string of JSON, quoted: plain, escaped and beyond ASCII.
+function Random:json_string()
+  local pieces, parts = { "a", "Z", "0", " ", "\\n", "\\\"", "\\\\", "\\u0041", "\\ud83d\\ude00", "\195\169", "\226\130\172", "\240\159\152\128", "/", "{", "," }, {}
+  for i = 1, self:below(12) do parts[i] = pieces[self:below(#pieces) + 1] end
+  return '"' .. table.concat(parts) .. '"'
 end
 
 -- The text with one to three of its bytes changed.

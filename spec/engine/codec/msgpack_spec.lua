@@ -89,6 +89,12 @@ describe("msgpack", function()
       end
     end)
 
+    it("every NaN as the one that LuaJIT can hold", function()
+      for _, form in ipairs { "cbffffffffffffffff", "cb7ff0000000000001", "cbfff9000012345678", "caffc00001", "ca7f800001" } do
+        assert.equal(0x7ff8000000000000ULL, read(bytes(form)).natural)
+      end
+    end)
+
     it("a map with string keys as a row, whatever the order of its fields", function()
       local cell = read(bytes "82 a162 01 a161 a178")
       assert.equal(values.tag.row, cell.tag)
