@@ -1,0 +1,173 @@
+local author = require "support.author"
+local explain = require "moontide.explain"
+
+local script = [[
+local job = mt.job("fraud", { parallelism = 4, data = "fraud.data" })
+local clicks = job:from(mt.values { 1, 2 }, { name = "clicks" })
+clicks:map(function(value) return value end)
+  :key_by { "account", "day" }
+  :process("detector", {
+    on_error = { dead_letter = mt.sink { write = print }, name = "bad" },
+    state = { small = mt.value_state { default = 0 }, seen = mt.map_state { version = 2 } },
+    process_element = print,
+  })
+  :side_output("late"):to(mt.sink { write = print }, { name = "out", parallelism = 1 })
+clicks:key_by(function(value) return value end):count("counts"):union(clicks):rebalance():to(mt.sink { write = print })
+return job
+]]
+
+describe("the plan as text", function()
+  it("shows options, steps, edges, states and places in columns", function()
+    assert.equal([[
+job "fraud", fraud.lua:1
+
+  parallelism      4
+  max_parallelism  by the parallelism
+  data             fraud.data
+  checkpoint       every 10s, exactly_once, timeout 10m, retain 3
+  state            rocksdb, 256MB
+  restart          exponential_delay, initial 100ms, max 1m
+  on_error         fail
+  watchdog         30s
+
+   1  clicks        source values                                 values=2                                                                             fraud.lua:2
+   2  map-2         map            from clicks                                                                                                         fraud.lua:3
+   3  key_by-3      key_by         from map-2                     key { account, day }                                                                 fraud.lua:4
+   4  bad           sink lua       dead letters                                                                                                        fraud.lua:5
+   5  detector      process        from key_by-3 (by key)         state seen: map (version 2), small: value (default 0)  on_error=dead letters to bad  fraud.lua:5
+   6  out           sink lua       from detector["late"]          parallelism=1                                                                        fraud.lua:10
+   7  key_by-7      key_by         from clicks                    key by the function at fraud.lua:11                                                  fraud.lua:11
+   8  counts        process count  from key_by-7 (by key)         state count: value (default 0)                                                       fraud.lua:11
+   9  union-9       union          from counts, clicks                                                                                                 fraud.lua:11
+  10  rebalance-10  rebalance      from union-9                                                                                                        fraud.lua:11
+  11  sink-11       sink lua       from rebalance-10 (rebalance)                                                                                       fraud.lua:11
+]], explain(author.run(script)))
+  end)
+
+  it("leaves out a column that is empty in every line", function()
+    local text = explain(author.run [[
+      local job = mt.job("fraud", { restart = "none", checkpoint = { interval = false }, watchdog = false })
+      job:from(mt.source { poll = print }):to(mt.sink { write = print })
+      return job]])
+    assert.matches("\n   1  source%-1  source lua                 fraud.lua:2\n   2  sink%-2    sink lua    from source%-1  fraud.lua:2\n$", text)
+    assert.matches("\n  checkpoint       only at the end\n", text)
+    assert.matches("\n  restart          none\n", text)
+    assert.matches("\n  watchdog         off\n", text)
+  end)
+
+  it("counts characters, not bytes, for its columns", function()
+    local text = explain(author.run [[
+      local job = mt.job("fraud")
+      job:from(mt.values {}, { name = "Änderung" }):to(mt.sink { write = print }, { name = "Ausgabe1" })
+      return job]])
+    assert.matches("Änderung  source", text)
+    assert.matches("Ausgabe1  sink", text)
+  end)
+end)
+
+describe("the plan as JSON", function()
+  it("holds the same, keys in order", function()
+    local text = explain(author.run [[
+      local job = mt.job("fraud")
+      job:from(mt.values {}):key_by("a"):process("p", { state = { s = mt.value_state { default = { "x\n\"y\"", 1.5 } } }, process_element = print })
+      return job]], "json")
+    local steps = text:match('"steps": (%b[])')
+    assert.equal([==[
+[
+    {
+      "connector": "values",
+      "id": 1,
+      "inputs": [],
+      "keyed": false,
+      "kind": "source",
+      "name": "source-1",
+      "named": false,
+      "options": {
+        "values": 0
+      },
+      "replayable": true,
+      "states": [],
+      "where": "fraud.lua:2"
+    },
+    {
+      "id": 2,
+      "inputs": [
+        {
+          "exchange": "forward",
+          "name": "source-1",
+          "step": 1
+        }
+      ],
+      "key": {
+        "fields": [
+          "a"
+        ],
+        "single": true
+      },
+      "keyed": false,
+      "kind": "key_by",
+      "name": "key_by-2",
+      "named": false,
+      "states": [],
+      "where": "fraud.lua:2"
+    },
+    {
+      "id": 3,
+      "inputs": [
+        {
+          "exchange": "by key",
+          "name": "key_by-2",
+          "step": 2
+        }
+      ],
+      "keyed": true,
+      "kind": "process",
+      "name": "p",
+      "named": true,
+      "states": [
+        {
+          "default": [
+            "x\n\"y\"",
+            1.5
+          ],
+          "kind": "value",
+          "name": "s",
+          "version": 1
+        }
+      ],
+      "where": "fraud.lua:2"
+    }
+  ]]==], steps)
+  end)
+
+  it("is the same for the same script", function()
+    assert.equal(explain(author.run(script), "json"), explain(author.run(script), "json"))
+  end)
+end)
+
+describe("the plan as a graph", function()
+  it("has a node for each step and an edge for each input", function()
+    local text = explain(author.run(script), "dot")
+    assert.matches('^digraph "fraud" {\n', text)
+    assert.matches('\n  5 %[label="detector\\nprocess\\nseen: map\\nsmall: value\\nfraud.lua:5", shape=box3d%];\n', text)
+    assert.matches('\n  1 %-> 2;\n', text)
+    assert.matches('\n  3 %-> 5 %[label="by key", penwidth=2%];\n', text)
+    assert.matches('\n  5 %-> 6 %[label="late"%];\n', text)
+    assert.matches('\n  5 %-> 4 %[style=dashed, label="dead letters"%];\n', text)
+    assert.matches("\n}\n$", text)
+    assert.equal(11, select(2, text:gsub("\n  %d+ %[", "")))
+  end)
+
+  it("escapes names", function()
+    local text = explain(author.run [[
+      local job = mt.job('a "b" \\')
+      return job]], "dot")
+    assert.equal('digraph "a \\"b\\" \\\\" {', text:match("^[^\n]+"))
+  end)
+end)
+
+describe("an unknown format of a plan", function()
+  it("is refused with the nearest", function()
+    assert.has_error(function() explain(author.run(script), "jsn") end, "there is no format \"jsn\" for a plan (did you mean 'json'?)")
+  end)
+end)
