@@ -112,8 +112,6 @@ static int learn_columns(struct decoder *decoder, struct csv_cursor *cursor)
     struct buffer text, ends;
     buffer_init(&text);
     buffer_init(&ends);
-    if (cursor->stop - cursor->at >= 3 && memcmp(cursor->at, "\xef\xbb\xbf", 3) == 0)
-        cursor->at += 3;
     int status = split_line(cursor, &decoder->dialect, &text, &ends);
     if (status == 0)
         status = make_columns(decoder, &text, &ends);
@@ -157,6 +155,7 @@ static int next_line_block(struct decoder *decoder, struct decode_input *input, 
 static int begin(struct decoder *decoder, struct decode_input *input, struct decode_error *error)
 {
     struct lines_block block;
+    lines_skip_mark(input);
     int status = next_line_block(decoder, input, &block, error);
     if (status < 0 || block.bytes == 0)
         return status;
@@ -165,8 +164,10 @@ static int begin(struct decoder *decoder, struct decode_input *input, struct dec
     if (cursor.torn && !input->at_end)
         return 0;
     const char *end = memchr(cursor.at, '\n', (size_t)(cursor.stop - cursor.at)) + 1;
-    if (status < 0)
+    if (status < 0) {
         lines_fail(input, &block, block.text, (size_t)(end - block.text) - 1, 0, status, error);
+        input->records++;
+    }
     if (status < 0 || decoder->dialect.header)
         lines_consume(input, (size_t)(end - block.text), count_lines(block.text, end));
     return status;
@@ -200,47 +201,57 @@ static bool waits(const struct csv_cursor *cursor, const char *start, const stru
     return cursor->torn && !input->at_end && cursor->stop - start <= RECORD_BYTES_MAX;
 }
 
-static int decode_block(struct decoder *decoder, struct decode_input *input, const struct lines_block *block, struct batch *batch,
-                        struct decode_error *error)
+/* Records of the block until the batch is full or one is bad. Answers their count; *status is that of the last. */
+static uint64_t decode_records(struct decoder *decoder, struct csv_cursor *cursor, const char **start, struct batch *batch, int *status)
 {
-    struct csv_cursor cursor = { block->text, block->text + block->bytes, &decoder->space, false };
-    const char *start = cursor.at;
-    int status = 0;
     uint64_t records = 0;
-    while (status == 0 && cursor.at < cursor.stop && !batch_full(batch)) {
-        start = cursor.at;
-        if (is_blank(start)) {
-            cursor.at += 1 + (*start == '\r');
+    while (*status == 0 && cursor->at < cursor->stop && !batch_full(batch)) {
+        *start = cursor->at;
+        if (is_blank(*start)) {
+            cursor->at += 1 + (**start == '\r');
             continue;
         }
-        status = decode_record(decoder, &cursor, batch);
+        *status = decode_record(decoder, cursor, batch);
         records++;
     }
-    if (status < 0 && waits(&cursor, start, input)) {
-        status = 0;
+    return records;
+}
+
+/* Decode one block. Answers a negative code, 1 or 0: there is no whole record. */
+static int decode_block(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
+{
+    struct lines_block block;
+    int status = next_block(decoder, input, BLOCK_BYTES, &block, error);
+    if (status < 0 || block.bytes == 0)
+        return status;
+    struct csv_cursor cursor = { block.text, block.text + block.bytes, &decoder->space, false };
+    const char *start = cursor.at;
+    uint64_t records = decode_records(decoder, &cursor, &start, batch, &status);
+    bool waiting = status < 0 && waits(&cursor, start, input);
+    if (waiting) {
         records--;
         cursor.at = start;
     } else if (status < 0) {
         if (cursor.torn)
-            cursor.at = lines_end(start, block) + 1;
-        uint64_t before = count_lines(block->text, start);
-        lines_fail(input, block, start, (size_t)(cursor.at - start) - 1, before, status, error);
+            cursor.at = lines_end(start, &block) + 1;
+        lines_fail(input, &block, start, (size_t)(cursor.at - start) - 1, count_lines(block.text, start), status, error);
     }
     input->records += records;
-    lines_consume(input, (size_t)(cursor.at - block->text), count_lines(block->text, cursor.at));
-    return status;
+    lines_consume(input, (size_t)(cursor.at - block.text), count_lines(block.text, cursor.at));
+    return waiting ? 0 : status < 0 ? status : 1;
 }
 
 static int decode(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
     if (decoder->columns.count == 0) {
-        int status = begin(decoder, input, error);
-        if (status < 0 || decoder->columns.count == 0)
-            return status;
+        int begun = begin(decoder, input, error);
+        if (begun < 0 || decoder->columns.count == 0)
+            return begun;
     }
-    struct lines_block block;
-    int status = next_block(decoder, input, BLOCK_BYTES, &block, error);
-    return status < 0 ? status : decode_block(decoder, input, &block, batch, error);
+    int status = 1;
+    while (status > 0 && !batch_full(batch))
+        status = decode_block(decoder, input, batch, error);
+    return status < 0 ? status : 0;
 }
 
 static bool can_split(const struct options *options)

@@ -73,14 +73,6 @@ static void learn(struct decoder *decoder, const struct progress *progress, size
     decoder->input_per_arena = text_bytes / ((double)arena_bytes + 1);
 }
 
-/* A byte order mark is no text. */
-static void skip_mark(struct decode_input *input)
-{
-    bool marked = input->bytes.bytes >= 3 && memcmp(input->bytes.data, "\xef\xbb\xbf", 3) == 0;
-    if (marked)
-        lines_consume(input, 3, 0);
-}
-
 /* A line with an index of its own. Answers 1 for a record, 0 for a blank line. */
 static int decode_alone(struct decoder *decoder, const char *line, const char *end, struct arena *arena, struct cell *cell)
 {
@@ -152,8 +144,7 @@ static int decode_block(struct decoder *decoder, struct decode_input *input, str
 static int decode(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
     int status = 1;
-    if (input->lines == 0 && input->records == 0)
-        skip_mark(input);
+    lines_skip_mark(input);
     while (status > 0 && !batch_full(batch))
         status = decode_block(decoder, input, batch, error);
     return status < 0 ? status : 0;

@@ -41,11 +41,12 @@ static void append_line(struct batch *batch, const char *line, const char *end)
     batch->times[batch->count++] = TIME_NONE;
 }
 
-static int decode(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
+/* Take the next block's lines. Answers a negative code, 1 or 0: there is no whole line. */
+static int decode_block(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
     struct lines_block block;
     int status = lines_next(&decoder->lines, input, BLOCK_BYTES, &block, error);
-    if (status < 0)
+    if (status < 0 || block.bytes == 0)
         return status;
     const char *at = block.text, *stop = block.text + block.bytes;
     uint64_t count = 0;
@@ -56,7 +57,15 @@ static int decode(struct decoder *decoder, struct decode_input *input, struct ba
     }
     input->records += count;
     lines_consume(input, (size_t)(at - block.text), count);
-    return 0;
+    return 1;
+}
+
+static int decode(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
+{
+    int status = 1;
+    while (status > 0 && !batch_full(batch))
+        status = decode_block(decoder, input, batch, error);
+    return status < 0 ? status : 0;
 }
 
 static int encoder_open(const struct options *options, struct encoder **encoder)

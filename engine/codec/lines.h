@@ -35,6 +35,9 @@ int lines_next(struct lines *lines, struct decode_input *input, size_t wanted, s
 /* All whole lines of the input, and at its end the last one without its end too: for records of several lines. Nothing is refused here. */
 void lines_all(struct lines *lines, const struct decode_input *input, struct lines_block *block);
 
+/* Step over a byte order mark at the beginning of a file of text. */
+void lines_skip_mark(struct decode_input *input);
+
 /* Move the input behind `bytes` of the block, in which there were `count` lines. */
 void lines_consume(struct decode_input *input, size_t bytes, uint64_t count);
 

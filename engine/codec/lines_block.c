@@ -23,6 +23,13 @@ void lines_consume(struct decode_input *input, size_t bytes, uint64_t count)
     input->lines += count;
 }
 
+void lines_skip_mark(struct decode_input *input)
+{
+    bool first = input->lines == 0 && input->records == 0 && input->bytes.bytes >= 3;
+    if (first && memcmp(input->bytes.data, "\xef\xbb\xbf", 3) == 0)
+        lines_consume(input, 3, 0);
+}
+
 int lines_fail(const struct decode_input *input, const struct lines_block *block, const char *from, size_t bytes, uint64_t lines_before, int code,
                struct decode_error *error)
 {
