@@ -1,0 +1,27 @@
+/*
+ * Replies of a job, which are JSON, as people read them. Fields keep the order
+ * in which the job wrote them, which is why this walks the text itself.
+ *
+ * Owner    all slices point into the text.
+ * Errors   malformed text reads as empty: what is shown ends there.
+ */
+#pragma once
+
+#include "base/buffer.h"
+
+struct json_view {
+    const char *at, *end;
+};
+
+/* Walk the fields of an object or the elements of a list. */
+struct json_view json_view_of(struct slice container);
+/* The next one; `name` is empty in a list. False: that was all. `value` is its text, a string with its quotes. */
+bool json_view_next(struct json_view *view, struct slice *name, struct slice *value);
+/* A field of an object; empty if there is none. */
+struct slice json_view_field(struct slice object, const char *name);
+bool json_view_is(struct slice value, const char *text);
+
+/* A scalar as text, appended: strings without quotes, and by the name of its field "uptime_ms" as a duration, "bytes" as a size. */
+void json_view_append(struct buffer *text, struct slice name, struct slice value);
+/* An object as lines "name  value", lists of objects as tables below, appended. */
+void json_view_append_object(struct buffer *text, struct slice object);

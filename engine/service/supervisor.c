@@ -1,0 +1,487 @@
+#include "service/supervisor_internal.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "service/text.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TICK_MS 1000u
+#define SILENCE_MS_MIN 10000u
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_NOT_LOADED = 2, EXIT_REFUSED = 3 };
+
+static uint64_t now_ms(void)
+{
+    return clock_monotonic_ns() / 1000000u;
+}
+
+void supervisor_end(struct supervisor *supervisor, int exit_status, const char *outcome)
+{
+    supervisor->phase = PHASE_ENDED;
+    supervisor->exit_status = exit_status;
+    supervisor->outcome = outcome;
+}
+
+/* --- attempts ------------------------------------------------------------- */
+
+static void let_go(void *self)
+{
+    struct supervisor *supervisor = self;
+    control_abandon(supervisor->control);
+    close(supervisor->signals);
+}
+
+static void begin_attempt(struct supervisor *supervisor)
+{
+    struct job_arguments arguments = supervisor->options->arguments;
+    arguments.guarded_step = supervisor->guarded_step;
+    if (supervisor->checkpoints > 0) {
+        /* This run has checkpoints of its own: it goes on from them, no longer from where it was told to begin. */
+        arguments.fresh = false;
+        arguments.restore = NULL;
+    }
+    struct attempt_plan plan = {
+        .arguments = &arguments,
+        .attempt = supervisor->number,
+        .previous_failure = supervisor->previous_failure,
+        .capture = { supervisor->progress.enabled && isatty(STDOUT_FILENO), supervisor->progress.enabled },
+        .in_child = let_go,
+        .self = supervisor,
+    };
+    supervisor->phase = PHASE_LOADING;
+    supervisor->silent_ms = 0;
+    supervisor->killed_by_watchdog = false;
+    supervisor->numbers = (struct job_progress){ 0 };
+    supervisor->attempt_started_ms = now_ms();
+    progress_restart(&supervisor->progress);
+    if (attempt_start(&supervisor->attempt, &plan) < 0) {
+        progress_message(&supervisor->progress, "moontide: %s", error_message());
+        supervisor_end(supervisor, EXIT_FAILED, "failed");
+    }
+}
+
+/* The first attempt has loaded the script: what it says holds for all of them. */
+static int configure(struct supervisor *supervisor, const struct wire_message *message)
+{
+    struct wire_config fixed;
+    size_t offset = sizeof fixed;
+    if (!wire_fixed(message, &fixed, sizeof fixed))
+        return error_set(ERROR_CORRUPT, "the job's process does not tell its configuration");
+    const char *name = wire_text(message, &offset), *data = wire_text(message, &offset);
+    if (name == NULL || data == NULL)
+        return error_set(ERROR_CORRUPT, "the job's process does not tell its name");
+    supervisor->name = memory_copy_text(name);
+    supervisor->watchdog_ms = fixed.config.watchdog_ms;
+    supervisor->restart = (struct restart){
+        .strategy = (int)fixed.config.restart,
+        .delay_ms = fixed.config.restart_initial_ms,
+        .delay_max_ms = fixed.config.restart_max_ms,
+        .attempts = fixed.config.restart_attempts,
+        .failures = fixed.config.restart_failures,
+        .within_ms = fixed.config.restart_within_ms,
+    };
+    int status = lock_acquire(&supervisor->lock, fixed.has_data ? data : NULL);
+    if (status == 0)
+        status = script_copy_keep(&supervisor->script, supervisor->lock.directory);
+    struct control_handler handler = { supervisor_request, supervisor };
+    if (status == 0)
+        status = control_open(supervisor->lock.directory, &handler, &supervisor->control);
+    supervisor->configured = status == 0;
+    return status;
+}
+
+static void take_config(struct supervisor *supervisor, const struct wire_message *message)
+{
+    int status = supervisor->configured ? 0 : configure(supervisor, message);
+    if (status == 0)
+        status = attempt_go(&supervisor->attempt, supervisor->lock.directory);
+    if (status == 0) {
+        supervisor->phase = PHASE_RUNNING;
+        return;
+    }
+    progress_message(&supervisor->progress, "moontide: %s", error_message());
+    attempt_kill(&supervisor->attempt);
+    supervisor_end(supervisor, EXIT_FAILED, "failed");
+}
+
+/* --- watching ------------------------------------------------------------- */
+
+static void kill_for_watchdog(struct supervisor *supervisor)
+{
+    supervisor->killed_by_watchdog = true;
+    attempt_kill(&supervisor->attempt);
+}
+
+static void watch_callback(struct supervisor *supervisor, const char *step, uint64_t callback_ms)
+{
+    uint64_t limit_ms = supervisor->watchdog_ms;
+    if (limit_ms == 0 || supervisor->killed_by_watchdog || *step == 0)
+        return;
+    bool guarded = supervisor->guarded_step != NULL && strcmp(supervisor->guarded_step, step) == 0;
+    /* A guarded step ends itself with an error that names its line; it must come first. */
+    if (callback_ms <= (guarded ? 2 * limit_ms + 1000 : limit_ms))
+        return;
+    struct buffer length = { 0 };
+    text_append_duration(&length, callback_ms);
+    progress_message(&supervisor->progress, "%s: step '%.200s' ran one callback for %.*s: ended by the watchdog; "
+                     "the next attempt runs it without the JIT to name the line", supervisor->name, step, (int)length.bytes, length.data);
+    buffer_deinit(&length);
+    char *copy = memory_copy_text(step);
+    free(supervisor->guarded_step);
+    supervisor->guarded_step = copy;
+    kill_for_watchdog(supervisor);
+}
+
+static void take_report(struct supervisor *supervisor, const struct wire_message *message)
+{
+    struct wire_report report;
+    size_t offset = sizeof report;
+    const char *step;
+    if (!wire_fixed(message, &report, sizeof report) || (step = wire_text(message, &offset)) == NULL)
+        return;
+    supervisor->numbers = report.progress;
+    if (report.progress.last_checkpoint > 0)
+        supervisor->last_checkpoint = report.progress.last_checkpoint;
+    progress_draw(&supervisor->progress, supervisor->name, &report.progress, now_ms());
+    watch_callback(supervisor, step, report.callback_ms);
+}
+
+/* The thread that reports may be gone while the process lives, or the process may hang after it has said how it ended. */
+static void watch_silence(struct supervisor *supervisor)
+{
+    uint64_t limit_ms = supervisor->watchdog_ms > SILENCE_MS_MIN ? supervisor->watchdog_ms : SILENCE_MS_MIN;
+    bool watched = supervisor->phase == PHASE_RUNNING && (supervisor->watchdog_ms > 0 || supervisor->attempt.ended);
+    if (!watched || supervisor->silent_ms <= limit_ms || supervisor->killed_by_watchdog)
+        return;
+    if (!supervisor->attempt.ended)
+        progress_message(&supervisor->progress, "%s: its process has been silent for %llu s: ended by the watchdog",
+                         supervisor->name, (unsigned long long)(supervisor->silent_ms / 1000));
+    kill_for_watchdog(supervisor);
+}
+
+static void watch_cancel(struct supervisor *supervisor)
+{
+    if (supervisor->cancel_deadline_ms == 0 || now_ms() < supervisor->cancel_deadline_ms)
+        return;
+    supervisor->cancel_deadline_ms = 0;
+    attempt_kill(&supervisor->attempt);
+}
+
+/* --- the end of an attempt ------------------------------------------------ */
+
+/* Nobody reads what the job prints: `moontide run job.lua | head`. Trying again would not help. */
+static bool reader_has_gone(void)
+{
+    struct pollfd out = { STDOUT_FILENO, 0, 0 };
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
+static void say_failure(struct supervisor *supervisor)
+{
+    const struct attempt *attempt = &supervisor->attempt;
+    const char *name = supervisor->name == NULL ? "moontide" : supervisor->name;
+    if (supervisor->killed_by_watchdog || supervisor->cancel_asked)
+        return;
+    if (attempt->end == ATTEMPT_CRASHED) {
+        char crash[200];
+        attempt_describe_crash(attempt, crash, sizeof crash);
+        progress_message(&supervisor->progress, "%s: the process of attempt %u %s", name, supervisor->number + 1, crash);
+    } else if (attempt->message != NULL && *attempt->message != 0) {
+        progress_message(&supervisor->progress, "%s: attempt %u failed: %s", name, supervisor->number + 1, attempt->message);
+    }
+}
+
+static void say_next(struct supervisor *supervisor, uint64_t delay_ms)
+{
+    struct buffer text = { 0 };
+    text_append_duration(&text, delay_ms);
+    if (supervisor->last_checkpoint > 0)
+        buffer_append_format(&text, ", from checkpoint %llu", (unsigned long long)supervisor->last_checkpoint);
+    progress_message(&supervisor->progress, "%s: attempt %u in %.*s", supervisor->name, supervisor->number + 2, (int)text.bytes, text.data);
+    buffer_deinit(&text);
+}
+
+static void keep_for_next(struct supervisor *supervisor, uint64_t ran_ms)
+{
+    struct attempt *attempt = &supervisor->attempt;
+    free(supervisor->previous_failure);
+    bool failed_somewhere = attempt->failure != NULL && *attempt->failure != 0;
+    supervisor->previous_failure = failed_somewhere ? attempt->failure : NULL;
+    if (failed_somewhere)
+        attempt->failure = NULL;
+    if (!supervisor->killed_by_watchdog && restart_ran_well(&supervisor->restart, ran_ms)) {
+        free(supervisor->guarded_step);
+        supervisor->guarded_step = NULL;
+    }
+}
+
+static void fail_attempt(struct supervisor *supervisor, enum phase phase)
+{
+    uint64_t now = now_ms(), ran_ms = now - supervisor->attempt_started_ms, delay_ms = 0;
+    bool ended_as_asked = supervisor->cancel_asked || (supervisor->stop_asked && phase == PHASE_LOADING);
+    if (supervisor->killed_at_once) {
+        supervisor_end(supervisor, EXIT_FAILED, "stopped at once");
+    } else if (ended_as_asked) {
+        supervisor_end(supervisor, EXIT_GOOD, "stopped");
+    } else {
+        say_failure(supervisor);
+        bool again = supervisor->configured && !supervisor->stop_asked && !reader_has_gone()
+            && restart_after_failure(&supervisor->restart, now, ran_ms, &delay_ms);
+        if (!again) {
+            supervisor_end(supervisor, EXIT_FAILED, "failed");
+            return;
+        }
+        say_next(supervisor, delay_ms);
+        keep_for_next(supervisor, ran_ms);
+        supervisor->next_attempt_ms = now + delay_ms;
+        supervisor->phase = PHASE_WAITING;
+    }
+}
+
+static void judge_attempt(struct supervisor *supervisor)
+{
+    enum phase phase = supervisor->phase;
+    const struct attempt *attempt = &supervisor->attempt;
+    if (phase == PHASE_ENDED)
+        return; /* judged already: it could not be configured */
+    const char *message = attempt->message == NULL ? "" : attempt->message;
+    switch (attempt->end) {
+    case ATTEMPT_FINISHED:
+        supervisor_end(supervisor, EXIT_GOOD, "finished");
+        break;
+    case ATTEMPT_STOPPED:
+        supervisor_end(supervisor, EXIT_GOOD, "stopped");
+        break;
+    case ATTEMPT_FAILED_FINALLY:
+        say_failure(supervisor);
+        supervisor_end(supervisor, EXIT_FAILED, "failed");
+        break;
+    case ATTEMPT_REFUSED:
+        progress_message(&supervisor->progress, "moontide: %s", message);
+        supervisor_end(supervisor, EXIT_REFUSED, "was refused its restore");
+        break;
+    case ATTEMPT_NOT_LOADED:
+        progress_message(&supervisor->progress, "moontide: %s", message);
+        supervisor_end(supervisor, EXIT_NOT_LOADED, "did not load");
+        break;
+    case ATTEMPT_FAILED:
+    case ATTEMPT_CRASHED:
+        fail_attempt(supervisor, phase);
+        break;
+    }
+}
+
+static void take_messages(struct supervisor *supervisor)
+{
+    struct wire_message message;
+    int status;
+    while ((status = attempt_next(&supervisor->attempt, &message)) > 0) {
+        if (message.kind == WIRE_CONFIG && supervisor->phase == PHASE_LOADING)
+            take_config(supervisor, &message);
+        else if (message.kind == WIRE_REPORT && supervisor->phase == PHASE_RUNNING)
+            take_report(supervisor, &message);
+        else if (message.kind == WIRE_REPLY)
+            control_reply(supervisor->control, message.id, slice_of(message.data, message.bytes));
+    }
+    if (status < 0)
+        attempt_kill(&supervisor->attempt);
+}
+
+/* One piece of what the child printed; false: nothing is there. */
+static bool forward(struct supervisor *supervisor, int which)
+{
+    int *source = &supervisor->attempt.output[which];
+    if (*source < 0)
+        return false;
+    int status = progress_forward(&supervisor->progress, *source, which == 0 ? STDOUT_FILENO : STDERR_FILENO);
+    if (status < 0) {
+        close(*source);
+        *source = -1;
+    }
+    return status > 0;
+}
+
+static void drain(struct supervisor *supervisor)
+{
+    while (supervisor->attempt.wire >= 0 && attempt_receive(&supervisor->attempt) == 1)
+        take_messages(supervisor);
+    take_messages(supervisor);
+    while (forward(supervisor, 0) || forward(supervisor, 1))
+        continue;
+}
+
+static void finish_attempt(struct supervisor *supervisor)
+{
+    drain(supervisor);
+    progress_clear(&supervisor->progress);
+    supervisor->records += supervisor->numbers.records_in;
+    supervisor->checkpoints += supervisor->numbers.checkpoints;
+    control_reply_all(supervisor->control, CONTROL_ANSWER,
+                      slice_of_text("{\"ok\":false,\"error\":\"the attempt ended before it answered\"}"));
+    judge_attempt(supervisor);
+    attempt_deinit(&supervisor->attempt);
+}
+
+/* --- the loop ------------------------------------------------------------- */
+
+static void take_stop_signal(struct supervisor *supervisor)
+{
+    const char *name = supervisor->name == NULL ? "moontide" : supervisor->name;
+    if (++supervisor->signals_taken > 1) {
+        supervisor->killed_at_once = true;
+        attempt_kill(&supervisor->attempt);
+        return;
+    }
+    if (supervisor->phase == PHASE_RUNNING)
+        progress_message(&supervisor->progress, "%s: stopping with a last checkpoint; once more to stop at once", name);
+    supervisor_ask_to_end(supervisor, "stop");
+}
+
+static void take_signals(struct supervisor *supervisor)
+{
+    struct signalfd_siginfo taken;
+    while (read(supervisor->signals, &taken, sizeof taken) == sizeof taken) {
+        if (taken.ssi_signo != SIGCHLD)
+            take_stop_signal(supervisor);
+    }
+}
+
+static int poll_timeout(const struct supervisor *supervisor)
+{
+    uint64_t now = now_ms(), until = now + TICK_MS;
+    if (supervisor->phase == PHASE_WAITING && supervisor->next_attempt_ms < until)
+        until = supervisor->next_attempt_ms;
+    if (supervisor->cancel_deadline_ms != 0 && supervisor->cancel_deadline_ms < until)
+        until = supervisor->cancel_deadline_ms;
+    return until > now ? (int)(until - now) : 0;
+}
+
+/* Time in which this process could not run either (stopped with its child, by Ctrl-Z) does not count. */
+static void count_silence(struct supervisor *supervisor, uint64_t elapsed_ms, bool heard)
+{
+    supervisor->silent_ms = heard ? 0 : supervisor->silent_ms + (elapsed_ms < TICK_MS ? elapsed_ms : TICK_MS);
+}
+
+static void step(struct supervisor *supervisor)
+{
+    struct attempt *attempt = &supervisor->attempt;
+    struct pollfd wait[4 + CONTROL_POLL_MAX] = {
+        { supervisor->signals, POLLIN, 0 },
+        { attempt->wire, POLLIN, 0 },
+        { attempt->output[0], POLLIN, 0 },
+        { attempt->output[1], POLLIN, 0 },
+    };
+    uint32_t clients = control_poll_fill(supervisor->control, wait + 4);
+    uint64_t begun_ms = now_ms();
+    if (poll(wait, 4 + clients, poll_timeout(supervisor)) < 0)
+        return;
+    if (wait[2].revents != 0)
+        forward(supervisor, 0);
+    if (wait[3].revents != 0)
+        forward(supervisor, 1);
+    if (wait[1].revents != 0) {
+        if (attempt_receive(attempt) < 0)
+            attempt_kill(attempt);
+        take_messages(supervisor);
+    }
+    count_silence(supervisor, now_ms() - begun_ms, wait[1].revents != 0);
+    if (wait[0].revents != 0)
+        take_signals(supervisor);
+    control_expire(supervisor->control, now_ms());
+    control_poll_serve(supervisor->control, wait + 4, clients);
+    watch_silence(supervisor);
+    watch_cancel(supervisor);
+    if (attempt_reap(attempt))
+        finish_attempt(supervisor);
+    if (supervisor->phase == PHASE_WAITING && now_ms() >= supervisor->next_attempt_ms) {
+        supervisor->number += 1;
+        begin_attempt(supervisor);
+    }
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGCHLD, SIG_DFL); /* whoever started us may have it ignored: then there would be nothing to wait for */
+    signal(SIGPIPE, SIG_IGN);
+    int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return descriptor >= 0 ? descriptor : error_set_errno(ERROR_IO, "cannot listen to signals");
+}
+
+static void append_number_of(struct buffer *text, uint64_t count, const char *what)
+{
+    text_append_count(text, count);
+    buffer_append_format(text, " %s%s", what, count == 1 ? "" : "s");
+}
+
+static void say_summary(struct supervisor *supervisor)
+{
+    struct buffer text = { 0 };
+    append_number_of(&text, supervisor->records, "record");
+    buffer_append_format(&text, " in ");
+    text_append_duration(&text, now_ms() - supervisor->started_ms);
+    buffer_append_format(&text, ", ");
+    append_number_of(&text, supervisor->checkpoints, "checkpoint");
+    if (supervisor->number > 0) {
+        buffer_append_format(&text, ", ");
+        append_number_of(&text, supervisor->number + 1, "attempt");
+    }
+    progress_message(&supervisor->progress, "%s: %s, %.*s", supervisor->name, supervisor->outcome, (int)text.bytes, text.data);
+    buffer_deinit(&text);
+}
+
+/* The directory is given up before anybody hears of the end: who was told may use it at once. */
+static void close_run(struct supervisor *supervisor)
+{
+    progress_clear(&supervisor->progress);
+    control_unlink(supervisor->control);
+    lock_release(&supervisor->lock);
+    if (supervisor->configured && supervisor->exit_status <= EXIT_FAILED)
+        say_summary(supervisor);
+    supervisor_tell_end(supervisor);
+    control_abandon(supervisor->control);
+    restart_deinit(&supervisor->restart);
+    script_copy_deinit(&supervisor->script);
+    free(supervisor->name);
+    free(supervisor->previous_failure);
+    free(supervisor->guarded_step);
+    close(supervisor->signals);
+}
+
+int supervisor_run(const struct supervisor_options *options)
+{
+    struct supervisor supervisor = { .options = options, .started_ms = now_ms(), .lock = { .descriptor = -1 } };
+    supervisor.attempt = (struct attempt){ .wire = -1, .output = { -1, -1 } };
+    progress_init(&supervisor.progress, options->progress);
+    int status = script_copy_read(&supervisor.script, options->arguments.script);
+    if (status < 0) {
+        progress_message(&supervisor.progress, "moontide: %s", error_message());
+        script_copy_deinit(&supervisor.script);
+        return EXIT_NOT_LOADED;
+    }
+    supervisor.signals = open_signals();
+    if (supervisor.signals < 0) {
+        progress_message(&supervisor.progress, "moontide: %s", error_message());
+        script_copy_deinit(&supervisor.script);
+        return EXIT_FAILED;
+    }
+    begin_attempt(&supervisor);
+    while (supervisor.phase != PHASE_ENDED || supervisor.attempt.pid > 0)
+        step(&supervisor);
+    close_run(&supervisor);
+    return supervisor.exit_status;
+}

@@ -1,0 +1,15 @@
+/*
+ * Figures as people read them.
+ */
+#pragma once
+
+#include "base/buffer.h"
+
+/* <cdef> */
+/* "1,234,567", appended. */
+void text_append_count(struct buffer *text, uint64_t count);
+/* "12 ms", "1.2 s", "3 m 5 s", "2 h 0 m", "4 d 3 h", appended. */
+void text_append_duration(struct buffer *text, uint64_t milliseconds);
+/* "512 B", "1.5 KB", "20.0 MB": powers of 1024, appended. */
+void text_append_size(struct buffer *text, uint64_t bytes);
+/* </cdef> */
