@@ -1,0 +1,99 @@
+/*
+ * Where checkpoints live:
+ *
+ *   <data>/checkpoints/shared/           files that manifests name, each written once
+ *   <data>/checkpoints/chk-<n>/manifest  a completed checkpoint; <n> rises
+ *   <data>/checkpoints/chk-<n>.tmp/      one that is being committed
+ *   <data>/checkpoints/chk-<n>.del/      one that is being deleted
+ *
+ * A rename is the commit, and a rename ends it. Deleting goes from manifests to the
+ * files that none of them names any more, so that a kill at any moment leaves
+ * garbage at worst; garbage is removed by storage_clean() at the next start.
+ *
+ * A checkpoint that cannot be read, or whose files are missing or damaged, is
+ * passed over with a warning that says why, and stays for a look at it.
+ *
+ * Owner    storage_open() allocates, storage_close() frees.
+ * Thread   commit, retain, clean, tag and delete: one at a time. The rest: any.
+ * Errors   0 or a negative code with error_message().
+ */
+#pragma once
+
+#include "checkpoint/manifest.h"
+
+#define STORAGE_NAME_BYTES 64
+
+/* <cdef> */
+struct storage;
+
+/* The folders are made if they are absent. */
+int storage_open(const char *data, struct storage **storage);
+void storage_close(struct storage *storage);
+/* The path of the shared folder. */
+const char *storage_shared_directory(const struct storage *storage);
+/* A name that no file of the shared folder ever had: "<unique>" and `suffix` (".delta"), at most 64 bytes with its end. Any thread. */
+void storage_new_name(struct storage *storage, const char *suffix, char *name);
+
+/*
+ * Complete a checkpoint: when this answers 0 it has survived any crash. Its files
+ * are in the shared folder, synced; their names are synced here. If it fails, nothing that was
+ * committed before has changed (an error in the last sync leaves the new one in place).
+ */
+int storage_commit(struct storage *storage, const struct manifest *manifest);
+
+struct storage_item {
+    uint64_t id;
+    struct manifest *manifest;   /* NULL: unreadable, see `reason` */
+    int code;                    /* 0 or why it is not restorable: the code and its text */
+    char *reason;
+};
+struct storage_list { uint32_t count; struct storage_item *items; };
+/* All checkpoints in rising order; the presence and size of their files are looked at, and with `verify` their contents. */
+int storage_list(struct storage *storage, bool verify, struct storage_list *list);
+void storage_list_free(struct storage_list *list);
+
+/* ERROR_NOT_FOUND, ERROR_CORRUPT or ERROR_UNSUPPORTED name the checkpoint. Files are not looked at. */
+int storage_load(struct storage *storage, uint64_t id, struct manifest **manifest);
+/* Are all files of a manifest there with their sizes, and with `verify` whole? */
+int storage_check(struct storage *storage, const struct manifest *manifest, bool verify);
+/* storage_load() and storage_check() with all contents. */
+int storage_verify(struct storage *storage, uint64_t id);
+/* The newest that is in order, NULL if there is none; those passed over are warned of. */
+int storage_newest_valid(struct storage *storage, bool verify, struct manifest **manifest);
+/* The highest number that any checkpoint has, readable or not: a new one's is higher. 0: none. */
+uint64_t storage_newest_id(struct storage *storage);
+/* The checkpoint that a user means by a number or a tag. */
+int storage_find(struct storage *storage, const char *id_or_tag, uint64_t *id);
+
+/*
+ * Delete all but the newest `keep` (at least 1) of the checkpoints that are in order; tagged and
+ * unreadable ones stay and are not counted. Of the shared folder go only files that a deleted manifest
+ * named, that no remaining one names, and that are not among the `living` (written since the last
+ * commit, or still to be named by the next): nothing newer than the last commit is ever deleted here.
+ */
+int storage_retain(struct storage *storage, uint32_t keep, const char *const *living, uint32_t living_count);
+/* Delete one, also a tagged or damaged one. */
+int storage_delete(struct storage *storage, uint64_t id, const char *const *living, uint32_t living_count);
+/*
+ * Remove what killed processes left: half commits, half deletions, files that no manifest names.
+ * To be called before anything new is written. The shared folder is left alone while no checkpoint is
+ * in order, or one is there that only a newer engine can read.
+ */
+int storage_clean(struct storage *storage);
+/* A tagged checkpoint is kept. ERROR_EXISTS if another one has the tag; ERROR_ARGUMENT if it would be no tag. */
+int storage_tag(struct storage *storage, uint64_t id, const char *tag);
+int storage_untag(struct storage *storage, uint64_t id, const char *tag);
+
+/*
+ * Sync a directory of rows in the shared folder (made by store_checkpoint()) and add it to a manifest with its files'
+ * sizes and checksums. Files that are the same (hard links) in `previous`, a ROWS file of an earlier manifest or NULL,
+ * are not read again.
+ */
+int storage_add_rows(struct storage *storage, struct manifest *manifest, const char *name, uint64_t epoch_first, uint64_t epoch_last,
+                     const struct manifest_file *previous);
+/* </cdef> */
+
+/* Names in a directory to the disk. */
+int storage_sync_directory(const char *path);
+/* A directory and all that is in it; absence is success. Links are not followed. */
+int storage_remove_tree(const char *path);
