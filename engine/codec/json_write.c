@@ -212,13 +212,12 @@ static int write_row(struct buffer *out, struct cell cell, const char *bytes)
 
 static int write_value(struct buffer *out, struct cell cell, const char *bytes)
 {
-    struct slice packed = slice_of(bytes + cell.offset, cell.length);
-    switch (cell.tag) {
-    case CELL_STRING: return write_string(out, packed);
-    case CELL_ROW: return write_row(out, cell, bytes);
-    case CELL_PACKED: return write_packed(out, &packed, 0);
-    default: return write_scalar(out, cell);
-    }
+    if (cell.tag < CELL_STRING)
+        return write_scalar(out, cell);
+    if (cell.tag == CELL_ROW)
+        return write_row(out, cell, bytes);
+    struct slice text = slice_of(bytes + cell.offset, cell.length);
+    return cell.tag == CELL_STRING ? write_string(out, text) : write_packed(out, &text, 0);
 }
 
 int json_write_cell(struct buffer *out, struct cell cell, const char *bytes)
