@@ -105,9 +105,9 @@ local known
 ---@return table<string, table<string, ConnectorTable>>
 function M.tables()
   if not known then
-    local C = require "moontide.engine"
-    known = {}
-    for kind, number in pairs(kinds) do known[kind] = read_kind(C, kind, number) end
+    local C, tables = require "moontide.engine", {}
+    for kind, number in pairs(kinds) do tables[kind] = read_kind(C, kind, number) end
+    known = tables
   end
   return known
 end

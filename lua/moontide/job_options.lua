@@ -99,7 +99,7 @@ local job_specs = {
 local function check_restart(what, given)
   if type(given) == "string" then given = { strategy = given } end
   -- The strategy alone first: it decides what else there is.
-  local name = type(given) == "table" and given.strategy or nil
+  local name = type(given) == "table" and rawget(given, "strategy") or nil
   local strategy = options.check(what, { strategy = name }, { strategy_spec }, "restart").strategy
   local checked = options.check(what, given, restart_specs[strategy], "restart")
   if checked.max and checked.max < checked.initial then

@@ -15,7 +15,7 @@ local expected = '"fail", "skip" or { dead_letter = sink }'
 ---@return string? expected
 function M.check(value)
   if value == "fail" or value == "skip" then return value end
-  if type(value) ~= "table" or not descriptor.is(value.dead_letter) then return nil, expected end
+  if type(value) ~= "table" or getmetatable(value) ~= nil or not descriptor.is(value.dead_letter) then return nil, expected end
   for name in pairs(value) do
     if name ~= "dead_letter" and name ~= "name" then return nil, expected end
   end

@@ -38,11 +38,17 @@ local generator_specs = {
   { name = "fn", type = "function", required = true },
 }
 
+---@class GeneratorOptions
+---@field count? integer without it the records never end
+---@field rate? number records in a second, of all subtasks together
+---@field seed? integer of `random`; default: 1
+---@field fn fun(i: integer, random: fun(m: integer?, n: integer?): number): any, number? answers a value and its time stamp
+
 --- A source of what a function answers for i = 1, 2, ...; without `count` it never ends.
 --- `random()` answers numbers in [0, 1), `random(m, n)` integers, the same for the same seed and i.
 ---
 ---     job:from(mt.generator { count = 100, seed = 7, fn = function(i, random) return { id = i, size = random(1, 6) }, i * 1000 end })
----@param given { count: integer?, rate: number?, seed: integer?, fn: fun(i: integer, random: fun(m: integer?, n: integer?): number): any, number? } `rate` is records in a second
+---@param given GeneratorOptions
 ---@return Source
 function M.generator(given)
   local checked = options.check("mt.generator", given, generator_specs)

@@ -32,6 +32,7 @@ local function sorted_names(set)
 end
 
 local function value_text(value)
+  if type(value) == "number" and value % 1 == 0 then return ("%.0f"):format(value) end
   if type(value) ~= "table" then return tostring(value) end
   local parts = {}
   for _, item in ipairs(value) do parts[#parts + 1] = tostring(item) end

@@ -1,0 +1,54 @@
+-- Whatever a script passes to whatever function: it works, or fails at the script's line and not inside the library.
+local author = require "support.author"
+
+local calls = {
+  "mt.job(%s)", "mt.job('j', %s)", "mt.job('j', { checkpoint = %s })", "mt.job('j', { restart = %s })", "mt.job('j', { on_error = %s })",
+  "mt.job('j', { watchdog = %s, data = %s, parallelism = %s, max_parallelism = %s })", "mt.job('j', { state = %s })",
+  "mt.job('j', { restart = { strategy = %s, delay = %s } })", "mt.job('j', { on_error = { dead_letter = %s, name = %s } })",
+  "mt.values(%s)", "mt.values { %s, %s }", "mt.generator(%s)", "mt.generator { fn = print, count = %s, rate = %s, seed = %s }",
+  "mt.source(%s)", "mt.source { poll = %s, open = %s }", "mt.sink(%s)", "mt.sink { write = %s, prepare = %s }",
+  "mt.value_state(%s)", "mt.value_state { default = %s, version = %s, migrate = %s }", "mt.list_state(%s)", "mt.map_state(%s)",
+  "job:from(%s)", "job:from(mt.values {}, %s)", "job:from(mt.values {}, { name = %s, parallelism = %s, on_error = %s })",
+  "stream:map(%s)", "stream:map(print, %s)", "stream:filter(%s, %s)", "stream:flat_map(%s, { name = %s })", "stream:union(%s)", "stream:union(stream, %s)",
+  "stream:key_by(%s)", "stream:key_by(%s, %s)", "stream:key_by { %s, %s }", "stream:rebalance(%s)", "stream:global(%s)", "stream:broadcast(%s)",
+  "stream:process(%s, %s)", "stream:process('p', %s)", "keyed:process('p', { process_element = %s, state = %s })",
+  "keyed:process('p', { process_element = print, state = { s = %s }, on_error = %s })",
+  "keyed:process('p', { process_element = print, state = { [1] = %s } })",
+  "keyed:process('p', print):side_output(%s)", "stream:side_output(%s)", "stream:to(%s)", "stream:to(mt.sink { write = print }, %s)",
+  "keyed:reduce(%s, %s)", "keyed:aggregate(%s, %s)", "keyed:aggregate('a', { create = %s, add = %s, result = %s })", "keyed:count(%s, %s)",
+  "keyed:sum(%s, %s)", "keyed:min('m', %s)", "keyed:max('m', 'f', %s)", "mt.file(%s)", "mt.sequence { from = %s, to = %s, rate = %s }", "mt.stdout { format = %s }", "mt.collect { name = %s }", "mt.stdin(%s)",
+  "job:from(mt.file { path = %s, format = %s })", "job:from(mt.file { path = 'a', format = 'csv', header = %s, columns = %s })",
+  "job:from(mt.file { path = 'a', format = 'json', split = %s, follow = %s, on_error = %s })",
+  "stream:to(mt.file { dir = %s, roll_size = %s, roll_interval = %s })", "mt[%s]", "keyed[%s]", "stream[%s]", "job[%s]",
+}
+
+local values = {
+  "nil", "true", "false", "0", "-1", "1.5", "0/0", "math.huge", "2^53", "5LL", "''", "'x'", "'5s'", "'a\\0b'", "('x'):rep(300)", "'%s%d%'", "{}", "{ 1 }",
+  "{ 'a' }", "{ [2] = 'a' }", "{ a = 1 }", "{ name = 'n' }", "{ {} }", "print", "function() end", "mt", "mt.null", "mt.value_state()", "mt.value_state",
+  "mt.values {}", "mt.sink { write = print }", "job", "stream", "keyed", "coroutine.create(print)", "io.stdout", "setmetatable({}, { __index = error })",
+}
+
+local prelude = "local job = mt.job('fraud') local stream = job:from(mt.values {}) local keyed = stream:key_by('k')\n"
+
+describe("misuse", function()
+  local seed = tonumber(os.getenv("SEED")) or os.time()
+
+  for _, call in ipairs(calls) do
+    it(("of %s fails at the script's line (SEED=%d)"):format(call, seed), function()
+      math.randomseed(seed)
+      for _, first in ipairs(values) do
+        local is_first = true
+        local text = prelude .. "local _ = " .. call:gsub("%%s", function()
+          if not is_first then return values[math.random(#values)] end
+          is_first = false
+          return first
+        end)
+        local ok, message = pcall(author.run, text)
+        if not ok then
+          assert.is_string(message, text)
+          assert.equal("fraud.lua:2: ", message:sub(1, 13), text .. "\n" .. tostring(message))
+        end
+      end
+    end)
+  end
+end)
