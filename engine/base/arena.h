@@ -14,13 +14,13 @@
 struct arena { char *bytes; size_t used; size_t capacity; };
 /* Room for `bytes` more behind `used`, and 16 bytes beyond that may be read. Does not change `used`. */
 void arena_grow(struct arena *arena, size_t bytes);
+void arena_deinit(struct arena *arena);
 /* </cdef> */
 
 /* A reader may load this many bytes from any address inside `used` without leaving the arena. */
 #define ARENA_SLACK_BYTES 16
 
 void arena_init(struct arena *arena);
-void arena_deinit(struct arena *arena);
 
 /* `bytes` uninitialised bytes, 8-byte aligned; the answer is their offset. */
 static inline uint64_t arena_allocate(struct arena *arena, size_t bytes)

@@ -38,6 +38,8 @@ struct call {
     struct keyed_state *state;
     struct keyed_state_view *view;
     struct batch *out[16];        /* by port: 0 is the main output */
+    int32_t stage;                /* which function of a fused step runs: tells whose error it is */
+    bool pass_input;              /* the step only sets keys: its input goes on as it is */
     int32_t batch_serial;         /* rises with each batch */
     uint32_t subtask;
     uint32_t parallelism;
@@ -58,10 +60,12 @@ void call_mark(struct call *call);
 void call_rollback(struct call *call);
 /* Bytes that CALL_SNAPSHOT saves. */
 void call_save(struct call *call, const char *bytes, size_t count);
-/* The canonical key bytes of `call->cell` (a scratch cell) as the key of the last record of port 0's batch. */
+/* The key of record `record` of the output, or of the input if that is passed on. `bytes` are not in that batch's arena. */
 int call_key(struct call *call, int32_t record, const struct cell *cell, const char *bytes);
 int call_key_number(struct call *call, int32_t record, double number);
 int call_key_string(struct call *call, int32_t record, const char *text, size_t bytes);
+/* Record `record` of an input that is passed on is left out. */
+void call_drop(struct call *call, int32_t record);
 /* Ask for a checkpoint (ctx:request_checkpoint). */
 void call_request_checkpoint(struct call *call);
 /* </cdef> */

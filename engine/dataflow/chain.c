@@ -223,7 +223,7 @@ static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
 static int poll_source(struct worker *worker, struct chain *chain, uint32_t index, int64_t *wait_ns)
 {
     struct operator *op = chain->channels[index].op;
-    if (op->source_ended) {
+    if (op->source_ended || atomic_load_explicit(&worker->dataflow->checkpointing->drain, memory_order_relaxed)) {
         channel_end(worker, chain, index);
         return 1;
     }

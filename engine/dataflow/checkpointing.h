@@ -36,6 +36,7 @@ struct checkpointing {
     atomic_ullong completed;     /* the newest that was committed */
     atomic_ullong base;          /* raised by 1 for each new base */
     atomic_bool base_into_store;
+    atomic_bool drain;           /* sources end where they are, as if their input had ended */
     atomic_bool finish;          /* all is committed: close and end */
     atomic_bool cancel;          /* end now */
     void *self;

@@ -168,7 +168,7 @@ int source_shared_open(struct source_shared *shared, struct restored_blobs resto
     const struct step *step = shared->step;
     int status = 0;
     for (uint32_t i = 0; i < restored.count && status == 0; i++)
-        status = restore_blob(shared, restored.blobs[i]);
+        status = restored.blobs[i].bytes == 0 ? 0 : restore_blob(shared, restored.blobs[i]);
     if (status < 0)
         return status;
     struct source_context context = { .step_name = step->name, .parallelism = shared->first_parallelism };

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define WAIT_NS_MAX 50000000
@@ -124,6 +125,8 @@ static void settle_port(struct operator *op, int port)
     output->full_count = 0;
     if (records > 0)
         counter_add(&op->records_out, records);
+    if (records > 0 && op->vtab->poll != NULL && op->step->input_count == 0)
+        op->worker->dataflow->checkpointing->records(op->worker->dataflow->checkpointing->self, records);
 }
 
 static void settle(struct operator *op)

@@ -223,6 +223,12 @@ size_t keyed_state_bytes(const struct keyed_state *state)
     return bytes;
 }
 
+void keyed_state_groups(const struct keyed_state *state, uint16_t *first, uint16_t *last)
+{
+    *first = state->config.group_first;
+    *last = state->config.group_last;
+}
+
 uint64_t keyed_state_keys(const struct keyed_state *state)
 {
     return state->columns[0].table.count;

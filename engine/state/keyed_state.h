@@ -109,6 +109,8 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows);
 void keyed_state_restore_begin(struct keyed_state *state, bool stored);
 int keyed_state_restore_done(struct keyed_state *state);
 
+/* Its key groups. */
+void keyed_state_groups(const struct keyed_state *state, uint16_t *first, uint16_t *last);
 /* Bytes of cache that it uses. */
 size_t keyed_state_bytes(const struct keyed_state *state);
 uint64_t keyed_state_keys(const struct keyed_state *state);

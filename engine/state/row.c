@@ -157,7 +157,7 @@ static uint16_t get_uint16(const char *data)
 int row_read(struct slice *in, struct row *row)
 {
     uint64_t length;
-    struct slice key;
+    struct slice key = { 0 };
     if (varint_read(in, &length) < 0 || take(in, length, &key) < 0)
         return ERROR_CORRUPT;
     if (key.bytes <= ROW_KEY_PREFIX_BYTES || key.bytes > ROW_KEY_PREFIX_BYTES + ENTRY_KEY_BYTES_MAX)

@@ -15,6 +15,7 @@ struct call_step {
     struct keyed_state *state;
     struct entry *entries[BATCH_RECORDS_MAX];
     struct buffer blobs;                       /* restored, as a msgpack list of strings */
+    bool dropped;                              /* some records of an input that is passed on */
     struct { int32_t count; uint32_t full; size_t used; } marks[PLAN_PORTS_MAX];
 };
 
@@ -99,6 +100,50 @@ static void call_close(struct operator *op)
     op->self = NULL;
 }
 
+/* An input that is passed on gets keys written into it: one that others read too is copied. */
+static struct batch *input_of(struct operator *op, struct batch *batch)
+{
+    if (!op->call->pass_input || batch_is_only(batch))
+        return batch_share(batch);
+    struct batch *copy = batch_take();
+    for (int32_t i = 0; i < batch->count; i++)
+        batch_append_record(copy, batch, i);
+    return copy;
+}
+
+/* A dropped record has a key of this length. */
+#define KEY_DROPPED UINT32_MAX
+
+static void drop_records(struct batch *batch)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < batch->count; i++) {
+        if (batch->keys[i].bytes == KEY_DROPPED)
+            continue;
+        batch->values[kept] = batch->values[i];
+        batch->times[kept] = batch->times[i];
+        batch->keys[kept++] = batch->keys[i];
+    }
+    batch->count = kept;
+}
+
+static void input_pass(struct operator *op)
+{
+    struct call_step *self = op->self;
+    if (self->dropped)
+        drop_records(op->input);
+    self->dropped = false;
+    op->input->keyed = true;
+    operator_pass(op, 0, op->input);
+}
+
+void call_drop(struct call *call, int32_t record)
+{
+    struct operator *op = op_of(call);
+    ((struct call_step *)op->self)->dropped = true;
+    op->input->keys[record].bytes = KEY_DROPPED;
+}
+
 static int call_batch(struct operator *op, struct batch *batch)
 {
     struct call_step *self = op->self;
@@ -111,7 +156,7 @@ static int call_batch(struct operator *op, struct batch *batch)
             return status;
         call->entries = self->entries;
     }
-    op->input = batch_share(batch);
+    op->input = batch = input_of(op, batch);
     call->index = 0;
     call->count = batch->count;
     call->values = batch->values;
@@ -142,7 +187,10 @@ static void polled(struct operator *op)
 static int call_returned(struct operator *op, int kind)
 {
     struct call_step *self = op->self;
+    op->call->entries = NULL; /* state is reached only while a record is at hand */
     if (op->input != NULL) {
+        if (op->call->pass_input && op->call->status == 0)
+            input_pass(op);
         batch_drop(op->input);
         op->input = NULL;
     }
@@ -225,19 +273,32 @@ void call_save(struct call *call, const char *bytes, size_t count)
     buffer_append(op_of(call)->blob, bytes, count);
 }
 
+/* Writing a key may move the arena that the loop in Lua reads from. */
+static struct batch *key_batch(struct call *call)
+{
+    return call->pass_input ? op_of(call)->input : call->out[0];
+}
+
+static int key_set(struct call *call, int status)
+{
+    if (call->pass_input)
+        call->bytes = op_of(call)->input->arena.bytes;
+    return status;
+}
+
 int call_key(struct call *call, int32_t record, const struct cell *cell, const char *bytes)
 {
-    return batch_key_set_cell(call->out[0], record, *cell, bytes);
+    return key_set(call, batch_key_set_cell(key_batch(call), record, *cell, bytes));
 }
 
 int call_key_number(struct call *call, int32_t record, double number)
 {
-    return batch_key_set_number(call->out[0], record, number);
+    return key_set(call, batch_key_set_number(key_batch(call), record, number));
 }
 
 int call_key_string(struct call *call, int32_t record, const char *text, size_t bytes)
 {
-    return batch_key_set_string(call->out[0], record, text, bytes);
+    return key_set(call, batch_key_set_string(key_batch(call), record, text, bytes));
 }
 
 void call_request_checkpoint(struct call *call)

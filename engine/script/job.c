@@ -1,0 +1,287 @@
+#include "script/job_internal.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "connectors/connectors.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LUA_BYTES_MAX (4ull << 30) /* of one worker */
+#define BASE_BYTES_MAX (256ull << 20)
+
+static double number_or(struct vm *vm, const char *name, double fallback)
+{
+    double number;
+    return vm_config_number(vm, name, &number) ? number : fallback;
+}
+
+static enum restart_strategy strategy_of(const char *name)
+{
+    static const struct { const char *name; enum restart_strategy strategy; } table[] = {
+        { "none", RESTART_NONE }, { "fixed_delay", RESTART_FIXED_DELAY },
+        { "exponential_delay", RESTART_EXPONENTIAL_DELAY }, { "failure_rate", RESTART_FAILURE_RATE },
+    };
+    for (size_t i = 0; name != NULL && i < sizeof table / sizeof table[0]; i++) {
+        if (strcmp(table[i].name, name) == 0)
+            return table[i].strategy;
+    }
+    return RESTART_EXPONENTIAL_DELAY;
+}
+
+static void config_read(struct job *job)
+{
+    struct vm *vm = job->vm;
+    struct job_config *config = &job->config;
+    job->name = memory_copy_text(vm_config_text(vm, "name"));
+    job->data = memory_copy_text(job->arguments.data != NULL ? job->arguments.data : vm_config_text(vm, "data"));
+    config->name = job->name;
+    config->data = job->data;
+    config->restart = strategy_of(vm_config_text(vm, "restart.strategy"));
+    config->restart_initial_ms = (uint64_t)number_or(vm, "restart.initial", number_or(vm, "restart.delay", 100));
+    config->restart_max_ms = (uint64_t)number_or(vm, "restart.max", 60000);
+    config->restart_attempts = (int64_t)number_or(vm, "restart.attempts", -1);
+    config->restart_failures = (uint64_t)number_or(vm, "restart.failures", 1);
+    config->restart_within_ms = (uint64_t)number_or(vm, "restart.within", 60000);
+    config->watchdog_ms = (uint64_t)number_or(vm, "watchdog", 30000);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    job->parallelism = job->arguments.parallelism > 0 ? job->arguments.parallelism : (uint32_t)number_or(vm, "parallelism", (double)(cores > 0 ? cores : 1));
+    job->watched = memory_new_zeroed(job->parallelism, sizeof job->watched[0]);
+}
+
+static int script_hash(const char *path, char *hash)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return error_set_errno(ERROR_NOT_FOUND, "%s", path);
+    struct buffer text;
+    buffer_init(&text);
+    size_t got;
+    while ((got = fread(buffer_reserve(&text, 65536), 1, 65536, file)) > 0)
+        text.bytes += got;
+    fclose(file);
+    snprintf(hash, 17, "%016llx", (unsigned long long)hash_bytes(text.data, text.bytes));
+    buffer_deinit(&text);
+    return 0;
+}
+
+static int load(struct job *job)
+{
+    int status = script_hash(job->arguments.script, job->script_hash);
+    if (status < 0)
+        return status;
+    plan_use_connectors(source_find, sink_find);
+    job->vm = vm_new(LUA_BYTES_MAX);
+    status = job->vm == NULL ? error_set(ERROR_MEMORY, "no Lua state") : vm_load_job(job->vm, job->arguments.script, job->arguments.settings);
+    if (status < 0)
+        return status;
+    config_read(job);
+    const char *warnings = vm_config_text(job->vm, "warnings");
+    if (warnings != NULL && *warnings != 0)
+        log_warn("%s", warnings);
+    return 0;
+}
+
+int job_load(const struct job_arguments *arguments, struct job **out)
+{
+    struct job *job = memory_new_zeroed(1, sizeof *job);
+    job->arguments = *arguments;
+    pthread_mutex_init(&job->lock, NULL);
+    int status = load(job);
+    if (status < 0) {
+        job_free(job);
+        return status;
+    }
+    *out = job;
+    return 0;
+}
+
+const struct job_config *job_config(const struct job *job)
+{
+    return &job->config;
+}
+
+void job_free(struct job *job)
+{
+    vm_free(job->vm);
+    free(job->name);
+    free(job->data);
+    free(job->failure);
+    free(job->watched);
+    pthread_mutex_destroy(&job->lock);
+    free(job);
+}
+
+/* S43: the default number of key groups. */
+static uint32_t default_max_parallelism(uint32_t parallelism)
+{
+    uint32_t wanted = parallelism + parallelism / 2, power = 128;
+    while (power < wanted && power < 32768)
+        power *= 2;
+    return power;
+}
+
+/* S45: the snapshot's number wins unless the author gave one, which then must be the same. */
+static int choose_max_parallelism(struct job *job, uint32_t *groups)
+{
+    double given;
+    bool is_given = vm_config_number(job->vm, "max_parallelism", &given);
+    *groups = is_given ? (uint32_t)given : default_max_parallelism(job->parallelism);
+    if (job->manifest != NULL) {
+        uint32_t saved = job->manifest->head.max_parallelism;
+        if (is_given && *groups != saved)
+            return error_set(ERROR_REFUSED, "max_parallelism is %u in the checkpoint and %u in the job: it cannot be changed", saved, *groups);
+        *groups = saved;
+    }
+    if (*groups < job->parallelism)
+        return error_set(job->manifest != NULL ? ERROR_REFUSED : ERROR_ARGUMENT, "parallelism %u is above max_parallelism %u", job->parallelism, *groups);
+    return 0;
+}
+
+static int plan_make(struct job *job)
+{
+    uint32_t groups;
+    int status = choose_max_parallelism(job, &groups);
+    if (status < 0)
+        return status;
+    const char *mode = vm_config_text(job->vm, "checkpoint.mode");
+    job->at_least_once = mode != NULL && strcmp(mode, "at_least_once") == 0;
+    job->plan = plan_new(job->parallelism, groups, job->at_least_once);
+    status = vm_fill_plan(job->vm, job->plan);
+    return status < 0 ? status : restore_columns(job->plan, job->manifest, job->arguments.allow_non_restored_state);
+}
+
+static int choose_named(struct job *job)
+{
+    uint64_t id;
+    int status = storage_find(job->storage, job->arguments.restore, &id);
+    if (status == 0)
+        status = storage_load(job->storage, id, &job->manifest);
+    return status < 0 ? status : storage_check(job->storage, job->manifest, true);
+}
+
+static int choose_checkpoint(struct job *job)
+{
+    int status = storage_open(job->data_directory, &job->storage);
+    if (status < 0)
+        return status;
+    if (job->arguments.restore != NULL)
+        status = choose_named(job);
+    else if (!job->arguments.fresh)
+        status = storage_newest_valid(job->storage, true, &job->manifest);
+    if (status == 0)
+        status = storage_clean(job->storage);
+    if (status < 0)
+        return error_wrap(ERROR_REFUSED, "cannot restore");
+    job->older = job->manifest != NULL && job->manifest->head.id < storage_newest_id(job->storage);
+    return 0;
+}
+
+/* The store of an earlier attempt is of no value: it begins empty, or from the base of the checkpoint. */
+static int state_directory_make(const struct job *job, const char *path)
+{
+    int status = storage_remove_tree(path);
+    const char *rows = restore_rows_directory(job->manifest);
+    if (status < 0 || rows == NULL)
+        return status;
+    char base[4400];
+    snprintf(base, sizeof base, "%s/%s", storage_shared_directory(job->storage), rows);
+    return store_clone(base, path);
+}
+
+static int backend_make(struct job *job)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/state", job->data_directory);
+    const char *name = vm_config_text(job->vm, "state.backend");
+    bool memory = name != NULL && strcmp(name, "memory") == 0;
+    struct backend_config config = { .directory = memory ? NULL : path, .memory_bytes = (uint64_t)number_or(job->vm, "state.memory", 256u << 20) };
+    int status = state_directory_make(job, path);
+    if (status < 0)
+        return status;
+    if (memory && restore_rows_directory(job->manifest) != NULL)
+        return error_set(ERROR_REFUSED, "the checkpoint's state lies in RocksDB files, which the memory backend cannot read");
+    job->backend = backend_new(&config);
+    struct store *store;
+    return restore_rows_directory(job->manifest) == NULL ? 0 : backend_store(job->backend, &store);
+}
+
+static uint64_t random_number(void)
+{
+    uint64_t number = clock_monotonic_ns();
+    if (getrandom(&number, sizeof number, 0) < 0)
+        number ^= (uint64_t)getpid() << 32;
+    return number;
+}
+
+/* Above every number that a checkpoint, or an epoch in a file of the restored one, ever had. */
+static uint64_t first_id(const struct job *job)
+{
+    uint64_t last = storage_newest_id(job->storage);
+    for (uint32_t i = 0; job->manifest != NULL && i < job->manifest->file_count; i++)
+        last = job->manifest->files[i].epoch_last > last ? job->manifest->files[i].epoch_last : last;
+    return last + 1;
+}
+
+static void coordinator_make(struct job *job)
+{
+    struct vm *vm = job->vm;
+    struct coordinator_config config = {
+        .interval_ms = (int64_t)number_or(vm, "checkpoint.interval", 0), .records = (uint64_t)number_or(vm, "checkpoint.records", 0),
+        .timeout_ms = (uint64_t)number_or(vm, "checkpoint.timeout", 600000), .min_pause_ms = (uint64_t)number_or(vm, "checkpoint.min_pause", 0),
+        .retain = (uint32_t)number_or(vm, "checkpoint.retain", 3), .tolerable_failures = (uint32_t)number_or(vm, "checkpoint.tolerable_failures", 0),
+        .base_bytes = BASE_BYTES_MAX, .job = job->name, .script = job->script_hash, .run_id = job->run_id,
+        .first_id = first_id(job), .at_least_once = job->at_least_once,
+    };
+    job->coordinator = coordinator_new(&config, job->plan, job->storage, job->backend, job->manifest);
+}
+
+int job_prepare(struct job *job, const char *data)
+{
+    job->data_directory = data;
+    job->run_id = random_number();
+    int status = choose_checkpoint(job);
+    if (status == 0)
+        status = plan_make(job);
+    if (status == 0)
+        status = backend_make(job);
+    if (status < 0)
+        return status;
+    coordinator_make(job);
+    job->dataflow = dataflow_new(job->plan, coordinator_checkpointing(job->coordinator), data, job->run_id);
+    if (job->older && !job->arguments.allow_duplicates)
+        log_info("checkpoint %llu is not the newest one: what later ones published is withdrawn", (unsigned long long)job->manifest->head.id);
+    return dataflow_prepare(job->dataflow, job->manifest == NULL, job->older);
+}
+
+void job_unprepare(struct job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    job->running = false;
+    pthread_mutex_unlock(&job->lock);
+    if (job->dataflow != NULL)
+        dataflow_free(job->dataflow);
+    if (job->coordinator != NULL)
+        coordinator_free(job->coordinator);
+    if (job->backend != NULL)
+        backend_free(job->backend);
+    if (job->manifest != NULL)
+        manifest_free(job->manifest);
+    if (job->storage != NULL)
+        storage_close(job->storage);
+    if (job->plan != NULL)
+        plan_free(job->plan);
+    job->dataflow = NULL;
+    job->coordinator = NULL;
+    job->backend = NULL;
+    job->manifest = NULL;
+    job->storage = NULL;
+    job->plan = NULL;
+}

@@ -1,0 +1,45 @@
+/*
+ * The inside of struct job, for job.c (loading, preparing), job_run.c (threads)
+ * and job_status.c. Nobody else includes it.
+ *
+ * Thread   `lock` guards `running`, and with it the pointers that status and
+ *          requests use; everything else is the main thread's.
+ */
+#pragma once
+
+#include "checkpoint/coordinator.h"
+#include "checkpoint/restore.h"
+#include "checkpoint/storage.h"
+#include "script/job.h"
+#include "script/vm.h"
+#include "state/backend.h"
+
+#include <pthread.h>
+
+struct job {
+    struct job_arguments arguments;
+    struct job_config config;
+    char *name, *data;
+    char script_hash[17];
+    uint32_t parallelism;
+    bool at_least_once, older;
+    struct vm *vm;                     /* of the main thread, and of worker 0 */
+    const char *data_directory;
+    uint64_t run_id;
+    uint32_t attempt;
+    uint64_t started_ns;
+    struct plan *plan;
+    struct storage *storage;
+    struct manifest *manifest;         /* that is restored, or NULL */
+    struct backend *backend;
+    struct coordinator *coordinator;
+    struct dataflow *dataflow;
+    pthread_mutex_t lock;
+    bool running, stop_requested;
+    char *failure;                     /* its place */
+    char settled_failure[512];
+    struct callback_watch { int step; uint64_t progress; uint64_t since_ns; } *watched; /* by subtask */
+};
+
+int job_prepare(struct job *job, const char *data);
+void job_unprepare(struct job *job);

@@ -1,0 +1,162 @@
+#include "script/job_internal.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LUA_BYTES_MAX (4ull << 30)
+
+struct worker_thread {
+    struct job *job;
+    struct worker *worker;
+    struct vm *vm;
+    uint32_t subtask;
+    pthread_t thread;
+    int answer;
+};
+
+static int vm_prepare(struct worker_thread *self)
+{
+    const struct job_arguments *arguments = &self->job->arguments;
+    if (self->vm == NULL) {
+        self->vm = vm_new(LUA_BYTES_MAX);
+        int status = vm_load_job(self->vm, arguments->script, arguments->settings);
+        if (status < 0)
+            return status;
+    }
+    if (arguments->guarded_step != NULL)
+        vm_guard(self->vm, self->job->config.watchdog_ms);
+    return 0;
+}
+
+static void *worker_thread(void *argument)
+{
+    struct worker_thread *self = argument;
+    int status = vm_prepare(self);
+    if (status == 0)
+        status = vm_drive(self->vm, self->worker, &self->answer);
+    if (status < 0) {
+        dataflow_fail(self->job->dataflow, error_message(), "script");
+        self->answer = WORKER_FAILED;
+    }
+    return NULL;
+}
+
+static void threads_run(struct job *job)
+{
+    struct worker_thread *threads = memory_new_zeroed(job->parallelism, sizeof *threads);
+    for (uint32_t i = 0; i < job->parallelism; i++)
+        threads[i] = (struct worker_thread){ .job = job, .subtask = i, .worker = worker_new(job->dataflow, i, false), .vm = i == 0 ? job->vm : NULL };
+    coordinator_start(job->coordinator, job->dataflow);
+    for (uint32_t i = 1; i < job->parallelism; i++)
+        pthread_create(&threads[i].thread, NULL, worker_thread, &threads[i]);
+    worker_thread(&threads[0]); /* the main thread is worker 0: its Lua state is loaded already */
+    for (uint32_t i = 1; i < job->parallelism; i++)
+        pthread_join(threads[i].thread, NULL);
+    coordinator_stop(job->coordinator);
+    pthread_mutex_lock(&job->lock);
+    job->running = false;
+    pthread_mutex_unlock(&job->lock);
+    for (uint32_t i = 0; i < job->parallelism; i++) {
+        worker_free(threads[i].worker);
+        if (threads[i].vm != job->vm)
+            vm_free(threads[i].vm);
+    }
+    free(threads);
+}
+
+static void say_where_it_goes_on(const struct job *job)
+{
+    if (job->manifest == NULL)
+        return;
+    const char *tag = job->older ? " (not the newest)" : "";
+    fprintf(stderr, "moontide: %s goes on from checkpoint %llu%s\n", job->name, (unsigned long long)job->manifest->head.id, tag);
+}
+
+static enum job_end failed(struct job *job, const char *previous_failure)
+{
+    const char *place;
+    const char *report = dataflow_failure(job->dataflow, &place);
+    fprintf(stderr, "%s%s\n", strncmp(report, "moontide:", 9) == 0 ? "" : "moontide: ", report);
+    job->failure = memory_copy_text(place);
+    bool again = previous_failure != NULL && *previous_failure != 0 && strcmp(previous_failure, place) == 0;
+    return again ? JOB_FAILED_FINALLY : JOB_FAILED;
+}
+
+static enum job_end refused(int status)
+{
+    fprintf(stderr, "moontide: %s\n", error_message());
+    return status == ERROR_REFUSED ? JOB_REFUSED : JOB_FAILED;
+}
+
+enum job_end job_run(struct job *job, const char *data, uint32_t attempt, const char *previous_failure)
+{
+    job->attempt = attempt;
+    job->started_ns = clock_monotonic_ns();
+    int status = job_prepare(job, data);
+    if (status < 0) {
+        job_unprepare(job);
+        return refused(status);
+    }
+    say_where_it_goes_on(job);
+    pthread_mutex_lock(&job->lock);
+    job->running = true;
+    pthread_mutex_unlock(&job->lock);
+    threads_run(job);
+    enum job_end end = job->stop_requested ? JOB_STOPPED : JOB_FINISHED;
+    if (dataflow_failure(job->dataflow, NULL) != NULL)
+        end = failed(job, previous_failure);
+    job_unprepare(job);
+    return end;
+}
+
+const char *job_failure(const struct job *job)
+{
+    return job->failure == NULL ? "" : job->failure;
+}
+
+/* Do something with the running parts, if it runs. */
+static bool running_lock(struct job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    if (job->running)
+        return true;
+    pthread_mutex_unlock(&job->lock);
+    return false;
+}
+
+void job_request_checkpoint(struct job *job)
+{
+    if (!running_lock(job))
+        return;
+    coordinator_request(job->coordinator);
+    pthread_mutex_unlock(&job->lock);
+}
+
+void job_request_stop(struct job *job, bool drain)
+{
+    if (!running_lock(job))
+        return;
+    job->stop_requested = true;
+    coordinator_request_stop(job->coordinator, drain);
+    pthread_mutex_unlock(&job->lock);
+}
+
+void job_request_cancel(struct job *job)
+{
+    if (!running_lock(job))
+        return;
+    job->stop_requested = true;
+    atomic_store(&coordinator_checkpointing(job->coordinator)->cancel, true);
+    dataflow_wake_all(job->dataflow);
+    pthread_mutex_unlock(&job->lock);
+}
+
+int job_explain(struct job *job, const char *format, struct buffer *out)
+{
+    return vm_explain(job->vm, format, out);
+}

@@ -1,0 +1,47 @@
+--- What a callback emits: `out:collect(value)` writes a cell into the step's
+--- output batch. Made anew for each output, for the sake of its traces.
+local C = require "moontide.engine"
+local values = require "moontide.runtime.values"
+local times = require "moontide.runtime.times"
+
+local source = [[
+local call, port, C, encode, time_of = ...
+local cache = {}
+local Collector = {}
+
+function Collector:collect(value, timestamp)
+  local out = call.out[port]
+  local count = out.count
+  if count == 1024 or out.arena.used >= 65536 then
+    C.call_roll(call, port)
+    out = call.out[port]
+    count = out.count
+  end
+  if type(value) == "number" then
+    local cell = out.values[count]
+    cell.tag = 4
+    cell.number = value
+  elseif value == nil then
+    error("nil cannot be a record (mt.null can)", 2)
+  else
+    encode(out.arena, out.values[count], value, cache)
+  end
+  if timestamp == nil then
+    out.times[count] = call.times[call.index]
+  else
+    out.times[count] = time_of(timestamp)
+  end
+  out.count = count + 1
+end
+
+return Collector
+]]
+
+--- The collector of an output of a step.
+---@param call ffi.cdata* struct call
+---@param port integer
+return function(call, port)
+  local class = assert(loadstring(source, "=collector"))(call, port, C, values.encode, times.to_engine)
+  class.__index = class
+  return setmetatable({}, class)
+end

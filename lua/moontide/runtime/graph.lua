@@ -1,0 +1,84 @@
+--- Hands the operators of a job to the engine as its plan.
+local C = require "moontide.engine"
+local check = require "moontide.runtime.fail"
+local physical = require "moontide.runtime.physical"
+
+local M = {}
+
+local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5 }
+local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
+local slot_kinds = { value = 0, map = 1, list = 2 }
+local call_kinds = { source = 1, sink = 2 }
+
+local function set_option(plan, index, name, key, value)
+  if type(value) == "number" then value = ("%.17g"):format(value) end
+  check(C.plan_option(plan, index, name, key, tostring(value)))
+end
+
+local function set_options(plan, index, options)
+  for name, value in pairs(options) do
+    if type(value) ~= "table" then
+      set_option(plan, index, name, nil, value)
+    elseif #value > 0 then
+      for _, element in ipairs(value) do set_option(plan, index, name, nil, element) end
+    else
+      for key, element in pairs(value) do set_option(plan, index, name, key, element) end
+    end
+  end
+end
+
+local function set_connector(plan, index, step)
+  local options = {}
+  for name, value in pairs(step.connector_options) do options[name] = value end
+  local format = options.format
+  options.format = nil
+  check(C.plan_set_connector(plan, index, step.connector, format))
+  set_options(plan, index, options)
+end
+
+local function set_states(plan, index, step)
+  check(C.plan_set_keyed(plan, index))
+  for _, name in ipairs(step.state_names) do
+    check(C.plan_add_state(plan, index, name, slot_kinds[step.definition.state[name].kind]))
+  end
+end
+
+-- The strictest thing C must know: whether any function of the operator may fail without failing the job.
+local function policy_of(job, operator)
+  local steps = { operator.step }
+  for _, stage in ipairs(operator.stages) do steps[#steps + 1] = stage end
+  local policy, port = 0, -1
+  for _, step in ipairs(steps) do
+    local given = physical.policy(job, step)
+    if given == "skip" and policy == 0 then policy = 1 end
+    if type(given) == "table" then policy, port = 2, operator.dead_ports[given.dead_letter] end
+  end
+  return policy, port
+end
+M.policy_of = policy_of
+
+local function add_operator(plan, job, operator)
+  local index = check(C.plan_add(plan, kinds[operator.kind], operator.name))
+  local step = operator.step
+  if operator.kind == "source" or operator.kind == "sink" then set_connector(plan, index, step) end
+  if operator.kind == "exchange" then check(C.plan_set_exchange(plan, index, exchanges[operator.exchange])) end
+  if operator.kind == "call" then check(C.plan_set_call(plan, index, call_kinds[operator.terminal] or 0)) end
+  if operator.kind == "key" then
+    for _, field in ipairs(step.fields) do check(C.plan_add_key_field(plan, index, field, not step.single)) end
+  end
+  if operator.keyed then set_states(plan, index, step) end
+  local policy, port = policy_of(job, operator)
+  check(C.plan_set_policy(plan, index, policy, port or -1))
+end
+
+--- Fill an engine plan; the steps have the numbers of the operators less one.
+---@param plan ffi.cdata* struct plan
+---@param job Job
+---@param graph { operators: Operator[], edges: table[] }
+function M.fill(plan, job, graph)
+  for _, operator in ipairs(graph.operators) do add_operator(plan, job, operator) end
+  for _, edge in ipairs(graph.edges) do check(C.plan_connect(plan, edge.from - 1, edge.port, edge.to - 1)) end
+  check(C.plan_finish(plan))
+end
+
+return M

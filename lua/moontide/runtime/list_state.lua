@@ -1,0 +1,74 @@
+--- List state, bound to a step's call cell (S51).
+local ffi = require "ffi"
+local C = require "moontide.engine"
+local check = require "moontide.runtime.fail"
+local no_key = require "moontide.runtime.no_key"
+local values = require "moontide.runtime.values"
+
+local ListState = {}
+ListState.__index = ListState
+
+local function entry_of(call)
+  local entries = call.entries
+  if entries == nil then no_key() end
+  return entries[call.index]
+end
+
+--- The elements as a Lua list: empty if there are none.
+function ListState:get()
+  local call, entry, list = self.call, entry_of(self.call), {}
+  local cursor, scratch, cell = self.cursor, call.scratch, call.cell
+  cursor.chunk, cursor.offset = 0, 0
+  while true do
+    scratch.used = 0
+    if check(C.list_state_next(call.state, entry, self.slot, cursor, scratch, cell)) == 0 then return list end
+    list[#list + 1] = values.decode(cell, scratch.bytes)
+  end
+end
+
+local function add(self, entry, value)
+  local call = self.call
+  call.scratch.used = 0
+  values.encode(call.scratch, call.cell, value, self.cache)
+  check(C.list_state_add(call.state, entry, self.slot, call.cell, call.scratch.bytes))
+end
+
+function ListState:add(value)
+  if value == nil then error("list state: nil cannot be an element (mt.null can)", 2) end
+  add(self, entry_of(self.call), value)
+end
+
+-- All elements are looked at before the first is added, so a refused list changes nothing.
+local function checked_length(list)
+  if type(list) ~= "table" or getmetatable(list) == "null" then error("list state: needs a list, got " .. (list == nil and "nil" or type(list)), 3) end
+  local length = #list
+  for key in pairs(list) do
+    if type(key) ~= "number" or key < 1 or key > length or key % 1 ~= 0 then
+      error("list state: needs a list without gaps, got the key " .. tostring(key), 3)
+    end
+  end
+  for i = 1, length do
+    if list[i] == nil then error("list state: nil cannot be an element (mt.null can)", 3) end
+  end
+  return length
+end
+
+function ListState:add_all(list)
+  local entry = entry_of(self.call)
+  for i = 1, checked_length(list) do add(self, entry, list[i]) end
+end
+
+function ListState:update(list)
+  local length = checked_length(list)
+  self:clear()
+  local entry = entry_of(self.call)
+  for i = 1, length do add(self, entry, list[i]) end
+end
+
+function ListState:clear()
+  check(C.list_state_clear(self.call.state, entry_of(self.call), self.slot))
+end
+
+return function(call, slot_index)
+  return setmetatable({ call = call, slot = slot_index, cache = {}, cursor = ffi.new("struct list_cursor") }, ListState)
+end

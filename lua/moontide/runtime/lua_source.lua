@@ -1,0 +1,84 @@
+--- Sources in Lua: a list, a generator, or the author's own. A list and an
+--- author's source are read by subtask 0; a generator's indexes are dealt out.
+local ffi = require "ffi"
+local collector = require "moontide.runtime.collector"
+local generator = require "moontide.runtime.generator"
+local saved = require "moontide.runtime.saved"
+local times = require "moontide.runtime.times"
+
+local more, idle, ended = 1, 2, 3
+local polled_max = 1024
+
+-- out:collect takes a missing time from call.times[call.index]: a source has none.
+local function times_of_source(call)
+  local none = ffi.new("int64_t[1]", times.none)
+  call.times, call.index = none, 0
+  return none
+end
+
+local function values_reader(operator)
+  local list, next_index = operator.step.definition.values, 1
+  return {
+    restore = function(position) next_index = position end,
+    snapshot = function() return next_index end,
+    poll = function(out)
+      local last = math.min(#list, next_index + polled_max - 1)
+      for i = next_index, last do out:collect(list[i]) end
+      next_index = last + 1
+      return next_index > #list and ended or more
+    end,
+  }
+end
+
+local answers = { [true] = more, [false] = idle, ["end"] = ended }
+
+local function own_reader(operator)
+  local definition, self = operator.step.definition, {}
+  return {
+    open = function() if definition.open then definition.open(self) end end,
+    restore = function(position) if definition.restore then definition.restore(self, position) end end,
+    snapshot = function() if definition.snapshot then return definition.snapshot(self) end end,
+    poll = function(out)
+      local answer = answers[definition.poll(self, out)]
+      if not answer then error("poll of a source must answer true (more), false (nothing now) or \"end\"", 0) end
+      return answer
+    end,
+    close = function() if definition.close then definition.close(self) end end,
+  }
+end
+
+local function nobody() end
+
+-- The state that subtask 0 saved goes to subtask 0, whatever the parallelism.
+local function single(call, reader, out)
+  local active = call.subtask == 0
+  local none
+  return {
+    [2] = function()
+      if not active then
+        call.status = ended
+        return
+      end
+      call.times, call.index = none, 0
+      call.wait_ms = 10
+      call.status = reader.poll(out)
+    end,
+    [3] = function()
+      none = times_of_source(call)
+      if not active then return end
+      local position = saved.restored(call)[1]
+      if reader.open then reader.open() end
+      if position then reader.restore(position) end
+    end,
+    [4] = active and reader.close or nobody,
+    [5] = function() if active then saved.save(call, reader.snapshot()) end end,
+    [6] = nobody,
+  }
+end
+
+return function(call, operator)
+  local out = collector(call, 0)
+  local connector = operator.step.connector
+  if connector == "generator" then return generator(call, operator, out, times_of_source) end
+  return single(call, connector == "values" and values_reader(operator) or own_reader(operator), out)
+end

@@ -1,0 +1,74 @@
+--- What the engine calls in a new Lua state: load a job's script, hand its plan
+--- to C, drive a worker.
+local ffi = require "ffi"
+local C = require "moontide.engine"
+local graph = require "moontide.runtime.graph"
+local moontide = require "moontide"
+local physical = require "moontide.runtime.physical"
+local plan = require "moontide.plan"
+local worker = require "moontide.runtime.worker"
+
+local M = {}
+
+local levels = { debug = 0, info = 1, warn = 2, error = 3 }
+
+local function script_directory(path)
+  return path:match("^(.*)/[^/]*$") or "."
+end
+
+--- Load a script: answers its job, checked.
+---@param path string
+---@param settings string[] "key=value"
+---@return Job
+function M.load(path, settings)
+  for _, setting in ipairs(settings) do
+    local key, value = setting:match("^([^=]+)=(.*)$")
+    if not key then error(("--set %s: needs key=value"):format(setting), 0) end
+    moontide.args[key] = value
+  end
+  require("moontide.log").write = function(level, text) C.log_text(levels[level] or 1, text) end
+  local directory = script_directory(path)
+  package.path = directory .. "/?.lua;" .. directory .. "/?/init.lua;" .. package.path
+  local chunk, message = loadfile(path)
+  if not chunk then error(message, 0) end
+  M.job = plan.check(chunk())
+  M.graph = physical.build(M.job)
+  return M.job
+end
+
+--- The options that the engine must know, flat: texts and numbers.
+function M.config()
+  local job = M.job
+  local options, flat = job.options, {}
+  local function put(name, value)
+    if value ~= nil then flat[name] = type(value) == "boolean" and (value and 1 or 0) or value end
+  end
+  put("name", job.name)
+  put("data", options.data)
+  put("parallelism", options.parallelism)
+  put("max_parallelism", options.max_parallelism)
+  put("watchdog", options.watchdog)
+  for _, group in ipairs { "checkpoint", "state", "restart" } do
+    for name, value in pairs(options[group]) do put(group .. "." .. name, value) end
+  end
+  flat.warnings = table.concat(plan.warnings(job), "\n")
+  return flat
+end
+
+--- Fill an engine plan (a light userdata).
+function M.fill(handle)
+  graph.fill(ffi.cast("struct plan *", handle), M.job, M.graph)
+end
+
+--- Drive a worker (a light userdata) until it ends.
+---@return integer answer enum worker_answer
+function M.drive(handle)
+  return worker.new(ffi.cast("struct worker *", handle), M.job, M.graph):run()
+end
+
+--- The plan as text, JSON or dot.
+function M.explain(format)
+  return require "moontide.explain"(M.job, format)
+end
+
+return M

@@ -1,0 +1,114 @@
+--- Map state, bound to a step's call cell (S51, S52). Made anew for each state,
+--- as value state is, for the sake of its traces.
+local ffi = require "ffi"
+local C = require "moontide.engine"
+local check = require "moontide.runtime.fail"
+local no_key = require "moontide.runtime.no_key"
+local values = require "moontide.runtime.values"
+
+local source = [[
+local call, slot_index, ffi, C, check, no_key, values = ...
+local decode, decode_slot, encode = values.decode, values.decode_slot, values.encode
+local key_cache, value_cache = {}, {}
+local found = ffi.new("const struct cell *[1]")
+local MapState = {}
+
+local function entry_of()
+  local entries = call.entries
+  if entries == nil then no_key() end
+  return entries[call.index]
+end
+
+local function set_key(entry, key)
+  local kind = type(key)
+  local status
+  if kind == "number" then
+    status = C.map_key_number(call.state, entry, key)
+  elseif kind == "string" then
+    status = C.map_key_string(call.state, entry, key, #key)
+  else
+    if key == nil then error("map state: nil cannot be a key", 3) end
+    call.scratch.used = 0
+    encode(call.scratch, call.cell, key, key_cache)
+    status = C.map_key_cell(call.state, entry, call.cell, call.scratch.bytes)
+  end
+  if status < 0 then check(status) end
+end
+
+function MapState:get(key)
+  local entry = entry_of()
+  set_key(entry, key)
+  local status = C.map_state_get(call.state, entry, slot_index, found)
+  if status < 0 then check(status) end
+  local slot = found[0]
+  if slot == nil then return nil end
+  return decode_slot(slot)
+end
+
+function MapState:contains(key)
+  local entry = entry_of()
+  set_key(entry, key)
+  check(C.map_state_get(call.state, entry, slot_index, found))
+  return found[0] ~= nil
+end
+
+function MapState:put(key, value)
+  if value == nil then error("map state: nil cannot be a value (remove removes; mt.null can be one)", 2) end
+  local entry = entry_of()
+  set_key(entry, key)
+  local cell, scratch = call.cell, call.scratch
+  scratch.used = 0
+  encode(scratch, cell, value, value_cache)
+  local status = C.map_state_put(call.state, entry, slot_index, cell, scratch.bytes)
+  if status < 0 then check(status) end
+end
+
+function MapState:put_all(map)
+  if type(map) ~= "table" then error("map state: put_all needs a table, got " .. type(map), 2) end
+  for key, value in pairs(map) do self:put(key, value) end
+end
+
+function MapState:remove(key)
+  local entry = entry_of()
+  set_key(entry, key)
+  check(C.map_state_remove(call.state, entry, slot_index))
+end
+
+function MapState:is_empty()
+  return C.map_state_count(entry_of(), slot_index) == 0
+end
+
+function MapState:clear()
+  check(C.map_state_clear(call.state, entry_of(), slot_index))
+end
+
+local function iterate(answer)
+  local iterator = ffi.gc(C.map_state_iterate(call.state, entry_of(), slot_index), C.map_iterator_free)
+  local pair, bytes = ffi.new("struct cell[2]"), ffi.new("const char *[1]")
+  return function()
+    if iterator == nil then return nil end
+    if check(C.map_iterator_next(iterator, pair, pair + 1, bytes)) == 0 then
+      C.map_iterator_free(ffi.gc(iterator, nil))
+      iterator = nil
+      return nil
+    end
+    return answer(pair, bytes[0])
+  end
+end
+
+local function key_of(pair, bytes) return decode(pair[0], bytes) end
+local function value_of(pair, bytes) return decode(pair[1], bytes) end
+local function both(pair, bytes) return decode(pair[0], bytes), decode(pair[1], bytes) end
+
+function MapState:keys() return iterate(key_of) end
+function MapState:values() return iterate(value_of) end
+function MapState:entries() return iterate(both) end
+
+return MapState
+]]
+
+return function(call, slot_index)
+  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, no_key, values)
+  class.__index = class
+  return setmetatable({}, class)
+end

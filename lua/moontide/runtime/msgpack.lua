@@ -1,0 +1,269 @@
+--- Nested tables as msgpack, through FFI: the canonical form of L4 and L6
+--- (codec/msgpack.h says which). Rows of one level never come here.
+local ffi = require "ffi"
+local bit = require "bit"
+local C = require "moontide.engine"
+local null = require "moontide.null"
+
+local M = {}
+
+local depth_max = 64
+local floor = math.floor
+local band = bit.band
+local int64_t, uint64_t = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
+local swap = ffi.new("union { double number; int64_t integer; uint64_t natural; uint8_t bytes[8]; }")
+
+local function reserve(arena, bytes)
+  if arena.used + bytes + 16 > arena.capacity then C.arena_grow(arena, bytes) end
+  local at = arena.bytes + arena.used
+  arena.used = arena.used + bytes
+  return ffi.cast("uint8_t *", at)
+end
+
+local function put_wide(arena, head, width)
+  local at = reserve(arena, 1 + width)
+  at[0] = head
+  for i = 1, width do at[i] = swap.bytes[width - i] end
+end
+
+local function put_natural(arena, number)
+  if number < 0x80 then
+    reserve(arena, 1)[0] = number
+    return
+  end
+  swap.natural = number
+  if number <= 0xff then return put_wide(arena, 0xcc, 1) end
+  if number <= 0xffff then return put_wide(arena, 0xcd, 2) end
+  if number <= 0xffffffff then return put_wide(arena, 0xce, 4) end
+  return put_wide(arena, 0xcf, 8)
+end
+
+local function put_negative(arena, number)
+  if number >= -32 then
+    reserve(arena, 1)[0] = 256 + tonumber(number)
+    return
+  end
+  swap.integer = number
+  if number >= -0x80 then return put_wide(arena, 0xd0, 1) end
+  if number >= -0x8000 then return put_wide(arena, 0xd1, 2) end
+  if number >= -0x80000000LL then return put_wide(arena, 0xd2, 4) end
+  return put_wide(arena, 0xd3, 8)
+end
+
+local function put_number(arena, number)
+  if number == floor(number) and number >= -9007199254740992 and number <= 9007199254740992 then
+    if number >= 0 then return put_natural(arena, number) end
+    return put_negative(arena, number)
+  end
+  swap.number = number
+  return put_wide(arena, 0xcb, 8)
+end
+
+local function put_length(arena, length, fix, fix_max, head8, head16)
+  if length <= fix_max then
+    reserve(arena, 1)[0] = fix + length
+  elseif head8 and length <= 0xff then
+    swap.natural = length
+    put_wide(arena, head8, 1)
+  elseif length <= 0xffff then
+    swap.natural = length
+    put_wide(arena, head16, 2)
+  else
+    swap.natural = length
+    put_wide(arena, head16 + 1, 4)
+  end
+end
+
+local function put_string(arena, text)
+  put_length(arena, #text, 0xa0, 31, 0xd9, 0xda)
+  ffi.copy(reserve(arena, #text), text, #text)
+end
+
+local put
+
+local function put_list(arena, list, length, depth)
+  put_length(arena, length, 0x90, 15, nil, 0xdc)
+  for i = 1, length do put(arena, list[i], depth + 1) end
+end
+
+-- The encoded keys, to sort them by their bytes.
+local function encoded_keys(map)
+  local scratch = ffi.new("struct arena")
+  local keys, values = {}, {}
+  for key, value in pairs(map) do
+    scratch.used = 0
+    if type(key) == "table" then error("a table cannot be a key in a record", 0) end
+    put(scratch, key, 1)
+    local text = ffi.string(scratch.bytes, scratch.used)
+    if values[text] ~= nil then error("a table has the same key twice: " .. tostring(key), 0) end
+    keys[#keys + 1], values[text] = text, value
+  end
+  C.arena_deinit(scratch)
+  table.sort(keys)
+  return keys, values
+end
+
+local function put_map(arena, map, depth)
+  local keys, values = encoded_keys(map)
+  put_length(arena, #keys, 0x80, 15, nil, 0xde)
+  for _, key in ipairs(keys) do
+    ffi.copy(reserve(arena, #key), key, #key)
+    put(arena, values[key], depth + 1)
+  end
+end
+
+-- A list has the keys 1 to n and no other; an empty table is a map.
+local function list_length(value)
+  local length, count = #value, 0
+  if length == 0 then return nil end
+  for _ in pairs(value) do count = count + 1 end
+  return count == length and length or nil
+end
+
+local function put_table(arena, value, depth)
+  if depth > depth_max then error(("a table is nested deeper than %d levels (or holds itself)"):format(depth_max), 0) end
+  if getmetatable(value) == "null" then
+    reserve(arena, 1)[0] = 0xc0
+    return
+  end
+  local length = list_length(value)
+  if length then return put_list(arena, value, length, depth) end
+  return put_map(arena, value, depth)
+end
+
+local function put_cdata(arena, value)
+  if ffi.istype(int64_t, value) then
+    if value < 0 then return put_negative(arena, value) end
+    return put_natural(arena, ffi.cast(uint64_t, value))
+  end
+  if ffi.istype(uint64_t, value) then return put_natural(arena, value) end
+  error("a record cannot hold cdata of type " .. tostring(ffi.typeof(value)), 0)
+end
+
+function put(arena, value, depth)
+  local kind = type(value)
+  if kind == "number" then return put_number(arena, value) end
+  if kind == "string" then return put_string(arena, value) end
+  if kind == "boolean" then
+    reserve(arena, 1)[0] = value and 0xc3 or 0xc2
+    return
+  end
+  if kind == "table" then return put_table(arena, value, depth) end
+  if kind == "cdata" then return put_cdata(arena, value) end
+  if kind == "nil" then
+    reserve(arena, 1)[0] = 0xc0
+    return
+  end
+  error("a record cannot hold a " .. kind, 0)
+end
+
+--- Append a value to an arena.
+---@param arena ffi.cdata* struct arena
+---@param value any
+function M.pack(arena, value)
+  return put(arena, value, 1)
+end
+
+local function get_wide(at, width)
+  swap.natural = 0
+  for i = 1, width do swap.bytes[width - i] = at[i] end
+end
+
+local function whole(number)
+  if number >= -9007199254740992LL and number <= 9007199254740992LL then return tonumber(number) end
+  return number
+end
+
+local get
+
+-- Each reader answers the value and the address behind it. The bytes are the engine's own, checked when they came in.
+local function get_string(at, length)
+  return ffi.string(at, length), at + length
+end
+
+local function get_list(at, length)
+  local list = {}
+  for i = 1, length do list[i], at = get(at) end
+  return list, at
+end
+
+local function get_map(at, length)
+  local map, key = {}, nil
+  for _ = 1, length do
+    key, at = get(at)
+    if type(key) == "cdata" then key = tostring(key) end -- L3: int64 keys are no table keys
+    map[key], at = get(at)
+  end
+  return map, at
+end
+
+local function get_float(at)
+  local single = ffi.new("union { float number; uint8_t bytes[4]; }")
+  for i = 1, 4 do single.bytes[4 - i] = at[i] end
+  return single.number, at + 5
+end
+
+local signed_extend = { [1] = 0x80, [2] = 0x8000, [4] = 0x80000000 }
+
+local function get_signed(at, width)
+  get_wide(at, width)
+  if width == 8 then return whole(swap.integer + 0LL), at + 9 end
+  local number = tonumber(swap.natural)
+  local sign = signed_extend[width]
+  if number >= sign then number = number - sign * 2 end
+  return number, at + 1 + width
+end
+
+local function get_natural(at, width)
+  get_wide(at, width)
+  if width < 8 then return tonumber(swap.natural), at + 1 + width end
+  local natural = swap.natural + 0ULL
+  if natural <= 9007199254740992ULL then return tonumber(natural), at + 9 end
+  if natural <= 0x7fffffffffffffffULL then return ffi.cast(int64_t, natural), at + 9 end
+  return natural, at + 9
+end
+
+local function length_at(at, width)
+  get_wide(at, width)
+  return tonumber(swap.natural), at + 1 + width
+end
+
+local wide = {
+  [0xc0] = function(at) return null, at + 1 end,
+  [0xc2] = function(at) return false, at + 1 end,
+  [0xc3] = function(at) return true, at + 1 end,
+  [0xca] = get_float,
+  [0xcb] = function(at) get_wide(at, 8) return swap.number, at + 9 end,
+}
+for i = 0, 3 do
+  wide[0xcc + i] = function(at) return get_natural(at, 2 ^ i) end
+  wide[0xd0 + i] = function(at) return get_signed(at, 2 ^ i) end
+end
+for i = 0, 2 do
+  wide[0xc4 + i] = function(at) local n, next_at = length_at(at, 2 ^ i) return get_string(next_at, n) end
+  wide[0xd9 + i] = function(at) local n, next_at = length_at(at, 2 ^ i) return get_string(next_at, n) end
+end
+for i = 0, 1 do
+  wide[0xdc + i] = function(at) local n, next_at = length_at(at, 2 ^ (i + 1)) return get_list(next_at, n) end
+  wide[0xde + i] = function(at) local n, next_at = length_at(at, 2 ^ (i + 1)) return get_map(next_at, n) end
+end
+
+function get(at)
+  local head = at[0]
+  if head < 0x80 then return head, at + 1 end
+  if head >= 0xe0 then return head - 256, at + 1 end
+  if head >= 0xc0 then return wide[head](at) end
+  if head >= 0xa0 then return get_string(at + 1, band(head, 31)) end
+  if head >= 0x90 then return get_list(at + 1, band(head, 15)) end
+  return get_map(at + 1, band(head, 15))
+end
+
+--- The value at an address; the second answer is the address behind it.
+---@param at ffi.cdata* pointer to bytes that the engine has checked
+---@return any value
+---@return ffi.cdata*
+function M.unpack(at)
+  return get(ffi.cast("const uint8_t *", at))
+end
+
+return M

@@ -1,0 +1,96 @@
+--- What a failure of user code reads like (api.md section 6), and where it was.
+local ffi = require "ffi"
+local decode = require("moontide.runtime.values").decode
+local json_text = require "moontide.runtime.json_text"
+local msgpack = require "moontide.runtime.msgpack"
+local times = require "moontide.runtime.times"
+
+local M = {}
+
+local shown_bytes_max = 2000
+
+local function is_own(source)
+  return source:sub(1, 1) == "=" or source:find("^@?moontide[./]") ~= nil
+end
+
+-- Frames of the author's script, innermost first: "fraud.lua:14: in process_element".
+local function user_frames(level, names)
+  local frames = {}
+  while #frames < 20 do
+    local info = debug.getinfo(level, "Slnf")
+    if not info then break end
+    if info.what ~= "C" and not is_own(info.source) and info.currentline > 0 then
+      local name = names[info.func] or info.name or "function at line " .. info.linedefined
+      frames[#frames + 1] = ("%s:%d: in %s"):format(info.short_src:match("[^/]*$"), info.currentline, name)
+    end
+    level = level + 1
+  end
+  return frames
+end
+
+--- The handler for xpcall: message and frames, taken while the stack still stands.
+---@param names table<function, string> of callbacks
+function M.catcher(names)
+  return function(message)
+    return { message = tostring(message), frames = user_frames(3, names) }
+  end
+end
+
+local function clipped(text)
+  if #text <= shown_bytes_max then return text end
+  return text:sub(1, shown_bytes_max) .. ("... (%d bytes)"):format(#text)
+end
+
+local function time_text(time)
+  if time == nil then return "none" end
+  if time == math.huge or time == -math.huge then return time > 0 and "MAX" or "MIN" end
+  local seconds = math.floor(time / 1000)
+  return os.date("!%Y-%m-%dT%H:%M:%S", seconds) .. (".%03dZ"):format(time - seconds * 1000)
+end
+
+--- Key, time and value of the record at hand, as text; nil without one.
+function M.record(call)
+  if call.request ~= 1 or call.index >= call.count then return nil end
+  local record = { time = times.from_engine(call.times[call.index]) }
+  local ok, value = pcall(decode, call.values[call.index], call.bytes)
+  record.value = ok and value or nil
+  record.text = ok and clipped(json_text(value)) or "(unreadable)"
+  if call.keys ~= nil then
+    local key = call.keys[call.index]
+    if key.bytes > 0 and key.bytes < 65536 then
+      record.key = msgpack.unpack(ffi.cast("const uint8_t *", call.bytes + key.offset))
+    end
+  end
+  return record
+end
+
+-- "fraud.lua:14: attempt to ..." without the place, which stands on its own line.
+local function bare(message)
+  return (message:gsub("^[^\n]-%.lua:%d+: ", "", 1))
+end
+
+--- The whole report.
+---@param job_name string
+---@param step_name string
+---@param subtask integer
+---@param failure { message: string, frames: string[] }
+---@param record table?
+---@return string
+function M.text(job_name, step_name, subtask, failure, record)
+  local lines = { ("moontide: job %q, step %q, subtask %d: %s"):format(job_name, step_name, subtask, bare(failure.message)) }
+  local frames = failure.frames
+  if #frames == 0 then
+    local place = failure.message:match("^([^\n]-%.lua:%d+): ")
+    if place then frames = { place:match("[^/]*$") } end
+  end
+  for _, frame in ipairs(frames) do lines[#lines + 1] = "  " .. frame end
+  if record then
+    local key = record.key ~= nil and json_text(record.key) or "none"
+    lines[#lines + 1] = ("  key     %s     time %s"):format(key, time_text(record.time))
+    lines[#lines + 1] = "  record  " .. record.text
+    lines[#lines + 1] = '  state of this record was rolled back; on_error = "fail" (also: "skip", { dead_letter = sink })'
+  end
+  return table.concat(lines, "\n")
+end
+
+return M

@@ -1,0 +1,68 @@
+--- Value state, bound to a step's call cell: a slot of the current key's entry.
+---
+--- The class is made anew for each state from its source, so that each has byte
+--- code of its own and a trace through it holds the state's numbers as constants.
+local C = require "moontide.engine"
+local values = require "moontide.runtime.values"
+local no_key = require "moontide.runtime.no_key"
+
+local source = [[
+local call, slot_index, default, plain_writes, C, decode_slot, encode, no_key, copy = ...
+local view, cache = call.view, {}
+local ValueState = {}
+
+function ValueState:value()
+  local entries = call.entries
+  if entries == nil then no_key() end
+  local slot = entries[call.index].slots[slot_index]
+  local tag = slot.tag
+  if tag == 4 then return slot.number end
+  if tag == 0 then return copy(default) end
+  return decode_slot(slot)
+end
+
+local function write(value)
+  local entries = call.entries
+  if entries == nil then no_key() end
+  local cell, scratch = call.cell, call.scratch
+  scratch.used = 0
+  if value == nil then cell.tag = 0 else encode(scratch, cell, value, cache) end
+  C.value_state_set(call.state, entries[call.index], slot_index, cell, scratch.bytes)
+end
+
+function ValueState:update(value)
+  if plain_writes and type(value) == "number" then
+    local entries = call.entries
+    if entries == nil then no_key() end
+    local entry = entries[call.index]
+    local slot = entry.slots[slot_index]
+    if slot.tag == 4 and entry.dirty_epoch == view.epoch then
+      slot.number = value
+      return
+    end
+  end
+  return write(value)
+end
+
+function ValueState:clear()
+  return write(nil)
+end
+
+return ValueState
+]]
+
+-- A value that is handed out is a copy; most defaults are scalars.
+local function copy(value)
+  if type(value) ~= "table" or getmetatable(value) == "null" then return value end
+  local fresh = {}
+  for key, inner in pairs(value) do fresh[key] = copy(inner) end
+  return fresh
+end
+
+--- `plain_writes`: no undo is asked for, so a number may be stored over a number.
+return function(call, slot_index, descriptor, plain_writes)
+  local class = assert(loadstring(source, "=value_state"))(call, slot_index, descriptor.default, plain_writes, C,
+    values.decode_slot, values.encode, no_key, copy)
+  class.__index = class
+  return setmetatable({}, class)
+end

@@ -1,0 +1,112 @@
+--- The driver of one worker: asks the engine what is to be done in Lua, does it,
+--- and decides about records that user code fails on.
+local C = require "moontide.engine"
+local collector = require "moontide.runtime.collector"
+local handlers = require "moontide.runtime.handlers"
+local physical = require "moontide.runtime.physical"
+local report = require "moontide.runtime.report"
+
+local M = {}
+
+local Worker = {}
+Worker.__index = Worker
+
+local callbacks = { "open", "close", "process_element", "on_timer", "poll", "snapshot", "restore", "write", "prepare", "commit", "abort", "fn" }
+
+-- Functions by what the author calls them, for reports.
+local function callback_names(job)
+  local names = {}
+  for _, step in ipairs(job.steps) do
+    if step.fn then names[step.fn] = step.kind end
+    for _, name in ipairs(callbacks) do
+      local fn = step.definition and rawget(step.definition, name)
+      if type(fn) == "function" then names[fn] = name end
+    end
+  end
+  return names
+end
+
+--- Bind a job's operators to an engine worker.
+---@param handle ffi.cdata* struct worker
+---@param job Job
+---@param graph table
+function M.new(handle, job, graph)
+  local self = setmetatable({ handle = handle, job = job, operators = graph.operators, handlers = {}, calls = {}, letters = {} }, Worker)
+  self.catch = report.catcher(callback_names(job))
+  for index, operator in ipairs(graph.operators) do
+    if operator.kind == "call" then
+      local call = C.worker_call(handle, index - 1)
+      self.calls[index] = call
+      self.handlers[index] = handlers.make(call, job, operator)
+    end
+  end
+  return self
+end
+
+-- The logical step whose function was running.
+local function step_of(operator, call)
+  return operator.stages[call.stage] or operator.step
+end
+
+local function letter_collector(self, index, port)
+  local key = index * 64 + port
+  self.letters[key] = self.letters[key] or collector(self.calls[index], port)
+  return self.letters[key]
+end
+
+local function send_letter(self, index, port, step, failure, record)
+  letter_collector(self, index, port):collect {
+    step = step.name, error = failure.message, record = record and record.value, key = record and record.key,
+  }
+end
+
+local function describe(self, index, failure)
+  local operator, call = self.operators[index], self.calls[index]
+  local step, record = step_of(operator, call), report.record(call)
+  local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
+  local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and tostring(record.key) or "", record and record.text or "")
+  return text, place, record, step
+end
+
+-- A callback threw: 0 to fail, else the loop goes on behind the record.
+local function recover(self, index, failure)
+  local operator, call = self.operators[index], self.calls[index]
+  local text, place, record, step = describe(self, index, failure)
+  local policy = physical.policy(self.job, step)
+  if policy == "fail" or call.request ~= 1 or not record then
+    C.worker_fail(self.handle, text, place)
+    return false, text
+  end
+  C.call_rollback(call)
+  C.worker_count_error(self.handle, index - 1)
+  if call.pass_input then C.call_drop(call, call.index) end
+  if type(policy) == "table" then send_letter(self, index, operator.dead_ports[policy.dead_letter], step, failure, record) end
+  call.stage = 0
+  call.index = call.index + 1
+  return true
+end
+
+--- Do what the engine asked of operator `index`: false and the report if the job fails by it.
+function Worker:handle_call(index)
+  local handler = self.handlers[index]
+  while true do
+    local ok, failure = xpcall(handler, self.catch)
+    if ok then return true end
+    local go_on, text = recover(self, index, failure)
+    if not go_on then return false, text end
+  end
+end
+
+--- Run until the job ends. Answers enum worker_answer.
+function Worker:run()
+  while true do
+    local step = C.worker_next(self.handle)
+    if step < 0 then return step end
+    self:handle_call(step + 1)
+  end
+end
+-- The loop waits inside the engine; what is hot are the loops that it calls.
+jit.off(Worker.run)
+jit.off(Worker.handle_call)
+
+return M
