@@ -5,62 +5,69 @@
 
 #include <assert.h>
 
-static int length(const void *const *list)
+struct entry {
+    const char *name; /* NULL: behind the last one */
+    const char *help;
+    const struct option_spec *options;
+    bool has_format;
+};
+
+static struct entry source_entry(const struct source_vtab *source)
 {
-    int count = 0;
-    while (list[count] != NULL)
-        count++;
-    return count;
+    if (source == NULL)
+        return (struct entry){ 0 };
+    return (struct entry){ source->name, source->help, source->options, source->has_format };
 }
 
-static const void *const *tables(int kind)
+static struct entry sink_entry(const struct sink_vtab *sink)
+{
+    if (sink == NULL)
+        return (struct entry){ 0 };
+    return (struct entry){ sink->name, sink->help, sink->options, sink->has_format };
+}
+
+static struct entry format_entry(const struct format_vtab *format)
+{
+    if (format == NULL)
+        return (struct entry){ 0 };
+    return (struct entry){ format->name, "", format->options, false };
+}
+
+static struct entry entry_at(int kind, int index)
 {
     switch (kind) {
-    case CONNECTOR_SOURCE: return (const void *const *)source_all();
-    case CONNECTOR_SINK: return (const void *const *)sink_all();
-    default: assert(kind == CONNECTOR_FORMAT); return (const void *const *)format_all();
+    case CONNECTOR_SOURCE: return source_entry(source_all()[index]);
+    case CONNECTOR_SINK: return sink_entry(sink_all()[index]);
+    default: assert(kind == CONNECTOR_FORMAT); return format_entry(format_all()[index]);
     }
 }
 
 int connector_count(int kind)
 {
-    return length(tables(kind));
+    int count = 0;
+    while (entry_at(kind, count).name != NULL)
+        count++;
+    return count;
 }
 
 const char *connector_name(int kind, int index)
 {
-    switch (kind) {
-    case CONNECTOR_SOURCE: return source_all()[index]->name;
-    case CONNECTOR_SINK: return sink_all()[index]->name;
-    default: return format_all()[index]->name;
-    }
+    return entry_at(kind, index).name;
 }
 
 const char *connector_help(int kind, int index)
 {
-    switch (kind) {
-    case CONNECTOR_SOURCE: return source_all()[index]->help;
-    case CONNECTOR_SINK: return sink_all()[index]->help;
-    default: return "";
-    }
+    return entry_at(kind, index).help;
 }
 
 const struct option_spec *connector_options(int kind, int index)
 {
-    switch (kind) {
-    case CONNECTOR_SOURCE: return source_all()[index]->options;
-    case CONNECTOR_SINK: return sink_all()[index]->options;
-    default: return format_all()[index]->options;
-    }
+    return entry_at(kind, index).options;
 }
 
 bool connector_has_format(int kind, int index)
 {
-    switch (kind) {
-    case CONNECTOR_SOURCE: return source_all()[index]->has_format;
-    case CONNECTOR_SINK: return sink_all()[index]->has_format;
-    default: return false;
-    }
+    return entry_at(kind, index).has_format;
 }
 
 bool connector_replayable(int index)

@@ -63,6 +63,7 @@ local from_specs = { { name = "name", type = "string" }, process.parallelism_spe
 function Job:from(source, given)
   local what = "job:from"
   local checked = options.check(what, given, from_specs)
+  steps.check_free(self, what, checked.name)
   local step = descriptor.resolve(what, source, "source")
   step.kind, step.name, step.parallelism = "source", checked.name, checked.parallelism
   step.on_error = on_error.resolve(self, what, checked.on_error or step.on_error)

@@ -62,12 +62,17 @@ local function derived_name(job, step)
   return name
 end
 
-local function claim_name(job, what, step)
-  local other = job._step_names[step.name]
+--- Raise at the author's line if a step cannot have this name. Asked before anything is added for the step, so that
+--- a call that fails leaves the job as it was.
+---@param job Job
+---@param what string
+---@param name any nil: one will be derived
+function M.check_free(job, what, name)
+  if name == nil then return end
+  local other = job._step_names[M.check_name(what, name)]
   if other then
-    where.raise("%s: the name %s is taken by the step at %s; names are unique in a job", what, describe(step.name), where.text(other.where))
+    where.raise("%s: the name %s is taken by the step at %s; names are unique in a job", what, describe(name), where.text(other.where))
   end
-  job._step_names[step.name] = step
 end
 
 --- Append a step to the job: gives it its id, name and place.
@@ -77,13 +82,14 @@ end
 ---@param inputs StepInput[]
 ---@return Step
 function M.add(job, what, step, inputs)
+  M.check_free(job, what, step.name)
   step.id = #job.steps + 1
   step.where = where.caller()
   step.inputs = inputs
   step.named = step.name ~= nil
   step.keyed = step.keyed or false
-  step.name = step.named and M.check_name(what, step.name) or derived_name(job, step)
-  claim_name(job, what, step)
+  step.name = step.name or derived_name(job, step)
+  job._step_names[step.name] = step
   job.steps[step.id] = step
   return step
 end

@@ -66,6 +66,7 @@ local stateless_specs = { { name = "name", type = "string" }, process.parallelis
 ---@param step table the fields of its kind
 ---@return Step
 function M.append(stream, what, step)
+  steps.check_free(stream.job, what, step.name)
   step.keyed = stream.keyed
   step.on_error = on_error.resolve(stream.job, what, step.on_error)
   return steps.add(stream.job, what, step, { input_of(stream) })

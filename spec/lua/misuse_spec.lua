@@ -9,7 +9,8 @@ local calls = {
   "mt.source(%s)", "mt.source { poll = %s, open = %s }", "mt.sink(%s)", "mt.sink { write = %s, prepare = %s }",
   "mt.value_state(%s)", "mt.value_state { default = %s, version = %s, migrate = %s }", "mt.list_state(%s)", "mt.map_state(%s)",
   "job:from(%s)", "job:from(mt.values {}, %s)", "job:from(mt.values {}, { name = %s, parallelism = %s, on_error = %s })",
-  "stream:map(%s)", "stream:map(print, %s)", "stream:filter(%s, %s)", "stream:flat_map(%s, { name = %s })", "stream:union(%s)", "stream:union(stream, %s)",
+  "stream:map(%s)", "stream:map(print, %s)", "stream:filter(%s, %s)", "stream:flat_map(%s, { name = %s })",
+  "stream:union(%s)", "stream:union(stream, %s)",
   "stream:key_by(%s)", "stream:key_by(%s, %s)", "stream:key_by { %s, %s }", "stream:rebalance(%s)", "stream:global(%s)", "stream:broadcast(%s)",
   "stream:process(%s, %s)", "stream:process('p', %s)", "keyed:process('p', { process_element = %s, state = %s })",
   "keyed:process('p', { process_element = print, state = { s = %s }, on_error = %s })",
@@ -23,7 +24,8 @@ local calls = {
 }
 
 local values = {
-  "nil", "true", "false", "0", "-1", "1.5", "0/0", "math.huge", "2^53", "5LL", "''", "'x'", "'5s'", "'a\\0b'", "('x'):rep(300)", "'%s%d%'", "{}", "{ 1 }",
+  "nil", "true", "false", "0", "-1", "1.5", "0/0", "math.huge", "2^53", "5LL", "''", "'x'", "'5s'", "'a\\0b'", "('x'):rep(300)", "'%s%d%'",
+  "{}", "{ 1 }",
   "{ 'a' }", "{ [2] = 'a' }", "{ a = 1 }", "{ name = 'n' }", "{ {} }", "print", "function() end", "mt", "mt.null", "mt.value_state()", "mt.value_state",
   "mt.values {}", "mt.sink { write = print }", "job", "stream", "keyed", "coroutine.create(print)", "io.stdout", "setmetatable({}, { __index = error })",
 }

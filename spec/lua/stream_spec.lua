@@ -191,6 +191,14 @@ describe("a dead letter sink", function()
     assert.same({ dead_letter = 1 }, job.steps[3].on_error)
   end)
 
+  it("is not left behind by a call that fails", function()
+    local job = run [[
+      pcall(stream.map, stream, print, { name = "numbers", on_error = { dead_letter = mt.sink { write = print }, name = "bad" } })
+      pcall(job.from, job, mt.values {}, { name = "numbers", on_error = { dead_letter = mt.sink { write = print }, name = "bad" } })
+      return job]]
+    assert.same({ "numbers" }, names_of(job))
+  end)
+
   it("must be a sink", function()
     assert.equal("fraud.lua:3: :map: mt.values is a source, not a sink", failure "stream:map(print, { on_error = { dead_letter = mt.values {} } })")
     assert.equal([[fraud.lua:3: :map: option 'on_error' must be "fail", "skip" or { dead_letter = sink }, got a table]],
