@@ -21,8 +21,6 @@
 
 #include "checkpoint/manifest.h"
 
-#define STORAGE_NAME_BYTES 64
-
 /* <cdef> */
 struct storage;
 
@@ -31,8 +29,8 @@ int storage_open(const char *data, struct storage **storage);
 void storage_close(struct storage *storage);
 /* The path of the shared folder. */
 const char *storage_shared_directory(const struct storage *storage);
-/* A name that no file of the shared folder ever had: "<unique>" and `suffix` (".delta"), at most 64 bytes with its end. Any thread. */
-void storage_new_name(struct storage *storage, const char *suffix, char *name);
+/* A name that no file of the shared folder ever had: something unique and `suffix` (".delta"). Any thread. */
+void storage_new_file_name(struct storage *storage, const char *suffix, char *name, size_t name_bytes);
 
 /*
  * Complete a checkpoint: when this answers 0 it has survived any crash. Its files
@@ -85,15 +83,18 @@ int storage_tag(struct storage *storage, uint64_t id, const char *tag);
 int storage_untag(struct storage *storage, uint64_t id, const char *tag);
 
 /*
- * Sync a directory of rows in the shared folder (made by store_checkpoint()) and add it to a manifest with its files'
- * sizes and checksums. Files that are the same (hard links) in `previous`, a ROWS file of an earlier manifest or NULL,
- * are not read again.
+ * Fill in the entries of a ROWS file from the directory that store_checkpoint() made, with their sizes and
+ * checksums, all allocated by malloc(), and bring it to the disk. A file that is the same one (a hard
+ * link) in the directory `previous`, described by `known` (NULL: none), is not read again.
  */
-int storage_add_rows(struct storage *storage, struct manifest *manifest, const char *name, uint64_t epoch_first, uint64_t epoch_last,
-                     const struct manifest_file *previous);
+int storage_describe_rows(const char *path, const char *previous, const struct manifest_file *known, struct manifest_file *file);
 /* </cdef> */
 
 /* Names in a directory to the disk. */
 int storage_sync_directory(const char *path);
+/* The files in a directory, then their names, to the disk. */
+int storage_sync_tree(const char *path);
+/* Size and XXH3-64 of a plain file. */
+int storage_hash_file(const char *path, uint64_t *bytes, uint64_t *checksum);
 /* A directory and all that is in it; absence is success. Links are not followed. */
 int storage_remove_tree(const char *path);
