@@ -16,6 +16,11 @@
 /* What a message shows of a record that is too long. */
 #define SHOWN_BYTES 256
 
+bool format_can_split(const struct format_vtab *format, const struct options *options)
+{
+    return format->splittable && (format->can_split == NULL || format->can_split(options));
+}
+
 int intake_open(struct intake *intake, const char *name, const struct format_vtab *format, const struct options *options,
                 struct bad_record_handler bad_record)
 {
@@ -24,6 +29,7 @@ int intake_open(struct intake *intake, const char *name, const struct format_vta
     if (status < 0)
         return status;
     intake->name = memory_copy_text(name);
+    intake->by_lines = format_can_split(format, options);
     intake->capacity = READ_BYTES;
     intake->data = memory_new_zeroed(1, intake->capacity + SLACK_BYTES);
     return 0;
@@ -41,9 +47,17 @@ void intake_close(struct intake *intake)
 void intake_restart(struct intake *intake)
 {
     intake->head = intake->tail = 0;
-    intake->offset = intake->lines = 0;
+    intake_move(intake, &(struct intake_place){ 0 });
     intake->lines_known = true;
-    intake->begun = intake->skipping = intake->at_end = false;
+    intake->begun = intake->at_end = false;
+}
+
+void intake_move(struct intake *intake, const struct intake_place *place)
+{
+    intake->offset = place->offset;
+    intake->lines = place->lines;
+    intake->records = place->records;
+    intake->settled = *place;
 }
 
 static void resize(struct intake *intake, size_t capacity)
@@ -98,11 +112,19 @@ static struct decode_input input_of(const struct intake *intake)
     };
 }
 
+/* Behind a line, or what a format without lines consumed. A decoder that drops a line that is too long is in its middle. */
+static bool record_may_begin(const struct intake *intake)
+{
+    return !intake->by_lines || intake->at_end || (intake->head > 0 && intake->data[intake->head - 1] == '\n');
+}
+
 static void input_taken(struct intake *intake, const struct decode_input *input)
 {
     consume(intake, (size_t)(input->bytes.data - (intake->data + intake->head)));
     intake->records = input->records;
     intake->lines = input->lines;
+    if (record_may_begin(intake))
+        intake->settled = (struct intake_place){ intake->offset, intake->lines, intake->records };
 }
 
 /* The offset in the input of a slice of the window; of the window's front if it lies elsewhere. */
@@ -151,7 +173,7 @@ static bool too_long(const struct intake *intake)
 static int begin(struct intake *intake)
 {
     if (intake->format->decoder_begin_file != NULL) {
-        if (!intake->at_end && !line_end_known(intake) && !too_long(intake))
+        if (intake->format->has_header && !intake->at_end && !line_end_known(intake) && !too_long(intake))
             return 0;
         struct decode_input input = input_of(intake);
         int status = intake->format->decoder_begin_file(intake->decoder, &input);
@@ -163,37 +185,12 @@ static int begin(struct intake *intake)
     return 1;
 }
 
-static void skip_line(struct intake *intake)
-{
-    const char *front = intake->data + intake->head;
-    const char *end = memchr(front, '\n', intake->tail - intake->head);
-    consume(intake, end == NULL ? intake->tail - intake->head : (size_t)(end - front) + 1);
-    if (end != NULL) {
-        intake->lines++;
-        intake->skipping = false;
-    }
-}
-
-/* Go on behind the line, if the format has lines: what else a record may hold is not known before it is read. */
-static int too_long_report(struct intake *intake)
-{
-    int code = error_set(ERROR_TOO_LARGE, "a record of more than %d bytes", RECORD_BYTES_MAX);
-    int status = report_here(intake, code);
-    if (status < 0)
-        return status;
-    if (!intake->format->splittable)
-        return error_set(ERROR_TOO_LARGE, "%s: byte %" PRIu64 ": where a record of more than %d bytes ends is not known in this format",
-                         intake->name, intake->offset, RECORD_BYTES_MAX);
-    intake->records++;
-    intake->skipping = true;
-    return 0;
-}
-
 static int cut_short_report(struct intake *intake)
 {
     int status = report_here(intake, error_set(ERROR_FORMAT, "the last record is cut short"));
     intake->records++;
     consume(intake, intake->tail - intake->head);
+    intake->settled = (struct intake_place){ intake->offset, intake->lines, intake->records };
     return status;
 }
 
@@ -203,7 +200,7 @@ static int rest(struct intake *intake)
     if (intake_empty(intake))
         return 0;
     if (too_long(intake))
-        return too_long_report(intake);
+        return error_set(ERROR_TOO_LARGE, "%s: byte %" PRIu64 ": a record of more than %d bytes", intake->name, intake->offset, RECORD_BYTES_MAX);
     return intake->at_end ? cut_short_report(intake) : 0;
 }
 
@@ -213,10 +210,6 @@ int intake_decode(struct intake *intake, struct batch *batch)
     if (status <= 0)
         return status;
     while (!batch_full(batch) && !intake_empty(intake)) {
-        if (intake->skipping) {
-            skip_line(intake);
-            continue;
-        }
         struct decode_error error;
         struct decode_input input = input_of(intake);
         status = intake->format->decode(intake->decoder, &input, batch, &error);
@@ -224,18 +217,16 @@ int intake_decode(struct intake *intake, struct batch *batch)
         input_taken(intake, &input);
         if (answer < 0)
             return answer;
-        if (status < 0 || batch_full(batch))
-            continue;
-        status = rest(intake);
-        if (status < 0 || !intake->skipping)
-            return status;
+        if (status == 0 && !batch_full(batch))
+            return rest(intake);
     }
     return 0;
 }
 
 void intake_position(const struct intake *intake, uint64_t identity, struct buffer *position)
 {
-    buffer_append_format(position, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, intake->offset, intake->lines, intake->records, identity);
+    buffer_append_format(position, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, intake->settled.offset, intake->settled.lines,
+                         intake->settled.records, identity);
 }
 
 int intake_restore(struct intake *intake, struct slice position, uint64_t *identity)
@@ -254,9 +245,7 @@ int intake_restore(struct intake *intake, struct slice position, uint64_t *ident
             return error_set(ERROR_CORRUPT, "%s: '%s' is not a position", intake->name, text);
         at = end + 1;
     }
-    intake->offset = numbers[0];
-    intake->lines = numbers[1];
-    intake->records = numbers[2];
+    intake_move(intake, &(struct intake_place){ numbers[0], numbers[1], numbers[2] });
     *identity = numbers[3];
     return 0;
 }

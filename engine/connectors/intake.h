@@ -21,11 +21,15 @@ struct intake {
     size_t capacity;         /* 64 bytes more are there and may be read */
     uint64_t offset;         /* of data[head] in the input */
     uint64_t lines, records; /* before data[head] */
+    struct intake_place { uint64_t offset, lines, records; } settled; /* the last place where a record may begin: that of positions */
+    bool by_lines;           /* records begin behind line ends only */
     bool lines_known;        /* `lines` counts from the beginning of the input */
     bool begun;              /* what begins a file (a header) lies behind */
-    bool skipping;           /* in the middle of a record that is too long */
     bool at_end;             /* nothing follows data[tail] */
 };
+
+/* May a decoder with these options start behind any line end? */
+bool format_can_split(const struct format_vtab *format, const struct options *options);
 
 int intake_open(struct intake *intake, const char *name, const struct format_vtab *format, const struct options *options,
                 struct bad_record_handler bad_record);
@@ -33,6 +37,8 @@ void intake_close(struct intake *intake);
 
 /* Go on at the beginning of another input. */
 void intake_restart(struct intake *intake);
+/* Go on at this place of the input, of which nothing was read yet. */
+void intake_move(struct intake *intake, const struct intake_place *place);
 /* The place to put more bytes, room for *bytes of them (never 0); invalid after the next call. */
 char *intake_room(struct intake *intake, size_t *bytes);
 /* So many were put there. */

@@ -1,10 +1,11 @@
 /* The source of files: which splits there are; what is in them is the business of reader.c. */
 #include "base/error.h"
 #include "base/memory.h"
-#include "connectors/file/follow.h"
 #include "connectors/file/input.h"
 #include "connectors/file/reader.h"
 #include "connectors/file/split.h"
+#include "connectors/file/watch.h"
+#include "connectors/intake.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@ struct source {
     struct file_settings settings;
     struct options *options;
     uint64_t split_bytes;    /* 0: never split */
+    struct watch watch;      /* where it follows */
 };
 
 static const struct option_spec file_options[] = {
@@ -30,9 +32,10 @@ static int source_open(struct source **source, const struct options *options, co
     if (split == 0 || split < -1)
         return error_set(ERROR_ARGUMENT, "option 'split' must be a size of at least 1 byte, or false");
     *source = memory_new_zeroed(1, sizeof **source);
+    watch_init(&(*source)->watch);
     (*source)->options = options_copy(options);
     (*source)->settings = (struct file_settings){ format, (*source)->options, options_bool(options, "follow") };
-    bool never = split < 0 || !format->splittable || (*source)->settings.follow;
+    bool never = split < 0 || !format_can_split(format, options) || (*source)->settings.follow;
     (*source)->split_bytes = never ? 0 : (uint64_t)split;
     return 0;
 }
@@ -73,6 +76,8 @@ static int source_discover(struct source *source, struct split_list *splits)
     struct file_list list;
     file_list_init(&list);
     int status = files_list(source, &list);
+    if (status == 0 && source->settings.follow)
+        watch_update(&source->watch, &list);
     if (status == 0)
         status = splits_tell(source, &list, splits);
     file_list_deinit(&list);
@@ -87,6 +92,7 @@ static int reader_open(struct source *source, struct slice split, struct slice p
 
 static void source_close(struct source *source)
 {
+    watch_deinit(&source->watch);
     options_free(source->options);
     free(source);
 }

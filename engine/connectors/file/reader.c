@@ -30,7 +30,7 @@ static int header_read(struct reader *reader)
 {
     struct file_input *input;
     struct intake *intake = &reader->intake;
-    uint64_t offset = intake->offset, lines = intake->lines, records = intake->records;
+    struct intake_place place = intake->settled;
     int status = reader->vtab->open(&input, reader->split.path);
     if (status < 0)
         return status;
@@ -49,10 +49,8 @@ static int header_read(struct reader *reader)
     batch_drop(none);
     reader->vtab->close(input);
     intake_restart(intake);
+    intake_move(intake, &place);
     intake->begun = true;
-    intake->offset = offset;
-    intake->lines = lines;
-    intake->records = records;
     return status;
 }
 
@@ -86,13 +84,14 @@ static int input_open(struct reader *reader, uint64_t identity)
 static int place(struct reader *reader, struct slice position)
 {
     struct intake *intake = &reader->intake;
+    struct intake_place begin = { 0 };
     uint64_t identity = 0;
-    int status = reader->vtab->seekable ? file_split_lines(&reader->split, &intake->offset, &reader->end) : 0;
+    int status = reader->vtab->seekable ? file_split_lines(&reader->split, &begin.offset, &reader->end) : 0;
+    intake_move(intake, &begin);
     if (status == 0 && position.bytes > 0)
         status = intake_restore(intake, position, &identity);
     if (status < 0)
         return status;
-    intake->lines_known = reader->split.offset == 0;
     intake->begun = intake->offset > 0;
     if (intake->begun && intake->format->has_header)
         status = header_read(reader);
