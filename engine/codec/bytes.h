@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/slice.h"
 
 #include <stdint.h>
@@ -67,6 +68,28 @@ static inline char *bytes_room(struct arena *arena, size_t bytes)
     if (arena->used + bytes + ARENA_SLACK_BYTES > arena->capacity)
         arena_grow(arena, bytes);
     return arena->bytes + arena->used;
+}
+
+/* memcpy() for what is nearly always short: overlapping loads and stores instead of a call, and nothing beyond the bytes is touched. */
+static inline void bytes_copy_short(char *to, const char *from, size_t bytes)
+{
+    if (bytes >= 8 && bytes <= 16) {
+        uint64_t front = bytes_load8(from), back = bytes_load8(from + bytes - 8);
+        memcpy(to, &front, 8);
+        memcpy(to + bytes - 8, &back, 8);
+    } else if (bytes >= 4 && bytes < 8) {
+        uint32_t front = bytes_load4(from), back = bytes_load4(from + bytes - 4);
+        memcpy(to, &front, 4);
+        memcpy(to + bytes - 4, &back, 4);
+    } else if (bytes > 0) {
+        memcpy(to, from, bytes);
+    }
+}
+
+static inline void bytes_append_short(struct buffer *buffer, const char *from, size_t bytes)
+{
+    bytes_copy_short(buffer_reserve(buffer, bytes), from, bytes);
+    buffer->bytes += bytes;
 }
 
 /* Copy in chunks: up to BYTES_CHUNK bytes behind `from` are read, and behind `to` written. */

@@ -80,8 +80,7 @@ static int write_string(struct buffer *out, struct slice text)
         return write_special_string(out, text);
     char *to = buffer_reserve(out, text.bytes + 2);
     to[0] = '"';
-    if (text.bytes > 0)
-        memcpy(to + 1, text.data, text.bytes);
+    bytes_copy_short(to + 1, text.data, text.bytes);
     to[text.bytes + 1] = '"';
     out->bytes += text.bytes + 2;
     return 0;
@@ -200,7 +199,7 @@ static int write_row(struct buffer *out, struct cell cell, const char *bytes)
         return error_set(pieces->status, "JSON cannot hold a field name that is not UTF-8");
     uint32_t begin = 0;
     for (uint32_t i = 0; i < shape->count; i++) {
-        buffer_append(out, pieces->text.data + begin, pieces->ends[i] - begin);
+        bytes_append_short(out, pieces->text.data + begin, pieces->ends[i] - begin);
         int status = write_value(out, fields[i], bytes);
         if (status < 0)
             return error_wrap(status, "field '%.*s'", (int)shape->names[i].bytes, shape->names[i].data);

@@ -6,6 +6,7 @@
  */
 #include "codec/msgpack.h"
 
+#include "codec/bytes.h"
 #include "codec/pieces.h"
 
 #include <msgpack/pack.h>
@@ -67,7 +68,8 @@ void msgpack_write_string(struct buffer *out, struct slice text)
 {
     msgpack_packer packer = packer_of(out);
     msgpack_pack_str(&packer, text.bytes);
-    msgpack_pack_str_body(&packer, text.data, text.bytes);
+    /* The body is no business of the packer's: it would copy the bytes with a call. */
+    bytes_append_short(out, text.data, text.bytes);
 }
 
 void msgpack_write_array(struct buffer *out, uint32_t count)
@@ -101,7 +103,7 @@ static void write_row(struct buffer *out, struct cell cell, const char *bytes)
     if (shape->count == 0)
         buffer_append_slice(out, buffer_slice(&pieces->text));
     for (uint32_t i = 0, begin = 0; i < shape->count; i++) {
-        buffer_append(out, pieces->text.data + begin, pieces->ends[i] - begin);
+        bytes_append_short(out, pieces->text.data + begin, pieces->ends[i] - begin);
         msgpack_write_cell(out, fields[i], bytes);
         begin = pieces->ends[i];
     }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "codec/batch.h"
+#include "codec/bytes.h"
 #include "codec/msgpack_token.h"
 #include "codec/packed.h"
 #include "codec/row.h"
@@ -142,8 +143,9 @@ static int read_flat(struct token token, struct slice before, struct slice *in, 
         *in = before;
         return read_packed(in, arena, cell, depth);
     }
-    uint64_t offset = arena_append(arena, in->data, token.bits);
-    *cell = (struct cell){ .tag = CELL_STRING, .length = (uint32_t)token.bits, .offset = offset };
+    bytes_copy_short(bytes_room(arena, token.bits), in->data, token.bits);
+    *cell = (struct cell){ .tag = CELL_STRING, .length = (uint32_t)token.bits, .offset = arena->used };
+    arena->used += token.bits;
     slice_take(in, token.bits);
     return 0;
 }

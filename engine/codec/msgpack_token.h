@@ -30,12 +30,19 @@ enum token_result { TOKEN_WHOLE = 0, TOKEN_CUT_SHORT = 1, TOKEN_INVALID = 2 };
 struct token_form { uint8_t kind, operand_bytes; };
 extern const struct token_form token_forms[32];
 
+/* A big-endian operand of 0, 1, 2, 4 or 8 bytes. */
 static inline uint64_t token_operand(const char *at, uint32_t bytes)
 {
-    uint64_t operand = 0;
-    for (uint32_t i = 0; i < bytes; i++)
-        operand = operand << 8 | (uint8_t)at[i];
-    return operand;
+    const unsigned char *b = (const unsigned char *)at;
+    switch (bytes) {
+    case 0: return 0;
+    case 1: return b[0];
+    case 2: return (uint64_t)b[0] << 8 | b[1];
+    case 4: return (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 | b[3];
+    default:
+        return (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 | (uint64_t)b[2] << 40 | (uint64_t)b[3] << 32 | (uint64_t)b[4] << 24 |
+               (uint64_t)b[5] << 16 | (uint64_t)b[6] << 8 | b[7];
+    }
 }
 
 enum token_result token_read_wide(struct slice *in, struct token *token);

@@ -30,7 +30,8 @@ describe("csv that is read", function()
       local record = field(text)
       assert.falsy(record:find('"f":"', 1, true), record)
     end
-    for _, text in ipairs { "007", "+5", "0x10", "-", "1.", ".5", "1e", "2008-01-02", "12:30", " 1", "1 ", "1a", "1e999", "123456789012345678901234567890", "nan", "inf", "true" } do
+    for _, text in ipairs { "007", "+5", "0x10", "-", "1.", ".5", "1e", "2008-01-02", "12:30", " 1", "1 ", "1a", "1e999",
+      "123456789012345678901234567890", "nan", "inf", "true" } do
       assert.equal('{"f":"' .. text .. '","g":"x"}', field(text))
     end
   end)

@@ -93,7 +93,8 @@ describe("JSON documents", function()
   end)
 
   local refused = {
-    ["value expected"] = { "", " ", "{\"a\":}", "[1,]", "[,1]", "tru", "truex", "nul", "nulll", "[nan]", "'a'", "{\"a\":1,\"b\":}", "]", "}", ":", ",", "\239\187\191" },
+    ["value expected"] = { "", " ", "{\"a\":}", "[1,]", "[,1]", "tru", "truex", "nul", "nulll", "[nan]", "'a'",
+      "{\"a\":1,\"b\":}", "]", "}", ":", ",", "\239\187\191" },
     ["number expected"] = { "01", "-", "1.", "1e", "-a", "1a", "1\"a\"", "1e999", "[1.5.5]", "0x1", "-01" },
     ["name expected"] = { "{1:2}", "{\"a\":1,}", "{,}", "{" },
     ["':' expected"] = { '{"a"}', '{"a" 1}', '{"a","b"}', '[{"a"}]' },
@@ -173,7 +174,8 @@ describe("JSON that is written", function()
       local plain = ("x"):rep(length)
       assert.equal('"' .. plain .. '"', write(text_cell("string", plain)))
       for at = 1, length do
-        for byte, escaped in pairs { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\1"] = "\\u0001", ["\31"] = "\\u001f", ["\195\169"] = "\195\169", ["\11"] = "\\u000b" } do
+        for byte, escaped in pairs { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\1"] = "\\u0001",
+          ["\31"] = "\\u001f", ["\195\169"] = "\195\169", ["\11"] = "\\u000b" } do
           local before, after = ("x"):rep(at - 1), ("x"):rep(length - at)
           assert.equal('"' .. before .. escaped .. after .. '"', write(text_cell("string", before .. byte .. after)))
         end

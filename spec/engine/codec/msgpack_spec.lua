@@ -78,7 +78,8 @@ describe("msgpack", function()
 
   describe("reads", function()
     it("every integer form into the shortest one", function()
-      local forms = { "05", "cc05", "cd0005", "ce00000005", "cf0000000000000005", "d005", "d10005", "d200000005", "d30000000000000005", "ca40a00000", "cb4014000000000000" }
+      local forms = { "05", "cc05", "cd0005", "ce00000005", "cf0000000000000005", "d005", "d10005", "d200000005",
+        "d30000000000000005", "ca40a00000", "cb4014000000000000" }
       for _, form in ipairs(forms) do assert.equal("05", hex(assert(again(bytes(form))))) end
       for _, form in ipairs { "d0ff", "d1ffff", "d2ffffffff", "d3ffffffffffffffff" } do assert.equal("ff", hex(assert(again(bytes(form))))) end
     end)
