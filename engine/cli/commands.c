@@ -27,6 +27,13 @@ static const struct cli_command commands[] = {
     { "stop", "DATA", "stop a running job with a last checkpoint, and wait until it has ended", NULL, stop_options, 1, 1, command_stop },
     { "cancel", "DATA", "end a running job now, without a checkpoint", NULL, NULL, 1, 1, command_cancel },
     { "checkpoint", "DATA", "take a checkpoint of a running job, and wait until it is complete", NULL, NULL, 1, 1, command_checkpoint },
+    { "checkpoints", "DATA [ACTION]", "list the checkpoints of a data directory, or look after one of them",
+      "Actions:\n"
+      "  show ID        all that is known of one checkpoint\n"
+      "  tag ID NAME    give it a name, by which it is kept and can be restored\n"
+      "  delete ID      delete it, with the files that no other checkpoint needs\n"
+      "  verify ID      read all of its files and compare their checksums",
+      status_options, 1, 4, command_checkpoints },
     { "version", "", "print the version", NULL, NULL, 0, 0, command_version },
     { "help", "[COMMAND]", "print this, or the options of a command", NULL, NULL, 0, 1, command_help },
     { 0 },

@@ -22,6 +22,7 @@ int command_status(const struct cli_line *line);
 int command_stop(const struct cli_line *line);
 int command_cancel(const struct cli_line *line);
 int command_checkpoint(const struct cli_line *line);
+int command_checkpoints(const struct cli_line *line);
 int command_version(const struct cli_line *line);
 int command_help(const struct cli_line *line);
 

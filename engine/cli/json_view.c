@@ -158,13 +158,17 @@ static bool is_natural(struct slice value)
 /* Numbers that are names: their digits are not grouped. */
 static bool is_label(struct slice name)
 {
-    return json_view_is(name, "id") || json_view_is(name, "checkpoint") || json_view_is(name, "pid") || ends_with(name, "parent");
+    return ends_with(name, "id") || json_view_is(name, "checkpoint") || json_view_is(name, "pid") || ends_with(name, "parent");
 }
+
+static void append_scalars(struct buffer *text, struct slice list);
 
 void json_view_append(struct buffer *text, struct slice name, struct slice value)
 {
     if (value.bytes > 0 && value.data[0] == '"') {
         append_string(text, without_quotes(value));
+    } else if (value.bytes > 0 && value.data[0] == '[') {
+        append_scalars(text, value);
     } else if (!is_natural(value) || is_label(name)) {
         buffer_append_slice(text, json_view_is(value, "null") ? slice_of_text("-") : value);
     } else {
@@ -178,14 +182,32 @@ void json_view_append(struct buffer *text, struct slice name, struct slice value
     }
 }
 
+/* An object, or a list that holds one. A list of scalars is shown in one cell. */
 static bool is_container(struct slice value)
 {
-    return value.bytes > 0 && (value.data[0] == '{' || value.data[0] == '[');
+    if (value.bytes == 0 || (value.data[0] != '{' && value.data[0] != '['))
+        return false;
+    struct json_view view = json_view_of(value);
+    struct slice name, element;
+    return value.data[0] == '{' || (json_view_next(&view, &name, &element) && is_container(element));
+}
+
+static void append_scalars(struct buffer *text, struct slice list)
+{
+    struct json_view view = json_view_of(list);
+    struct slice name, element;
+    size_t start = text->bytes;
+    while (json_view_next(&view, &name, &element)) {
+        buffer_append_format(text, "%s", text->bytes == start ? "" : ", ");
+        json_view_append(text, nothing, element);
+    }
+    if (text->bytes == start)
+        buffer_append_byte(text, '-');
 }
 
 static void append_name(struct buffer *text, struct slice name)
 {
-    size_t ending = ends_with(name, "_ms") ? 3 : ends_with(name, "_ms_ago") ? 7 : 0;
+    size_t ending = ends_with(name, "_ms") ? 3 : ends_with(name, "_bytes") ? 6 : ends_with(name, "_ms_ago") ? 7 : 0;
     for (size_t i = 0; i < name.bytes - ending; i++)
         buffer_append_byte(text, name.data[i] == '_' ? ' ' : (uint8_t)name.data[i]);
     if (ending == 7)
@@ -215,7 +237,7 @@ static void append_inline(struct buffer *text, struct slice object, uint32_t dep
     }
 }
 
-static void append_row(struct table *table, struct slice object, struct slice columns)
+static void append_row(struct text_table *table, struct slice object, struct slice columns)
 {
     struct json_view view = json_view_of(columns);
     struct slice name, value;
@@ -225,17 +247,16 @@ static void append_row(struct table *table, struct slice object, struct slice co
             continue;
         buffer_clear(&text);
         json_view_append(&text, name, find(object, name));
-        table_add(table, buffer_slice(&text));
+        text_table_add(table, buffer_slice(&text));
     }
     buffer_deinit(&text);
 }
 
-/* A list of objects, whose columns are the scalars of the first one. */
-static void append_table(struct buffer *text, struct slice list)
+void json_view_append_table(struct buffer *text, struct slice list)
 {
     struct json_view rows = json_view_of(list);
     struct slice name, row, value, columns = nothing;
-    struct table table = { 0 };
+    struct text_table table = { 0 };
     while (json_view_next(&rows, &name, &row)) {
         if (columns.bytes == 0) {
             columns = row;
@@ -246,44 +267,44 @@ static void append_table(struct buffer *text, struct slice list)
                     continue;
                 buffer_clear(&head);
                 append_name(&head, name);
-                table_add(&table, buffer_slice(&head));
+                text_table_add(&table, buffer_slice(&head));
             }
             buffer_deinit(&head);
-            table_end_row(&table);
+            text_table_end_row(&table);
         }
         append_row(&table, row, columns);
-        table_end_row(&table);
+        text_table_end_row(&table);
     }
-    table_print(&table, text);
-    table_deinit(&table);
+    text_table_print(&table, text);
+    text_table_deinit(&table);
 }
 
 void json_view_append_object(struct buffer *text, struct slice object)
 {
     struct json_view view = json_view_of(object);
     struct slice name, value;
-    struct table lines = { 0 };
+    struct text_table lines = { 0 };
     struct buffer piece = { 0 }, tables = { 0 };
     while (json_view_next(&view, &name, &value)) {
         buffer_clear(&piece);
         append_name(&piece, name);
-        if (value.data[0] == '[') {
+        if (value.data[0] == '[' && is_container(value)) {
             buffer_append_format(&tables, "\n%.*s\n", (int)piece.bytes, piece.data);
-            append_table(&tables, value);
+            json_view_append_table(&tables, value);
             continue;
         }
-        table_add(&lines, buffer_slice(&piece));
+        text_table_add(&lines, buffer_slice(&piece));
         buffer_clear(&piece);
         if (value.data[0] == '{')
             append_inline(&piece, value, 0);
         else
             json_view_append(&piece, name, value);
-        table_add(&lines, buffer_slice(&piece));
-        table_end_row(&lines);
+        text_table_add(&lines, buffer_slice(&piece));
+        text_table_end_row(&lines);
     }
-    table_print(&lines, text);
+    text_table_print(&lines, text);
     buffer_append_slice(text, buffer_slice(&tables));
-    table_deinit(&lines);
+    text_table_deinit(&lines);
     buffer_deinit(&tables);
     buffer_deinit(&piece);
 }

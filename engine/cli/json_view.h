@@ -21,7 +21,9 @@ bool json_view_next(struct json_view *view, struct slice *name, struct slice *va
 struct slice json_view_field(struct slice object, const char *name);
 bool json_view_is(struct slice value, const char *text);
 
-/* A scalar as text, appended: strings without quotes, and by the name of its field "uptime_ms" as a duration, "bytes" as a size. */
+/* A scalar, or a list of them, as text, appended: strings without quotes, and by the name of its field "uptime_ms" as a duration, "bytes" as a size. */
 void json_view_append(struct buffer *text, struct slice name, struct slice value);
+/* A list of objects as a table, whose columns are the scalars of the first one, appended. */
+void json_view_append_table(struct buffer *text, struct slice list);
 /* An object as lines "name  value", lists of objects as tables below, appended. */
 void json_view_append_object(struct buffer *text, struct slice object);

@@ -6,7 +6,7 @@
 
 #define COLUMNS_MAX 64u
 
-void table_add(struct table *table, struct slice text)
+void text_table_add(struct text_table *table, struct slice text)
 {
     if (table->count == table->capacity) {
         table->capacity = table->capacity * 2 + 32;
@@ -18,12 +18,12 @@ void table_add(struct table *table, struct slice text)
     buffer_append_slice(&table->texts, text);
 }
 
-void table_add_text(struct table *table, const char *text)
+void text_table_add_text(struct text_table *table, const char *text)
 {
-    table_add(table, slice_of_text(text));
+    text_table_add(table, slice_of_text(text));
 }
 
-void table_end_row(struct table *table)
+void text_table_end_row(struct text_table *table)
 {
     table->rows += 1;
 }
@@ -37,17 +37,17 @@ static size_t width_of(const char *text, size_t bytes)
     return width;
 }
 
-static bool begins_row(const struct table *table, uint32_t entry)
+static bool begins_row(const struct text_table *table, uint32_t entry)
 {
     return entry == 0 || table->entries[entry].row != table->entries[entry - 1].row;
 }
 
-static bool ends_row(const struct table *table, uint32_t entry)
+static bool ends_row(const struct text_table *table, uint32_t entry)
 {
     return entry + 1 == table->count || begins_row(table, entry + 1);
 }
 
-static void measure(const struct table *table, size_t widths[COLUMNS_MAX])
+static void measure(const struct text_table *table, size_t widths[COLUMNS_MAX])
 {
     uint32_t column = 0;
     for (uint32_t i = 0; i < table->count; i++) {
@@ -58,7 +58,7 @@ static void measure(const struct table *table, size_t widths[COLUMNS_MAX])
     }
 }
 
-void table_print(const struct table *table, struct buffer *out)
+void text_table_print(const struct text_table *table, struct buffer *out)
 {
     size_t widths[COLUMNS_MAX] = { 0 };
     measure(table, widths);
@@ -78,9 +78,9 @@ void table_print(const struct table *table, struct buffer *out)
     }
 }
 
-void table_deinit(struct table *table)
+void text_table_deinit(struct text_table *table)
 {
     buffer_deinit(&table->texts);
     free(table->entries);
-    *table = (struct table){ 0 };
+    *table = (struct text_table){ 0 };
 }

@@ -29,7 +29,8 @@ struct attempt {
     struct wire_reader reader;
     bool ended;             /* the child has said how it ended */
     enum attempt_end end;
-    char *failure, *message;
+    char *failure;          /* its place, as job_failure() */
+    char *message;          /* why the script does not load */
     int wait_status;        /* of waitpid() */
 };
 

@@ -20,12 +20,13 @@
 
 #define REPORT_MS_MAX 200u
 #define REPORT_MS_MIN 10u
-#define CHECKPOINT_POLL_MS 5u
+#define WAITING_POLL_MS 5u
 #define WAITING_MAX 64u
 
-/* A request for a checkpoint that waits until one newer than `settled` has settled. */
+/* A request for a checkpoint that waits until the job runs and then until one newer than `settled` has settled. */
 struct waiting {
     uint64_t id, settled;
+    bool asked;
 };
 
 struct child {
@@ -38,6 +39,7 @@ struct child {
     uint64_t report_ms;              /* how often to report */
     uint64_t reported_ms;            /* when the last report was sent */
     uint64_t pause_end_ms, pause_ms; /* when the whole process stood still last, and for how long */
+    void (*held)(struct job *job);   /* a request to end that came before the job ran */
     struct waiting waiting[WAITING_MAX];
     uint32_t waiting_count;
 };
@@ -150,9 +152,17 @@ static void begin_checkpoint(struct child *child, uint64_t id)
         answer_error(child, id, "too many requests for checkpoints wait already");
         return;
     }
-    const char *failure;
-    child->waiting[child->waiting_count++] = (struct waiting){ id, job_checkpoint_settled(child->job, &failure) };
-    job_request_checkpoint(child->job);
+    child->waiting[child->waiting_count++] = (struct waiting){ .id = id };
+}
+
+static void stop(struct job *job)
+{
+    job_request_stop(job, false);
+}
+
+static void drain(struct job *job)
+{
+    job_request_stop(job, true);
 }
 
 static void answer_request(struct child *child, const struct wire_message *message)
@@ -166,11 +176,11 @@ static void answer_request(struct child *child, const struct wire_message *messa
     else if (strcmp(line, "checkpoint") == 0)
         begin_checkpoint(child, message->id);
     else if (strcmp(line, "stop") == 0)
-        job_request_stop(child->job, false);
+        child->held = stop;
     else if (strcmp(line, "stop drain") == 0)
-        job_request_stop(child->job, true);
+        child->held = drain;
     else if (strcmp(line, "cancel") == 0)
-        job_request_cancel(child->job);
+        child->held = job_request_cancel;
     else
         answer_error(child, message->id, "unknown request");
 }
@@ -185,13 +195,36 @@ static void answer_checkpoint(struct child *child, const struct waiting *waiting
     send_reply(child, waiting->id);
 }
 
+/* While a job restores it cannot be asked for anything: what was asked then is handed on when it runs. */
+static void hand_on(struct child *child)
+{
+    struct job_progress progress;
+    if (child->waiting_count == 0 && child->held == NULL)
+        return;
+    job_progress(child->job, &progress);
+    if (!progress.running)
+        return;
+    for (uint32_t i = 0; i < child->waiting_count; i++) {
+        struct waiting *waiting = &child->waiting[i];
+        const char *failure;
+        if (waiting->asked)
+            continue;
+        waiting->settled = job_checkpoint_settled(child->job, &failure);
+        waiting->asked = true;
+        job_request_checkpoint(child->job);
+    }
+    if (child->held != NULL)
+        child->held(child->job);
+    child->held = NULL;
+}
+
 static void answer_waiting(struct child *child)
 {
     const char *failure = NULL;
     uint64_t settled = child->waiting_count == 0 ? 0 : job_checkpoint_settled(child->job, &failure);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < child->waiting_count; i++) {
-        if (settled > child->waiting[i].settled)
+        if (child->waiting[i].asked && settled > child->waiting[i].settled)
             answer_checkpoint(child, &child->waiting[i], settled, failure);
         else
             child->waiting[kept++] = child->waiting[i];
@@ -216,7 +249,8 @@ static void *serve(void *argument)
     struct pollfd wait[2] = { { child->plan->wire, POLLIN, 0 }, { child->wake, POLLIN, 0 } };
     uint64_t last = now_ms();
     for (;;) {
-        int timeout = (int)(child->waiting_count > 0 ? CHECKPOINT_POLL_MS : child->report_ms);
+        bool waits = child->waiting_count > 0 || child->held != NULL;
+        int timeout = (int)(waits ? WAITING_POLL_MS : child->report_ms);
         poll(wait, 2, timeout);
         uint64_t now = now_ms();
         if (now - last > REPORT_MS_MAX + 1000) {
@@ -228,6 +262,7 @@ static void *serve(void *argument)
             return NULL;
         if (wait[0].revents != 0)
             take_requests(child);
+        hand_on(child);
         answer_waiting(child);
         if (now - child->reported_ms >= child->report_ms)
             send_report(child, now);
@@ -258,13 +293,13 @@ static uint64_t report_interval(uint64_t watchdog_ms)
     return quarter < REPORT_MS_MIN ? REPORT_MS_MIN : quarter;
 }
 
-static void finish(struct child *child, enum job_end end, const char *message)
+static void finish(struct child *child, enum job_end end)
 {
     answer_waiting(child);
     for (uint32_t i = 0; i < child->waiting_count; i++)
         answer_error(child, child->waiting[i].id, "the job ended before it took a checkpoint");
     send_report(child, now_ms());
-    send_end(child, end, job_failure(child->job), message);
+    send_end(child, end, job_failure(child->job), "");
 }
 
 static void run(struct child *child)
@@ -273,17 +308,16 @@ static void run(struct child *child)
     child->report_ms = report_interval(job_config(child->job)->watchdog_ms);
     child->wake = eventfd(0, EFD_CLOEXEC);
     if (data == NULL || child->wake < 0 || pthread_create(&child->thread, NULL, serve, child) != 0) {
-        send_end(child, JOB_FAILED, "", "cannot start the thread that answers requests");
+        log_error("cannot start the thread that answers requests");
+        send_end(child, JOB_FAILED, "", "");
         return;
     }
     enum job_end end = job_run(child->job, data, child->plan->attempt, child->plan->previous_failure);
-    char *message = end == JOB_FINISHED || end == JOB_STOPPED ? NULL : strdup(error_message());
     uint64_t one = 1;
     if (write(child->wake, &one, sizeof one) != sizeof one)
         abort(); /* an eventfd takes a number */
     pthread_join(child->thread, NULL);
-    finish(child, end, message);
-    free(message);
+    finish(child, end);
     free(data);
 }
 

@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "checkpoint/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,15 +51,6 @@ static char *make_temporary(void)
     error_set_errno(ERROR_IO, "cannot make a temporary directory below %s", parent);
     free(path);
     return NULL;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    remove(path); /* what cannot be removed is left: nothing better is to be done at the end of a run */
-    return 0;
 }
 
 static pid_t read_holder(int descriptor)
@@ -124,7 +115,7 @@ void lock_release(struct lock *lock)
     if (lock->descriptor >= 0)
         close(lock->descriptor);
     if (lock->directory != NULL && lock->temporary)
-        nftw(lock->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        storage_remove_tree(lock->directory); /* what cannot be removed is left: nothing better is to be done at the end of a run */
     free(lock->directory);
     *lock = (struct lock){ .descriptor = -1 };
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "checkpoint/storage.h"
 #include "service/text.h"
 
 #include <errno.h>
@@ -14,9 +15,6 @@
 #include <unistd.h>
 
 #define TICK_MS 1000u
-#define SILENCE_MS_MIN 10000u
-
-enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_NOT_LOADED = 2, EXIT_REFUSED = 3 };
 
 static uint64_t now_ms(void)
 {
@@ -39,11 +37,22 @@ static void let_go(void *self)
     close(supervisor->signals);
 }
 
+/* The highest number of a checkpoint in the data directory; 0: none, or none that can be seen. */
+static uint64_t newest_checkpoint(const char *data)
+{
+    struct storage *storage;
+    if (storage_open(data, &storage) < 0)
+        return 0;
+    uint64_t newest = storage_newest_id(storage);
+    storage_close(storage);
+    return newest;
+}
+
 static void begin_attempt(struct supervisor *supervisor)
 {
     struct job_arguments arguments = supervisor->options->arguments;
     arguments.guarded_step = supervisor->guarded_step;
-    if (supervisor->checkpoints > 0) {
+    if (supervisor->configured && newest_checkpoint(supervisor->lock.directory) > supervisor->first_checkpoint) {
         /* This run has checkpoints of its own: it goes on from them, no longer from where it was told to begin. */
         arguments.fresh = false;
         arguments.restore = NULL;
@@ -94,6 +103,8 @@ static int configure(struct supervisor *supervisor, const struct wire_message *m
     struct control_handler handler = { supervisor_request, supervisor };
     if (status == 0)
         status = control_open(supervisor->lock.directory, &handler, &supervisor->control);
+    if (status == 0)
+        supervisor->first_checkpoint = newest_checkpoint(supervisor->lock.directory);
     supervisor->configured = status == 0;
     return status;
 }
@@ -112,34 +123,6 @@ static void take_config(struct supervisor *supervisor, const struct wire_message
     supervisor_end(supervisor, EXIT_FAILED, "failed");
 }
 
-/* --- watching ------------------------------------------------------------- */
-
-static void kill_for_watchdog(struct supervisor *supervisor)
-{
-    supervisor->killed_by_watchdog = true;
-    attempt_kill(&supervisor->attempt);
-}
-
-static void watch_callback(struct supervisor *supervisor, const char *step, uint64_t callback_ms)
-{
-    uint64_t limit_ms = supervisor->watchdog_ms;
-    if (limit_ms == 0 || supervisor->killed_by_watchdog || *step == 0)
-        return;
-    bool guarded = supervisor->guarded_step != NULL && strcmp(supervisor->guarded_step, step) == 0;
-    /* A guarded step ends itself with an error that names its line; it must come first. */
-    if (callback_ms <= (guarded ? 2 * limit_ms + 1000 : limit_ms))
-        return;
-    struct buffer length = { 0 };
-    text_append_duration(&length, callback_ms);
-    progress_message(&supervisor->progress, "%s: step '%.200s' ran one callback for %.*s: ended by the watchdog; "
-                     "the next attempt runs it without the JIT to name the line", supervisor->name, step, (int)length.bytes, length.data);
-    buffer_deinit(&length);
-    char *copy = memory_copy_text(step);
-    free(supervisor->guarded_step);
-    supervisor->guarded_step = copy;
-    kill_for_watchdog(supervisor);
-}
-
 static void take_report(struct supervisor *supervisor, const struct wire_message *message)
 {
     struct wire_report report;
@@ -151,133 +134,10 @@ static void take_report(struct supervisor *supervisor, const struct wire_message
     if (report.progress.last_checkpoint > 0)
         supervisor->last_checkpoint = report.progress.last_checkpoint;
     progress_draw(&supervisor->progress, supervisor->name, &report.progress, now_ms());
-    watch_callback(supervisor, step, report.callback_ms);
+    supervisor_watch_callback(supervisor, step, report.callback_ms);
 }
 
-/* The thread that reports may be gone while the process lives, or the process may hang after it has said how it ended. */
-static void watch_silence(struct supervisor *supervisor)
-{
-    uint64_t limit_ms = supervisor->watchdog_ms > SILENCE_MS_MIN ? supervisor->watchdog_ms : SILENCE_MS_MIN;
-    bool watched = supervisor->phase == PHASE_RUNNING && (supervisor->watchdog_ms > 0 || supervisor->attempt.ended);
-    if (!watched || supervisor->silent_ms <= limit_ms || supervisor->killed_by_watchdog)
-        return;
-    if (!supervisor->attempt.ended)
-        progress_message(&supervisor->progress, "%s: its process has been silent for %llu s: ended by the watchdog",
-                         supervisor->name, (unsigned long long)(supervisor->silent_ms / 1000));
-    kill_for_watchdog(supervisor);
-}
-
-static void watch_cancel(struct supervisor *supervisor)
-{
-    if (supervisor->cancel_deadline_ms == 0 || now_ms() < supervisor->cancel_deadline_ms)
-        return;
-    supervisor->cancel_deadline_ms = 0;
-    attempt_kill(&supervisor->attempt);
-}
-
-/* --- the end of an attempt ------------------------------------------------ */
-
-/* Nobody reads what the job prints: `moontide run job.lua | head`. Trying again would not help. */
-static bool reader_has_gone(void)
-{
-    struct pollfd out = { STDOUT_FILENO, 0, 0 };
-    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
-}
-
-static void say_failure(struct supervisor *supervisor)
-{
-    const struct attempt *attempt = &supervisor->attempt;
-    const char *name = supervisor->name == NULL ? "moontide" : supervisor->name;
-    if (supervisor->killed_by_watchdog || supervisor->cancel_asked)
-        return;
-    if (attempt->end == ATTEMPT_CRASHED) {
-        char crash[200];
-        attempt_describe_crash(attempt, crash, sizeof crash);
-        progress_message(&supervisor->progress, "%s: the process of attempt %u %s", name, supervisor->number + 1, crash);
-    } else if (attempt->message != NULL && *attempt->message != 0) {
-        progress_message(&supervisor->progress, "%s: attempt %u failed: %s", name, supervisor->number + 1, attempt->message);
-    }
-}
-
-static void say_next(struct supervisor *supervisor, uint64_t delay_ms)
-{
-    struct buffer text = { 0 };
-    text_append_duration(&text, delay_ms);
-    if (supervisor->last_checkpoint > 0)
-        buffer_append_format(&text, ", from checkpoint %llu", (unsigned long long)supervisor->last_checkpoint);
-    progress_message(&supervisor->progress, "%s: attempt %u in %.*s", supervisor->name, supervisor->number + 2, (int)text.bytes, text.data);
-    buffer_deinit(&text);
-}
-
-static void keep_for_next(struct supervisor *supervisor, uint64_t ran_ms)
-{
-    struct attempt *attempt = &supervisor->attempt;
-    free(supervisor->previous_failure);
-    bool failed_somewhere = attempt->failure != NULL && *attempt->failure != 0;
-    supervisor->previous_failure = failed_somewhere ? attempt->failure : NULL;
-    if (failed_somewhere)
-        attempt->failure = NULL;
-    if (!supervisor->killed_by_watchdog && restart_ran_well(&supervisor->restart, ran_ms)) {
-        free(supervisor->guarded_step);
-        supervisor->guarded_step = NULL;
-    }
-}
-
-static void fail_attempt(struct supervisor *supervisor, enum phase phase)
-{
-    uint64_t now = now_ms(), ran_ms = now - supervisor->attempt_started_ms, delay_ms = 0;
-    bool ended_as_asked = supervisor->cancel_asked || (supervisor->stop_asked && phase == PHASE_LOADING);
-    if (supervisor->killed_at_once) {
-        supervisor_end(supervisor, EXIT_FAILED, "stopped at once");
-    } else if (ended_as_asked) {
-        supervisor_end(supervisor, EXIT_GOOD, "stopped");
-    } else {
-        say_failure(supervisor);
-        bool again = supervisor->configured && !supervisor->stop_asked && !reader_has_gone()
-            && restart_after_failure(&supervisor->restart, now, ran_ms, &delay_ms);
-        if (!again) {
-            supervisor_end(supervisor, EXIT_FAILED, "failed");
-            return;
-        }
-        say_next(supervisor, delay_ms);
-        keep_for_next(supervisor, ran_ms);
-        supervisor->next_attempt_ms = now + delay_ms;
-        supervisor->phase = PHASE_WAITING;
-    }
-}
-
-static void judge_attempt(struct supervisor *supervisor)
-{
-    enum phase phase = supervisor->phase;
-    const struct attempt *attempt = &supervisor->attempt;
-    if (phase == PHASE_ENDED)
-        return; /* judged already: it could not be configured */
-    const char *message = attempt->message == NULL ? "" : attempt->message;
-    switch (attempt->end) {
-    case ATTEMPT_FINISHED:
-        supervisor_end(supervisor, EXIT_GOOD, "finished");
-        break;
-    case ATTEMPT_STOPPED:
-        supervisor_end(supervisor, EXIT_GOOD, "stopped");
-        break;
-    case ATTEMPT_FAILED_FINALLY:
-        say_failure(supervisor);
-        supervisor_end(supervisor, EXIT_FAILED, "failed");
-        break;
-    case ATTEMPT_REFUSED:
-        progress_message(&supervisor->progress, "moontide: %s", message);
-        supervisor_end(supervisor, EXIT_REFUSED, "was refused its restore");
-        break;
-    case ATTEMPT_NOT_LOADED:
-        progress_message(&supervisor->progress, "moontide: %s", message);
-        supervisor_end(supervisor, EXIT_NOT_LOADED, "did not load");
-        break;
-    case ATTEMPT_FAILED:
-    case ATTEMPT_CRASHED:
-        fail_attempt(supervisor, phase);
-        break;
-    }
-}
+/* --- its messages, its end -------------------------------------------------- */
 
 static void take_messages(struct supervisor *supervisor)
 {
@@ -326,7 +186,7 @@ static void finish_attempt(struct supervisor *supervisor)
     supervisor->checkpoints += supervisor->numbers.checkpoints;
     control_reply_all(supervisor->control, CONTROL_ANSWER,
                       slice_of_text("{\"ok\":false,\"error\":\"the attempt ended before it answered\"}"));
-    judge_attempt(supervisor);
+    supervisor_judge(supervisor);
     attempt_deinit(&supervisor->attempt);
 }
 
@@ -397,8 +257,7 @@ static void step(struct supervisor *supervisor)
         take_signals(supervisor);
     control_expire(supervisor->control, now_ms());
     control_poll_serve(supervisor->control, wait + 4, clients);
-    watch_silence(supervisor);
-    watch_cancel(supervisor);
+    supervisor_watch(supervisor);
     if (attempt_reap(attempt))
         finish_attempt(supervisor);
     if (supervisor->phase == PHASE_WAITING && now_ms() >= supervisor->next_attempt_ms) {

@@ -1,6 +1,7 @@
 /*
- * What the two halves of the supervisor share: supervisor.c runs the attempts,
- * supervisor_requests.c answers who asks about them.
+ * What the parts of the supervisor share: supervisor.c runs the attempts,
+ * supervisor_judge.c decides what follows one, supervisor_watch.c ends one that
+ * hangs, supervisor_requests.c answers who asks.
  */
 #pragma once
 
@@ -36,6 +37,7 @@ struct supervisor {
     struct restart restart;
     struct lock lock;
     struct control *control;
+    uint64_t first_checkpoint;           /* the newest one there was when this run began */
 
     /* For the next attempt. */
     char *previous_failure, *guarded_step;
@@ -54,6 +56,9 @@ struct supervisor {
     const char *outcome;                 /* "finished" */
 };
 
+/* Exit statuses of the process (api.md, section 6). */
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_NOT_LOADED = 2, EXIT_REFUSED = 3 };
+
 /* No more attempts. */
 void supervisor_end(struct supervisor *supervisor, int exit_status, const char *outcome);
 /* "stop", "stop drain" or "cancel". */
@@ -62,3 +67,10 @@ void supervisor_ask_to_end(struct supervisor *supervisor, const char *line);
 void supervisor_request(void *self, uint64_t client, const char *line);
 /* The reply to those who wait for the end. */
 void supervisor_tell_end(struct supervisor *supervisor);
+
+/* The attempt's process has ended, and all that it said is known. */
+void supervisor_judge(struct supervisor *supervisor);
+/* The longest callback of the running attempt, as it was reported. */
+void supervisor_watch_callback(struct supervisor *supervisor, const char *step, uint64_t callback_ms);
+/* Silence and overdue cancels. */
+void supervisor_watch(struct supervisor *supervisor);

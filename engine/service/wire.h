@@ -20,7 +20,7 @@ enum wire_kind {
     WIRE_REQUEST,     /* parent: one line of the control protocol */
     WIRE_REPLY,       /* child: one line of JSON for the request of this id */
     WIRE_REPORT,      /* child: struct wire_report, step of the longest callback; several times a second */
-    WIRE_END,         /* child, last: struct wire_end, job_failure(), message */
+    WIRE_END,         /* child, last: struct wire_end, job_failure(), why the script does not load */
 };
 
 struct wire_config {
