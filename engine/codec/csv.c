@@ -201,20 +201,27 @@ static bool waits(const struct csv_cursor *cursor, const char *start, const stru
     return cursor->torn && !input->at_end && cursor->stop - start <= RECORD_BYTES_MAX;
 }
 
-/* Records of the block until the batch is full or one is bad. Answers their count; *status is that of the last. */
-static uint64_t decode_records(struct decoder *decoder, struct csv_cursor *cursor, const char **start, struct batch *batch, int *status)
+/* What was taken of a block. */
+struct progress { uint64_t records, lines; const char *start; /* of the last record */ };
+
+/* Take records of the block until the batch is full or one is bad: then its code is answered, and its lines are not counted. */
+static int decode_records(struct decoder *decoder, struct csv_cursor *cursor, struct batch *batch, struct progress *progress)
 {
-    uint64_t records = 0;
-    while (*status == 0 && cursor->at < cursor->stop && !batch_full(batch)) {
-        *start = cursor->at;
-        if (is_blank(*start)) {
-            cursor->at += 1 + (**start == '\r');
+    while (cursor->at < cursor->stop && !batch_full(batch)) {
+        const char *start = cursor->at;
+        progress->start = start;
+        if (is_blank(start)) {
+            cursor->at += 1 + (*start == '\r');
+            progress->lines++;
             continue;
         }
-        *status = decode_record(decoder, cursor, batch);
-        records++;
+        int status = decode_record(decoder, cursor, batch);
+        if (status < 0)
+            return status;
+        progress->records++;
+        progress->lines += decoder->dialect.multiline ? count_lines(start, cursor->at) : 1;
     }
-    return records;
+    return 0;
 }
 
 /* Decode one block. Answers a negative code, 1 or 0: there is no whole record. */
@@ -225,19 +232,20 @@ static int decode_block(struct decoder *decoder, struct decode_input *input, str
     if (status < 0 || block.bytes == 0)
         return status;
     struct csv_cursor cursor = { block.text, block.text + block.bytes, &decoder->space, false };
-    const char *start = cursor.at;
-    uint64_t records = decode_records(decoder, &cursor, &start, batch, &status);
-    bool waiting = status < 0 && waits(&cursor, start, input);
+    struct progress progress = { 0, 0, cursor.at };
+    status = decode_records(decoder, &cursor, batch, &progress);
+    bool waiting = status < 0 && waits(&cursor, progress.start, input);
     if (waiting) {
-        records--;
-        cursor.at = start;
+        cursor.at = progress.start;
     } else if (status < 0) {
         if (cursor.torn)
-            cursor.at = lines_end(start, &block) + 1;
-        lines_fail(input, &block, start, (size_t)(cursor.at - start) - 1, count_lines(block.text, start), status, error);
+            cursor.at = lines_end(progress.start, &block) + 1;
+        lines_fail(input, &block, progress.start, (size_t)(cursor.at - progress.start) - 1, progress.lines, status, error);
+        progress.records++;
+        progress.lines += count_lines(progress.start, cursor.at);
     }
-    input->records += records;
-    lines_consume(input, (size_t)(cursor.at - block.text), count_lines(block.text, cursor.at));
+    input->records += progress.records;
+    lines_consume(input, (size_t)(cursor.at - block.text), progress.lines);
     return waiting ? 0 : status < 0 ? status : 1;
 }
 

@@ -126,7 +126,7 @@ static int keep_text(struct arena *arena, struct slice text, struct cell *cell)
 {
     char *to = bytes_room(arena, text.bytes);
     *cell = (struct cell){ .tag = CELL_STRING, .length = (uint32_t)text.bytes, .offset = arena->used };
-    memcpy(to, text.data, text.bytes);
+    bytes_copy_short(to, text.data, text.bytes);
     arena->used += text.bytes;
     return 0;
 }

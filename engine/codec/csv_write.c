@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/bytes.h"
 #include "codec/json.h"
 #include "codec/number.h"
 
@@ -81,7 +82,7 @@ static void write_string(struct buffer *out, struct slice text, char delimiter)
     if (text.bytes == 0 || is_number(text) || has_special(text, delimiter))
         write_quoted(out, text);
     else
-        buffer_append_slice(out, text);
+        bytes_append_short(out, text.data, text.bytes);
 }
 
 static void write_name(struct buffer *out, struct slice name, char delimiter)
