@@ -81,7 +81,7 @@ static int journal_of(struct coordinator *coordinator, bool dump, struct journal
     int status = 0;
     if (*place == NULL) {
         char *name = dump ? coordinator->dump_name : coordinator->delta_name;
-        storage_new_name(coordinator->storage, dump ? ".base" : ".delta", name);
+        storage_new_file_name(coordinator->storage, dump ? ".base" : ".delta", name, sizeof coordinator->delta_name);
         status = journal_create(storage_shared_directory(coordinator->storage), name, dump ? JOURNAL_DUMP : JOURNAL_DELTA, place);
         if (!dump) {
             coordinator->delta_epoch_first = UINT64_MAX;
@@ -308,22 +308,32 @@ static const struct manifest_file *rows_before(const struct coordinator *coordin
     return NULL;
 }
 
-/* The list of the directory's files is made by the storage, in a manifest of its own. */
+/* Files that were in the base before (hard links) are not read again for their checksums. */
+static int rows_describe(struct coordinator *coordinator, const char *path, struct manifest_file *file)
+{
+    const struct manifest_file *before = rows_before(coordinator);
+    char previous[4200] = "";
+    if (before != NULL)
+        snprintf(previous, sizeof previous, "%s/%s", storage_shared_directory(coordinator->storage), before->name);
+    return storage_describe_rows(path, before == NULL ? NULL : previous, before, file);
+}
+
 static int rows_finish(struct coordinator *coordinator, struct live_file *base)
 {
     char path[4200];
-    storage_new_name(coordinator->storage, ".rows", coordinator->dump_name);
+    storage_new_file_name(coordinator->storage, ".rows", coordinator->dump_name, sizeof coordinator->dump_name);
     snprintf(path, sizeof path, "%s/%s", storage_shared_directory(coordinator->storage), coordinator->dump_name);
     int status = store_checkpoint(backend_store_opened(coordinator->backend), path);
     if (status < 0)
         return status;
-    struct manifest_head head = { .engine_version = MOONTIDE_VERSION, .job = coordinator->config.job, .mode = "", .script = "" };
-    struct manifest *list = manifest_new(&head);
-    status = storage_add_rows(coordinator->storage, list, coordinator->dump_name, coordinator->base_epoch, coordinator->next_id, rows_before(coordinator));
-    if (status == 0)
-        *base = live_copy(&list->files[0]);
-    manifest_free(list);
-    return status;
+    struct live_file live = { .name = memory_copy_text(coordinator->dump_name) };
+    status = rows_describe(coordinator, path, &live.file);
+    live.file.name = live.name;
+    live.file.kind = MANIFEST_ROWS;
+    live.file.epoch_first = coordinator->base_epoch;
+    live.file.epoch_last = coordinator->next_id;
+    *base = live;
+    return status < 0 ? status : storage_sync_tree(path);
 }
 
 /* A base that failed costs nothing but the work: the deltas before it are all still named. */

@@ -62,7 +62,7 @@ struct coordinator {
     bool final_triggered, done;
 
     struct journal *delta, *dump;
-    char delta_name[STORAGE_NAME_BYTES], dump_name[STORAGE_NAME_BYTES];
+    char delta_name[64], dump_name[64];
     uint64_t delta_epoch_first, delta_epoch_last;
     struct message *unwritten;   /* buffers that the disk refused, oldest first */
     uint64_t unwritten_bytes;
