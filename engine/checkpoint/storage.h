@@ -88,7 +88,6 @@ int storage_untag(struct storage *storage, uint64_t id, const char *tag);
  * link) in the directory `previous`, described by `known` (NULL: none), is not read again.
  */
 int storage_describe_rows(const char *path, const char *previous, const struct manifest_file *known, struct manifest_file *file);
-/* </cdef> */
 
 /* Names in a directory to the disk. */
 int storage_sync_directory(const char *path);
@@ -98,3 +97,4 @@ int storage_sync_tree(const char *path);
 int storage_hash_file(const char *path, uint64_t *bytes, uint64_t *checksum);
 /* A directory and all that is in it; absence is success. Links are not followed. */
 int storage_remove_tree(const char *path);
+/* </cdef> */

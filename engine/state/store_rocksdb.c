@@ -5,6 +5,12 @@
  * covers everything in memory: a quarter of it for memtables, the rest is the
  * block cache, in which index and filter blocks live too. The cache's limit is
  * soft on purpose: RocksDB fails reads when a strict one is reached.
+ *
+ * What was measured (10 million rows of 22 bytes, uniform keys) and decided so:
+ * files of 16 MB and few cache shards, because a filter that does not fit in its
+ * shard is read again for every row (300 us instead of 5); blocks of 2 KB (4 KB: a
+ * fifth slower); no mapped reads (filters then thrash in the same way); batched
+ * sorted reads (a third faster than single ones); LZ4 (half the bytes at no cost).
  */
 #include "state/store.h"
 
@@ -21,7 +27,11 @@
 
 #define MEMORY_BYTES_MIN (8u << 20)
 #define MEMTABLE_BYTES_MAX (64u << 20)
-#define BLOCK_BYTES 4096
+#define BLOCK_BYTES 2048
+#define FILE_BYTES (16u << 20)
+#define CACHE_SHARD_BITS 2
+/* Twice RocksDB's own number: fewer rewrites of the rows below, at the price of a few more filters asked. */
+#define LEVEL0_FILES 8
 #define FILTER_BITS_PER_KEY 10
 /* RocksDB looks keys up in groups of 32; a few of them per call keep our arrays on the stack. */
 #define READ_GROUP 256
@@ -71,7 +81,11 @@ static int fail(struct store *store, const char *doing, char *text)
 static void configure_tables(struct store *store, uint64_t cache_bytes)
 {
     rocksdb_block_based_table_options_t *tables = rocksdb_block_based_options_create();
-    store->cache = rocksdb_cache_create_lru(cache_bytes);
+    rocksdb_lru_cache_options_t *cache = rocksdb_lru_cache_options_create();
+    rocksdb_lru_cache_options_set_capacity(cache, cache_bytes);
+    rocksdb_lru_cache_options_set_num_shard_bits(cache, CACHE_SHARD_BITS);
+    store->cache = rocksdb_cache_create_lru_opts(cache);
+    rocksdb_lru_cache_options_destroy(cache);
     rocksdb_block_based_options_set_block_cache(tables, store->cache);
     rocksdb_block_based_options_set_block_size(tables, BLOCK_BYTES);
     rocksdb_block_based_options_set_format_version(tables, 5);
@@ -100,7 +114,9 @@ static void configure_files(rocksdb_options_t *options)
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_max_open_files(options, -1);
     rocksdb_options_set_max_background_jobs(options, 2);
-    rocksdb_options_set_compression(options, rocksdb_no_compression);
+    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+    rocksdb_options_set_target_file_size_base(options, FILE_BYTES);
+    rocksdb_options_set_level0_file_num_compaction_trigger(options, LEVEL0_FILES);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_info_log_level(options, 2 /* warn */);
     rocksdb_options_set_max_log_file_size(options, 1 << 20);
@@ -191,8 +207,8 @@ static int compare_asked(const void *a, const void *b)
 /* Look up `count` <= READ_GROUP keys in key order. values[] gets offsets, as the buffer may still move. */
 static int get_group(struct store *store, const struct asked *asked, uint32_t count, struct buffer *out, struct slice *values, bool *found)
 {
-    const char *keys[READ_GROUP];
-    size_t key_bytes[READ_GROUP];
+    const char *keys[READ_GROUP] = { 0 };
+    size_t key_bytes[READ_GROUP] = { 0 };
     rocksdb_pinnableslice_t *pinned[READ_GROUP];
     char *texts[READ_GROUP];
     for (uint32_t i = 0; i < count; i++) {
@@ -219,7 +235,8 @@ int store_get_many(struct store *store, const struct slice *keys, uint32_t count
     struct asked *asked = memory_new(count * sizeof *asked);
     for (uint32_t i = 0; i < count; i++)
         asked[i] = (struct asked){ keys[i], i };
-    qsort(asked, count, sizeof *asked, compare_asked);
+    if (count > 1)
+        qsort(asked, count, sizeof *asked, compare_asked);
     int status = 0;
     for (uint32_t from = 0; from < count && status == 0; from += READ_GROUP) {
         uint32_t group = count - from < READ_GROUP ? count - from : READ_GROUP;
