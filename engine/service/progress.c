@@ -20,9 +20,11 @@ void progress_init(struct progress *progress, bool wanted)
     progress->dimmed = plain == NULL || *plain == 0;
 }
 
-void progress_restart(struct progress *progress)
+void progress_restart(struct progress *progress, uint64_t now_ms)
 {
-    progress->sample_count = 0;
+    progress->samples[0].at_ms = now_ms;
+    progress->samples[0].records = 0;
+    progress->sample_count = 1;
 }
 
 /* A terminal that has gone is not the job's concern: what cannot be shown is dropped. */
@@ -51,8 +53,7 @@ static uint64_t take_rate(struct progress *progress, uint64_t records, uint64_t 
 {
     uint32_t count = progress->sample_count++;
     uint32_t oldest = count < PROGRESS_SAMPLES ? 0 : count % PROGRESS_SAMPLES;
-    uint64_t since_ms = count == 0 ? now_ms : progress->samples[oldest].at_ms;
-    uint64_t before = count == 0 ? records : progress->samples[oldest].records;
+    uint64_t since_ms = progress->samples[oldest].at_ms, before = progress->samples[oldest].records;
     progress->samples[count % PROGRESS_SAMPLES].at_ms = now_ms;
     progress->samples[count % PROGRESS_SAMPLES].records = records;
     return now_ms > since_ms && records > before ? (records - before) * 1000 / (now_ms - since_ms) : 0;

@@ -26,8 +26,8 @@ struct progress {
 
 /* `wanted` false: never a line. Else one if stderr is a terminal that can move its cursor. */
 void progress_init(struct progress *progress, bool wanted);
-/* Begin to measure the rate anew: another attempt. */
-void progress_restart(struct progress *progress);
+/* Begin to measure the rate anew, from no records: another attempt. */
+void progress_restart(struct progress *progress, uint64_t now_ms);
 void progress_draw(struct progress *progress, const char *name, const struct job_progress *numbers, uint64_t now_ms);
 void progress_clear(struct progress *progress);
 /* One line on stderr, above the progress line. */

@@ -70,7 +70,7 @@ static void begin_attempt(struct supervisor *supervisor)
     supervisor->killed_by_watchdog = false;
     supervisor->numbers = (struct job_progress){ 0 };
     supervisor->attempt_started_ms = now_ms();
-    progress_restart(&supervisor->progress);
+    progress_restart(&supervisor->progress, supervisor->attempt_started_ms);
     if (attempt_start(&supervisor->attempt, &plan) < 0) {
         progress_message(&supervisor->progress, "moontide: %s", error_message());
         supervisor_end(supervisor, EXIT_FAILED, "failed");

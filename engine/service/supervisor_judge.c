@@ -17,7 +17,7 @@ static bool reader_has_gone(void)
 /* The child has reported its own failures; of a crash it could not. */
 static void say_crash(struct supervisor *supervisor)
 {
-    if (supervisor->attempt.end != ATTEMPT_CRASHED || supervisor->killed_by_watchdog)
+    if (supervisor->attempt.end != ATTEMPT_CRASHED || supervisor->killed_by_watchdog || reader_has_gone())
         return;
     char crash[200];
     attempt_describe_crash(&supervisor->attempt, crash, sizeof crash);

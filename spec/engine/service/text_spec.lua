@@ -1,0 +1,33 @@
+local ffi = require "ffi"
+local C = require "support.engine"
+
+local function text_of(append, number)
+  local buffer = ffi.new("struct buffer")
+  append(buffer, number)
+  local text = ffi.string(buffer.data, buffer.bytes)
+  ffi.C.free(buffer.data)
+  return text
+end
+
+pcall(ffi.cdef, "void free(void *);")
+
+describe("text", function()
+  it("groups the digits of counts", function()
+    local shown = { [0] = "0", [999] = "999", [1000] = "1,000", [123456] = "123,456", [1234567] = "1,234,567" }
+    for number, text in pairs(shown) do assert.are.equal(text, text_of(C.text_append_count, number)) end
+    assert.are.equal("18,446,744,073,709,551,615", text_of(C.text_append_count, 0xffffffffffffffffULL))
+  end)
+
+  it("writes durations in the unit that fits", function()
+    local shown = { [0] = "0 ms", [999] = "999 ms", [1000] = "1.0 s", [59999] = "59.9 s", [60000] = "1 m 0 s", [3599999] = "59 m 59 s",
+      [3600000] = "1 h 0 m", [86399999] = "23 h 59 m", [86400000] = "1 d 0 h", [356400000] = "4 d 3 h" }
+    for number, text in pairs(shown) do assert.are.equal(text, text_of(C.text_append_duration, number)) end
+  end)
+
+  it("writes sizes in powers of 1024", function()
+    local shown = { [0] = "0 B", [1023] = "1023 B", [1024] = "1.0 KB", [1536] = "1.5 KB", [1048575] = "1.0 MB", [1048576] = "1.0 MB",
+      [20 * 1048576] = "20.0 MB" }
+    for number, text in pairs(shown) do assert.are.equal(text, text_of(C.text_append_size, number)) end
+    assert.are.equal("16.0 EB", text_of(C.text_append_size, 0xffffffffffffffffULL))
+  end)
+end)
