@@ -4,24 +4,48 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define BUCKETS_MIN 1024
 #define BUCKET_TOMBSTONE 1u
 #define POINTER_MASK 0xffffffffffffu
-#define CHUNK_ENTRIES 1024
+#define CHUNK_ENTRIES_FIRST 1024
+#define HUGE_PAGE_BYTES (2u << 20)
 #define MOVED_PER_SLICE 8192
 
 struct table_chunk {
     uint32_t used;   /* places handed out so far */
+    uint32_t entries;
     char *places;
 };
+
+/*
+ * Large blocks lie on huge pages: with keys at random, most of what a lookup
+ * costs beyond the cache miss itself is finding the page.
+ */
+static void *block_new(size_t bytes)
+{
+    void *block = memory_new_aligned(bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : 64, bytes);
+    if (bytes >= HUGE_PAGE_BYTES)
+        madvise(block, bytes, MADV_HUGEPAGE);
+    return block;
+}
+
+static uint64_t *buckets_new(uint64_t count)
+{
+    if (count * sizeof(uint64_t) < HUGE_PAGE_BYTES)
+        return memory_new_zeroed(count, sizeof(uint64_t));
+    uint64_t *buckets = block_new(count * sizeof(uint64_t));
+    memset(buckets, 0, count * sizeof(uint64_t));
+    return buckets;
+}
 
 void table_init(struct table *table, uint32_t slots)
 {
     *table = (struct table){ .slots = slots };
     table->entry_bytes = (uint32_t)(offsetof(struct entry, slots) + slots * sizeof(struct cell));
     table->mask = BUCKETS_MIN - 1;
-    table->buckets = memory_new_zeroed(BUCKETS_MIN, sizeof(uint64_t));
+    table->buckets = buckets_new(BUCKETS_MIN);
 }
 
 static struct entry *chunk_entry(const struct table *table, const struct table_chunk *chunk, uint32_t index)
@@ -150,7 +174,7 @@ static void index_renew(struct table *table)
     table->old_buckets = table->buckets;
     table->old_mask = table->mask;
     table->old_next = 0;
-    table->buckets = memory_new_zeroed(size, sizeof(uint64_t));
+    table->buckets = buckets_new(size);
     table->mask = size - 1;
     table->used = 0;
 }
@@ -169,7 +193,8 @@ static struct table_chunk *chunk_add(struct table *table)
     }
     struct table_chunk *chunk = memory_new(sizeof *chunk);
     chunk->used = 0;
-    chunk->places = memory_new_aligned(64, (size_t)CHUNK_ENTRIES * table->entry_bytes);
+    chunk->entries = table->count < 16 * CHUNK_ENTRIES_FIRST ? CHUNK_ENTRIES_FIRST : HUGE_PAGE_BYTES / table->entry_bytes;
+    chunk->places = block_new(chunk->entries == CHUNK_ENTRIES_FIRST ? (size_t)chunk->entries * table->entry_bytes : HUGE_PAGE_BYTES);
     table->chunks[table->chunk_count++] = chunk;
     return chunk;
 }
@@ -183,7 +208,7 @@ static struct entry *place_take(struct table *table)
         return entry;
     }
     struct table_chunk *chunk = table->chunk_count == 0 ? NULL : table->chunks[table->chunk_count - 1];
-    if (chunk == NULL || chunk->used == CHUNK_ENTRIES)
+    if (chunk == NULL || chunk->used == chunk->entries)
         chunk = chunk_add(table);
     return chunk_entry(table, chunk, chunk->used++);
 }
@@ -243,6 +268,17 @@ void table_remove(struct table *table, struct entry *entry)
     table->count--;
 }
 
+/* The first bucket in line that may hold the key, by its tag alone; 0 if the line ends before. */
+static inline uint64_t candidate(const struct table *table, uint64_t hash)
+{
+    uint16_t tag = hash_tag(hash);
+    for (uint64_t at = (hash >> 32) & table->mask;; at = (at + 1) & table->mask) {
+        uint64_t bucket = table->buckets[at];
+        if (bucket == 0 || (bucket >> 48 == tag && bucket > BUCKET_TOMBSTONE))
+            return bucket;
+    }
+}
+
 /* Three passes: the bucket's line is on its way before it is read, the entry's before its key is compared. */
 int32_t table_find_batch(struct table *table, const struct batch *batch, struct entry **entries, int32_t *missing)
 {
@@ -252,24 +288,23 @@ int32_t table_find_batch(struct table *table, const struct batch *batch, struct 
     for (int32_t i = 0; i < batch->count; i++)
         __builtin_prefetch(&table->buckets[(keys[i].hash >> 32) & table->mask]);
     for (int32_t i = 0; i < batch->count; i++) {
-        uint64_t bucket = table->buckets[(keys[i].hash >> 32) & table->mask];
-        entries[i] = bucket_entry(bucket);
+        entries[i] = bucket_entry(candidate(table, keys[i].hash));
         __builtin_prefetch(entries[i], 1);
+        __builtin_prefetch((char *)entries[i] + offsetof(struct entry, slots), 1); /* often in the next line */
     }
     for (int32_t i = 0; i < batch->count; i++) {
-        struct entry *first = entries[i];
+        struct entry *entry = entries[i];
         const char *key = bytes + keys[i].offset;
-        bool hit = (uintptr_t)first > BUCKET_TOMBSTONE && first->hash == (uint32_t)(keys[i].hash >> 32) && key_equal(first, key, keys[i].bytes);
-        if (!hit) {
-            first = table_find(table, key, keys[i].bytes, keys[i].hash);
-            entries[i] = first;
-            if (first == NULL) {
+        if (entry == NULL || entry->hash != (uint32_t)(keys[i].hash >> 32) || !key_equal(entry, key, keys[i].bytes)) {
+            entry = entry == NULL && table->old_buckets == NULL ? NULL : table_find(table, key, keys[i].bytes, keys[i].hash);
+            entries[i] = entry;
+            if (entry == NULL) {
                 missing[missing_count++] = i;
                 continue;
             }
         }
-        if (!(first->flags & ENTRY_REFERENCED))
-            first->flags |= ENTRY_REFERENCED;
+        if (!(entry->flags & ENTRY_REFERENCED))
+            entry->flags |= ENTRY_REFERENCED;
     }
     return missing_count;
 }
