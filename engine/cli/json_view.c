@@ -169,8 +169,10 @@ void json_view_append(struct buffer *text, struct slice name, struct slice value
         append_string(text, without_quotes(value));
     } else if (value.bytes > 0 && value.data[0] == '[') {
         append_scalars(text, value);
+    } else if (json_view_is(value, "null")) {
+        buffer_append_byte(text, '-');
     } else if (!is_natural(value) || is_label(name)) {
-        buffer_append_slice(text, json_view_is(value, "null") ? slice_of_text("-") : value);
+        buffer_append_format(text, "%.*s%s", (int)value.bytes, value.data, ends_with(name, "_ms") ? " ms" : "");
     } else {
         uint64_t number = strtoull(value.data, NULL, 10);
         if (ends_with(name, "_ms") || ends_with(name, "_ms_ago"))

@@ -66,7 +66,7 @@ uint64_t job_checkpoint_completed(struct job *job);
 uint64_t job_checkpoint_settled(struct job *job, const char **failure /* NULL if it completed */);
 /* Append one JSON object on one line: job, state, attempt, uptime_ms, parallelism, records_in, records_out, checkpoints { completed, failed, last {...} }, steps [ { name, kind, subtasks [ {...} ] } ]. */
 void job_status(struct job *job, struct buffer *json);
-/* Counters for the progress line. */
+/* Counters for the progress line; once job_run() has ended, the last ones. */
 struct job_progress { uint64_t records_in, records_out, last_checkpoint, last_checkpoint_ms_ago; bool running; uint64_t checkpoints; /* completed by this attempt */ };
 void job_progress(struct job *job, struct job_progress *progress);
 /* A number that rises while every callback returns; and the step of the callback that has run longest, with its milliseconds. NULL when none runs. For the watchdog. */

@@ -38,6 +38,8 @@ struct job {
     bool running, stop_requested;
     char *failure;                     /* its place */
     char settled_failure[512];
+    char longest_step[256];            /* what job_longest_callback() answered */
+    struct job_progress last;          /* when it ended */
     struct callback_watch { int step; uint64_t progress; uint64_t since_ns; } *watched; /* by subtask */
 };
 

@@ -58,7 +58,11 @@ static void threads_run(struct job *job)
     for (uint32_t i = 1; i < job->parallelism; i++)
         pthread_join(threads[i].thread, NULL);
     coordinator_stop(job->coordinator);
+    struct job_progress last;
+    job_progress(job, &last);
     pthread_mutex_lock(&job->lock);
+    job->last = last;
+    job->last.running = false;
     job->running = false;
     pthread_mutex_unlock(&job->lock);
     for (uint32_t i = 0; i < job->parallelism; i++) {

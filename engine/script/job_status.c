@@ -68,7 +68,9 @@ static void steps_append(const struct job *job, struct buffer *json)
         const struct step *step = &job->plan->steps[i];
         buffer_append_format(json, "%s{\"name\":", i == 0 ? "" : ",");
         text_append(json, step->name);
-        buffer_append_format(json, ",\"kind\":\"%s\",\"subtasks\":[", kind_of(step));
+        struct step_counters sum = counters_of(job, i);
+        buffer_append_format(json, ",\"kind\":\"%s\",\"records_in\":%llu,\"records_out\":%llu,\"errors\":%llu,\"subtasks\":[", kind_of(step),
+                             (unsigned long long)sum.records_in, (unsigned long long)sum.records_out, (unsigned long long)sum.errors);
         for (uint32_t s = 0; s < job->parallelism; s++) {
             struct step_counters counters = { 0 };
             worker_step_counters(dataflow_worker(job->dataflow, s), i, &counters);
@@ -102,7 +104,7 @@ void job_status(struct job *job, struct buffer *json)
     buffer_append_format(json, "{\"job\":");
     text_append(json, job->name);
     pthread_mutex_lock(&job->lock);
-    buffer_append_format(json, ",\"state\":\"%s\",\"attempt\":%u,\"uptime_ms\":%llu,\"parallelism\":%u", job->running ? "running" : "starting", job->attempt,
+    buffer_append_format(json, ",\"state\":\"%s\",\"attempt\":%u,\"uptime_ms\":%llu,\"parallelism\":%u", job->running ? "running" : "starting", job->attempt + 1,
                          (unsigned long long)((clock_monotonic_ns() - job->started_ns) / 1000000u), job->parallelism);
     if (job->running) {
         uint64_t in, out;
@@ -118,8 +120,8 @@ void job_status(struct job *job, struct buffer *json)
 
 void job_progress(struct job *job, struct job_progress *progress)
 {
-    *progress = (struct job_progress){ 0 };
     pthread_mutex_lock(&job->lock);
+    *progress = job->last;
     if (job->running) {
         struct coordinator_status status;
         coordinator_status(job->coordinator, &status);
@@ -174,6 +176,9 @@ const char *job_longest_callback(struct job *job, uint64_t *running_ms)
             name = job->plan->steps[step].name;
         }
     }
+    /* The plan may be gone as soon as the lock is. */
+    if (name != NULL)
+        name = strncpy(job->longest_step, name, sizeof job->longest_step - 1);
     pthread_mutex_unlock(&job->lock);
     return name;
 }
