@@ -1,9 +1,9 @@
 /*
  * Which parts does the restored checkpoint know? Those of its own run up to its
- * bounds; and, when it is not the newest one, those of the runs before it, each
- * up to where the next had begun from it. Everything else that later runs of
- * this sink published is unknown to it. (When it is the newest one, what
- * earlier runs published was settled when the last run began.)
+ * bounds, and those of the runs before it, each up to where the next had begun from
+ * it. Nothing else that runs of the same *tree* published, those that go back to one
+ * fresh start, is known to it; nor is what later trees published. What earlier trees published
+ * was there before, and stays.
  */
 #include "connectors/file/recover.h"
 
@@ -23,10 +23,11 @@ struct recovery {
     struct committable *committables;
     uint32_t committable_count;
     struct runs runs;
-    struct part_bound *bounds;   /* those of the checkpoint, then those of the runs before it; after history_order() in order */
+    struct part_bound *bounds;   /* those of the checkpoint, then of the runs before it; in order of run once the history is read */
     uint32_t own_count;          /* of the checkpoint */
     uint32_t bound_count;
-    uint32_t later;              /* runs from this line on began after the checkpoint's */
+    uint32_t *trees;             /* of each run, the line of the fresh start that it goes back to */
+    uint32_t tree;               /* of the checkpoint */
     bool older;
     struct part_files *files;    /* every part of the folder, in order */
     uint64_t file_count;
@@ -42,6 +43,7 @@ static void bounds_append(struct recovery *recovery, const struct part_bound *bo
 static int committables_read(struct recovery *recovery, const struct slice *slices, uint32_t count)
 {
     recovery->committables = memory_new_zeroed(count + 1, sizeof recovery->committables[0]);
+    bounds_append(recovery, NULL, 0);
     for (uint32_t i = 0; i < count; i++) {
         if (slices[i].bytes == 0)
             continue;        /* a subtask that never came to a checkpoint */
@@ -64,7 +66,16 @@ static int bound_compare(const void *a, const void *b)
     return (left->subtask > right->subtask) - (left->subtask < right->subtask);
 }
 
-/* Add the bounds of the runs that those in `bounds` go back to, and theirs; each run's line once. */
+static bool is_own_run(const struct recovery *recovery, uint64_t run)
+{
+    for (uint32_t i = 0; i < recovery->own_count; i++) {
+        if (recovery->bounds[i].run == run)
+            return true;
+    }
+    return false;
+}
+
+/* Add the bounds of the runs that those in `bounds` go back to, and theirs; each run's line once. What the checkpoint says itself counts. */
 static void history_add(struct recovery *recovery)
 {
     bool *added = memory_new_zeroed(recovery->runs.count + 1, sizeof added[0]);
@@ -73,7 +84,10 @@ static void history_add(struct recovery *recovery)
         if (run == NULL || added[run - recovery->runs.list])
             continue;
         added[run - recovery->runs.list] = true;
-        bounds_append(recovery, run->bounds, run->count);
+        for (uint32_t b = 0; b < run->count; b++) {
+            if (!is_own_run(recovery, run->bounds[b].run))
+                bounds_append(recovery, &run->bounds[b], 1);
+        }
     }
     free(added);
 }
@@ -81,32 +95,42 @@ static void history_add(struct recovery *recovery)
 static bool has_other_parts(const struct recovery *recovery)
 {
     for (uint64_t i = 0; i < recovery->file_count; i++) {
-        bool own = false;
-        for (uint32_t b = 0; b < recovery->own_count; b++)
-            own = own || recovery->bounds[b].run == recovery->files[i].part.run;
-        if (!own)
+        if (!is_own_run(recovery, recovery->files[i].part.run))
             return true;
     }
     return false;
 }
 
-/* What came before the checkpoint and what after it, from the lines of the runs. */
+static void trees_find(struct recovery *recovery)
+{
+    const struct runs *runs = &recovery->runs;
+    recovery->trees = memory_new((runs->count + 1) * sizeof recovery->trees[0]);
+    for (uint32_t i = 0; i < runs->count; i++) {
+        const struct run *parent = runs->list[i].count == 0 ? NULL : runs_find(runs, runs->list[i].bounds[0].run);
+        /* A run begins from one that was before it; anything else is a line that someone wrote by hand. */
+        bool known = parent != NULL && parent < &runs->list[i];
+        recovery->trees[i] = known ? recovery->trees[parent - runs->list] : i;
+    }
+}
+
+/* What the checkpoint goes back to, from the lines of the runs. */
 static int history_read(struct recovery *recovery, const char *step_name)
 {
     int status = runs_read(&recovery->runs, &recovery->folder, step_name);
     if (status < 0)
         return status;
-    recovery->later = recovery->own_count == 0 && recovery->older ? 0 : recovery->runs.count;
-    for (uint32_t i = 0; i < recovery->own_count && recovery->older; i++) {
+    trees_find(recovery);
+    /* Without a checkpoint: before all trees where the job goes back, behind them where it starts afresh. */
+    recovery->tree = recovery->older && recovery->own_count == 0 ? 0 : recovery->runs.count;
+    for (uint32_t i = 0; i < recovery->own_count; i++) {
         const struct run *run = runs_find(&recovery->runs, recovery->bounds[i].run);
-        if (run == NULL && has_other_parts(recovery))
+        if (run != NULL)
+            recovery->tree = recovery->trees[run - recovery->runs.list];
+        else if (recovery->older && has_other_parts(recovery))
             return error_set(ERROR_REFUSED, "%s: which parts were published after the restored checkpoint is not known: the history has no run %016" PRIx64,
                              recovery->folder.path, recovery->bounds[i].run);
-        uint32_t after = run == NULL ? 0 : (uint32_t)(run - recovery->runs.list) + 1;
-        recovery->later = i == 0 || after > recovery->later ? after : recovery->later;
     }
-    if (recovery->older)
-        history_add(recovery);
+    history_add(recovery);
     qsort(recovery->bounds, recovery->bound_count, sizeof recovery->bounds[0], bound_compare);
     return 0;
 }
@@ -226,8 +250,8 @@ static int part_settle(const struct recovery *recovery, const struct part_files 
             return 0;        /* of an earlier run, and its reader has changed it; check() saw to our own */
         return settle_cut(&recovery->folder, files, bound->open_bytes, recovery->older);
     }
-    bool later = run != NULL && (uint32_t)(run - recovery->runs.list) >= recovery->later;
-    if (later || run_bounded(recovery, part->run))
+    bool unknown = run != NULL && recovery->trees[run - recovery->runs.list] >= recovery->tree;
+    if (unknown || run_bounded(recovery, part->run))
         return settle_unknown(&recovery->folder, files, recovery->older);
     return settle_hidden(&recovery->folder, files);
 }
@@ -265,6 +289,7 @@ static void recovery_deinit(struct recovery *recovery)
         committable_deinit(&recovery->committables[i]);
     free(recovery->committables);
     free(recovery->bounds);
+    free(recovery->trees);
     free(recovery->files);
     runs_deinit(&recovery->runs);
     part_folder_close(&recovery->folder);

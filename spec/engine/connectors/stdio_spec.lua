@@ -47,7 +47,8 @@ describe("standard input and output", function()
   it("answer at once where nothing is there, and tell line and bytes of a bad record", function()
     local fifo = dir .. "/fifo"
     -- The writer waits for the reader's first poll, which it sees by a file: no clock in it.
-    os.execute(("mkfifo '%s' && { (exec 3> '%s'; while [ ! -e '%s/polled' ]; do :; done; printf '{\"a\":1}\\nbad\\n{\"a\"' >&3; printf ':2}\\n' >&3) & }"):format(fifo, fifo, dir))
+    local writer = [[{ (exec 3> '%s'; while [ ! -e '%s/polled' ]; do :; done; printf '{"a":1}\nbad\n{"a"' >&3; printf ':2}\n' >&3) & }]]
+    os.execute(("mkfifo '%s' && "):format(fifo) .. writer:format(fifo, dir))
     local status, output, errors = child.run(dir, [[
       local source = drive.source("stdin", { format = "json" })
       local reader = source:reader("stdin", nil, function(where, _, bytes) print(where, bytes) return 0 end)
