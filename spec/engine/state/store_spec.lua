@@ -110,6 +110,48 @@ describe("store", function()
     assert.are.same({ { "a", "2" }, { "c", "3" } }, store:rows "")
   end)
 
+  it("applies a batch of any size in its order, over and under rows of small ones", function()
+    local seed = tonumber(os.getenv "SEED") or os.time()
+    math.randomseed(seed)
+    local model, count = {}, 0
+    for round = 1, 8 do
+      local rows = {}
+      for i = 1, round % 2 == 0 and 20000 or 3000 do
+        local key = ("%05d"):format(math.random(0, 15000))
+        local value = math.random() < 0.2 and nil or round .. ":" .. i
+        rows[i] = { key, value }
+        model[key] = value
+      end
+      store:apply(rows)
+    end
+    for _, row in ipairs(store:rows "") do
+      assert.are.equal(model[row[1]], row[2], "seed " .. seed)
+      count = count + 1
+    end
+    for _ in pairs(model) do count = count - 1 end
+    assert.are.equal(0, count, "seed " .. seed)
+  end)
+
+  it("leaves an iteration as it was when a large batch comes", function()
+    store:apply { { "m1", "a" }, { "m2", "b" } }
+    local iterator, rows = C.store_iterate(store.handle, (slice "m")), {}
+    for i = 1, 20000 do rows[i] = { "m" .. i, "late" } end
+    store:apply(rows)
+    local seen = {}
+    while C.store_iterator_valid(iterator) do
+      seen[#seen + 1] = text_of(C.store_iterator_key(iterator)) .. "=" .. text_of(C.store_iterator_value(iterator))
+      C.store_iterator_next(iterator)
+    end
+    check(C.store_iterator_close(iterator))
+    assert.are.same({ "m1=a", "m2=b" }, seen)
+    assert.are.equal("late", store:get "m1")
+    check(C.store_checkpoint(store.handle, root .. "/base"))
+    check(C.store_clone(root .. "/base", root .. "/again"))
+    local again = assert(open(root .. "/again"))
+    assert.are.equal(20000, #again:rows "")
+    again:close()
+  end)
+
   it("reads many keys in the caller's order, repeated ones too", function()
     local rows, keys, expected = {}, {}, {}
     for i = 1, 1000 do rows[i] = { ("key%05d"):format(i * 7919 % 1000 * 2), ("v"):rep(i % 50) .. i } end
