@@ -1,0 +1,521 @@
+local ffi = require "ffi"
+local C = require "support.engine"
+local files = require "engine.checkpoint.files"
+
+local function message() return ffi.string(C.error_message()) end
+
+local function check(status)
+  if status < 0 then error(message(), 2) end
+  return status
+end
+
+-- Used here and, as text, by children that are killed: one commit with one delta of its own and all that `names` holds.
+local helpers = [[
+local function open(root)
+  local out = ffi.new("struct storage *[1]")
+  check(C.storage_open(root, out))
+  return out[0]
+end
+
+local function new_name(storage, suffix)
+  local name = ffi.new("char[64]")
+  C.storage_new_file_name(storage, suffix, name, 64)
+  return ffi.string(name)
+end
+
+-- A sealed journal in the shared folder: { name, bytes, checksum, epoch }.
+local function delta(storage, epoch, payload)
+  local name, out = new_name(storage, ".delta"), ffi.new("struct journal *[1]")
+  check(C.journal_create(C.storage_shared_directory(storage), name, C.JOURNAL_DELTA, out))
+  payload = payload or ("rows of " .. epoch)
+  local frame = ffi.new("struct journal_frame", { 0, 0, 127, epoch })
+  local status = C.journal_append(out[0], frame, ffi.new("struct slice", { payload, #payload }))
+  local bytes, checksum = ffi.new("uint64_t[1]"), ffi.new("uint64_t[1]")
+  if status == 0 then status = C.journal_seal(out[0], bytes, checksum) end
+  if status < 0 then
+    C.journal_discard(out[0])
+    return nil, ffi.string(C.error_message())
+  end
+  C.journal_close(out[0])
+  return { name = name, bytes = bytes[0], checksum = checksum[0], epoch = epoch }
+end
+
+local function manifest(id, deltas, tag)
+  local head = ffi.new("struct manifest_head", { id = id, parent = id - 1, run = 1, time_ms = 1, parallelism = 1, max_parallelism = 128,
+    engine_version = "0", job = "j", mode = "exactly_once", script = "" })
+  local made = C.manifest_new(head)
+  for _, file in ipairs(deltas) do
+    C.manifest_add_file(made, ffi.new("struct manifest_file", { name = file.name, kind = C.MANIFEST_DELTA, bytes = file.bytes,
+      checksum = file.checksum, epoch_first = file.epoch, epoch_last = file.epoch }))
+  end
+  if tag then C.manifest_add_tag(made, tag) end
+  return made
+end
+
+local function commit(storage, id, deltas, tag)
+  local made = manifest(id, deltas, tag)
+  local status = C.storage_commit(storage, made)
+  C.manifest_free(made)
+  return status
+end
+]]
+local open, delta, commit, new_name = loadstring("local ffi, C, check = ...\n" .. helpers .. "\nreturn open, delta, commit, new_name")(ffi, C, check)
+
+local function newest(storage, verify)
+  local out = ffi.new("struct manifest *[1]")
+  check(C.storage_newest_valid(storage, verify or false, out))
+  if out[0] == nil then return nil end
+  local id = tonumber(out[0].head.id)
+  C.manifest_free(out[0])
+  return id
+end
+
+local function ids(storage)
+  local list, out = ffi.new("struct storage_list"), {}
+  check(C.storage_list(storage, false, list))
+  for i = 0, list.count - 1 do out[#out + 1] = tonumber(list.items[i].id) end
+  C.storage_list_free(list)
+  return out
+end
+
+local function retain(storage, keep, living)
+  living = living or {}
+  local names = ffi.new("const char *[?]", #living + 1, living)
+  return check(C.storage_retain(storage, keep, names, #living))
+end
+
+describe("storage", function()
+  local root, storage, checkpoints
+
+  before_each(function()
+    root = files.temporary()
+    storage = open(root)
+    checkpoints = root .. "/checkpoints"
+    C.log_set_level(4)
+  end)
+
+  after_each(function()
+    C.storage_close(storage)
+    files.remove(root)
+    C.log_set_level(1)
+  end)
+
+  local function shared(name) return checkpoints .. "/shared/" .. name end
+  local function exists(file) return files.exists(shared(file.name)) end
+
+  -- Checkpoint n names the deltas 1 to n.
+  local function chain(count, from)
+    local deltas = {}
+    for id = from or 1, count do
+      deltas[#deltas + 1] = delta(storage, id)
+      check(commit(storage, id, deltas))
+    end
+    return deltas
+  end
+
+  it("gives names that no other opening gives", function()
+    local other, seen = open(root), {}
+    for _ = 1, 100 do
+      for _, name in ipairs { new_name(storage, ".delta"), new_name(other, ".delta") } do
+        assert.is_nil(seen[name])
+        seen[name] = true
+        assert.truthy(name:find("^[%x-]+%.delta$"))
+      end
+    end
+    C.storage_close(other)
+  end)
+
+  it("commits, lists and loads", function()
+    assert.is_nil(newest(storage))
+    assert.are.equal(0ULL, C.storage_newest_id(storage))
+    chain(11)
+    assert.are.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 }, ids(storage))
+    assert.are.equal(11, newest(storage, true))
+    assert.are.equal(11ULL, C.storage_newest_id(storage))
+    local out = ffi.new("struct manifest *[1]")
+    check(C.storage_load(storage, 3, out))
+    assert.are.equal(3, out[0].file_count)
+    C.manifest_free(out[0])
+    assert.is_true(C.storage_load(storage, 12, out) < 0)
+    assert.truthy(message():find("checkpoint 12", 1, true))
+    check(C.storage_verify(storage, 3))
+  end)
+
+  it("refuses to commit a number again, or files that are not there", function()
+    local deltas = chain(1)
+    assert.is_true(commit(storage, 1, deltas) < 0)
+    deltas[2] = { name = "absent.delta", bytes = 100, checksum = 0, epoch = 2 }
+    assert.is_true(commit(storage, 2, deltas) < 0)
+    assert.truthy(message():find("absent.delta", 1, true))
+    deltas[2] = delta(storage, 2)
+    deltas[2].bytes = deltas[2].bytes + 1
+    assert.is_true(commit(storage, 2, deltas) < 0)
+    assert.are.same({ 1 }, ids(storage))
+    assert.is_false(files.exists(checkpoints .. "/chk-2.tmp"))
+  end)
+
+  it("uses the one before when a manifest is damaged, whatever the damage", function()
+    chain(3)
+    local path = checkpoints .. "/chk-3/manifest"
+    local whole = files.read(path)
+    files.damages(whole, function(damaged, description)
+      files.write(path, damaged)
+      assert.are.equal(2, newest(storage), description)
+      local list = ffi.new("struct storage_list")
+      check(C.storage_list(storage, false, list))
+      assert.are.equal(3, list.count)
+      assert.is_true(list.items[2].code < 0 and list.items[2].manifest == nil, description)
+      assert.truthy(ffi.string(list.items[2].reason):find("checkpoint 3: ", 1, true))
+      C.storage_list_free(list)
+    end)
+    os.remove(path)
+    assert.are.equal(2, newest(storage))
+    assert.are.equal(3ULL, C.storage_newest_id(storage))
+    files.write(path, files.read(checkpoints .. "/chk-2/manifest"))
+    assert.are.equal(2, newest(storage))
+    files.write(path, whole)
+    assert.are.equal(3, newest(storage))
+  end)
+
+  it("uses the one before when a file is damaged, by its size at once, by its content when verified", function()
+    local deltas = chain(3)
+    local path = shared(deltas[3].name)
+    local whole = files.read(path)
+    files.damages(whole, function(damaged, description)
+      files.write(path, damaged)
+      assert.are.equal(2, newest(storage, true), description)
+      assert.are.equal(#damaged == #whole and 3 or 2, newest(storage, false), description)
+      assert.is_true(C.storage_verify(storage, 3) < 0)
+      assert.truthy(message():find(deltas[3].name, 1, true), message())
+      assert.truthy(message():find("checkpoint 3", 1, true))
+    end)
+    os.remove(path)
+    assert.are.equal(2, newest(storage))
+    os.execute(("ln -s '%s' '%s'"):format(shared(deltas[2].name), path))
+    assert.are.equal(2, newest(storage))
+    os.remove(path)
+    os.execute(("mkdir '%s'"):format(path))
+    assert.are.equal(2, newest(storage))
+  end)
+
+  it("never touches what is not a checkpoint", function()
+    chain(2)
+    os.execute(("cd '%s' && mkdir chk-x chk-03 chk- chk-99999999999999999999 other && touch chk-7.tmp2 shared.txt"):format(checkpoints))
+    assert.are.same({ 1, 2 }, ids(storage))
+    check(C.storage_clean(storage))
+    retain(storage, 1)
+    for _, name in ipairs { "chk-x", "chk-03", "chk-", "chk-99999999999999999999", "other", "chk-7.tmp2", "shared.txt" } do
+      assert.is_true(files.exists(checkpoints .. "/" .. name), name)
+    end
+  end)
+
+  it("retains the newest, with every file that one of them names", function()
+    local deltas = chain(3)
+    local later = { deltas[3], delta(storage, 4) }
+    check(commit(storage, 4, later))
+    retain(storage, 2)
+    assert.are.same({ 3, 4 }, ids(storage))
+    for _, file in ipairs(deltas) do assert.is_true(exists(file)) end
+    later[3] = delta(storage, 5)
+    check(commit(storage, 5, later))
+    retain(storage, 2)
+    assert.are.same({ 4, 5 }, ids(storage))
+    assert.are.same({ false, false, true }, { exists(deltas[1]), exists(deltas[2]), exists(deltas[3]) })
+    assert.are.equal(5, newest(storage, true))
+    retain(storage, 0)
+    assert.are.same({ 5 }, ids(storage))
+    assert.are.equal(5, newest(storage, true))
+  end)
+
+  it("deletes nothing that a living process has written or still needs", function()
+    local deltas = chain(2)
+    local unnamed = delta(storage, 3)
+    check(commit(storage, 3, { delta(storage, 3) }))
+    retain(storage, 1, { deltas[1].name })
+    assert.are.same({ 3 }, ids(storage))
+    assert.are.same({ true, false, true }, { exists(deltas[1]), exists(deltas[2]), exists(unnamed) })
+  end)
+
+  it("keeps tagged ones, and does not count them", function()
+    local deltas = chain(2)
+    check(C.storage_tag(storage, 1, "before the change"))
+    check(C.storage_tag(storage, 1, "before the change"))
+    local fresh = {}
+    for id = 3, 5 do
+      fresh[1] = delta(storage, id)
+      check(commit(storage, id, fresh))
+    end
+    retain(storage, 2)
+    assert.are.same({ 1, 4, 5 }, ids(storage))
+    assert.are.same({ true, false }, { exists(deltas[1]), exists(deltas[2]) })
+    check(C.storage_verify(storage, 1))
+
+    local id = ffi.new("uint64_t[1]")
+    check(C.storage_find(storage, "before the change", id))
+    assert.are.equal(1ULL, id[0])
+    check(C.storage_find(storage, "4", id))
+    assert.are.equal(4ULL, id[0])
+    assert.is_true(C.storage_find(storage, "2", id) < 0)
+    assert.is_true(C.storage_tag(storage, 4, "before the change") < 0)
+    for _, tag in ipairs { "", "12", "a/b", "a\nb", ("x"):rep(129) } do assert.is_true(C.storage_tag(storage, 4, tag) < 0, tag) end
+    assert.is_true(C.storage_tag(storage, 2, "gone") < 0)
+    assert.is_true(C.storage_untag(storage, 4, "before the change") < 0)
+    check(C.storage_untag(storage, 1, "before the change"))
+    retain(storage, 2)
+    assert.are.same({ 4, 5 }, ids(storage))
+    assert.is_false(exists(deltas[1]))
+  end)
+
+  it("does not count damaged ones, and keeps an unreadable one for a look at it", function()
+    local deltas = {}
+    for id = 1, 5 do
+      deltas[id] = delta(storage, id)
+      check(commit(storage, id, { deltas[id] }))
+    end
+    os.remove(shared(deltas[5].name))
+    files.write(checkpoints .. "/chk-4/manifest", "damaged")
+    retain(storage, 2)
+    assert.are.same({ 2, 3, 4, 5 }, ids(storage))
+    assert.are.equal(3, newest(storage))
+    check(C.storage_delete(storage, 4, nil, 0))
+    assert.are.same({ 2, 3, 5 }, ids(storage))
+    check(C.storage_delete(storage, 3, nil, 0))
+    assert.are.equal(2, newest(storage))
+    assert.is_false(exists(deltas[3]))
+    assert.is_true(C.storage_delete(storage, 3, nil, 0) < 0)
+  end)
+
+  it("cleans up after killed processes, but not before something is known to be good", function()
+    local garbage = delta(storage, 1)
+    os.execute(("cd '%s' && mkdir chk-9.tmp chk-8.del && touch chk-9.tmp/manifest chk-8.del/manifest && mkdir -p shared/x.rows/y && touch shared/x.rows/y/z")
+      :format(checkpoints))
+    check(C.storage_clean(storage))
+    assert.are.same({ "shared", "shared/" .. garbage.name, "shared/x.rows", "shared/x.rows/y", "shared/x.rows/y/z" }, files.tree(checkpoints))
+    local deltas = chain(2)
+    check(C.storage_clean(storage))
+    assert.are.equal(2, newest(storage, true))
+    assert.are.same({ true, true, false }, { exists(deltas[1]), exists(deltas[2]), exists(garbage) })
+    assert.is_false(files.exists(shared "x.rows"))
+  end)
+
+  it("leaves all files alone when a newer engine's checkpoint is there", function()
+    local deltas = chain(2)
+    local garbage = delta(storage, 9)
+    local bytes, sum, path = ffi.new("uint64_t[1]"), ffi.new("uint64_t[1]"), os.tmpname()
+    local function hash(text)
+      files.write(path, text)
+      check(C.storage_hash_file(path, bytes, sum))
+      return ffi.string(sum, 8)
+    end
+    local payload = "\144"
+    local head = "MTMF\2\0\0\0\1\0\0\0\0\0\0\0"
+    os.execute(("mkdir '%s/chk-3'"):format(checkpoints))
+    files.write(checkpoints .. "/chk-3/manifest", head .. hash(head .. hash(payload)) .. payload)
+    os.remove(path)
+    check(C.storage_clean(storage))
+    assert.is_true(exists(garbage))
+    retain(storage, 1)
+    assert.are.same({ 2, 3 }, ids(storage))
+    assert.is_true(exists(deltas[1]))
+    assert.are.equal(2, newest(storage))
+    check(C.storage_delete(storage, 3, nil, 0))
+    check(C.storage_clean(storage))
+    assert.are.same({ true, false }, { exists(deltas[1]), exists(garbage) })
+  end)
+
+  describe("with a directory of rows", function()
+    local function store_with_rows(path)
+      local out = ffi.new("struct store *[1]")
+      check(C.store_open(ffi.new("struct store_config", { directory = path, memory_bytes = 2 ^ 24 }), out))
+      return out[0]
+    end
+
+    local function put(store, key, value)
+      local write = C.store_write_new()
+      C.store_write_put(write, ffi.new("struct slice", { key, #key }), ffi.new("struct slice", { value, #value }))
+      check(C.store_write_apply(store, write))
+      C.store_write_free(write)
+    end
+
+    local function add_base(made, store, name, previous, known)
+      check(C.store_checkpoint(store, shared(name)))
+      local file = ffi.new("struct manifest_file", { name = name, epoch_first = 1, epoch_last = 1 })
+      check(C.storage_describe_rows(shared(name), previous and shared(previous) or nil, known, file))
+      C.manifest_add_file(made, file)
+      for i = 0, file.entry_count - 1 do C.manifest_add_entry(made, file.entries[i]) end
+      return file
+    end
+
+    local function empty_manifest(id)
+      return C.manifest_new(ffi.new("struct manifest_head", { id = id, run = 1, parallelism = 1, max_parallelism = 128, engine_version = "0",
+        job = "j", mode = "exactly_once", script = "" }))
+    end
+
+    it("checks every file in it and deletes it as a whole", function()
+      local store = store_with_rows(root .. "/state")
+      put(store, "a", "1")
+      local first = empty_manifest(1)
+      local known = add_base(first, store, "one.rows")
+      check(C.storage_commit(storage, first))
+      put(store, "b", "2")
+      local second = empty_manifest(2)
+      add_base(second, store, "two.rows", "one.rows", known)
+      check(C.storage_commit(storage, second))
+      C.store_close(store)
+      assert.are.equal(2, newest(storage, true))
+
+      local names, shared_with_first = files.tree(shared "two.rows"), 0
+      for _, name in ipairs(names) do
+        local path = shared("two.rows/" .. name)
+        local whole = files.read(path)
+        local twin = files.exists(shared("one.rows/" .. name)) and name:find "%.sst$"
+        shared_with_first = shared_with_first + (twin and 1 or 0)
+        files.damages(whole, function(damaged, description)
+          if damaged == whole then return end
+          os.remove(path)
+          files.write(path, damaged)
+          assert.are.equal(1, newest(storage, true), name .. ": " .. description)
+          if #damaged ~= #whole then assert.are.equal(1, newest(storage, false), name .. ": " .. description) end
+        end)
+        os.remove(path)
+        assert.are.equal(1, newest(storage))
+        files.write(path, whole)
+      end
+      assert.is_true(shared_with_first > 0)
+      assert.are.equal(2, newest(storage, true))
+      retain(storage, 1)
+      assert.are.equal(2, newest(storage, true))
+      assert.is_false(files.exists(shared "one.rows"))
+      C.manifest_free(first)
+      C.manifest_free(second)
+    end)
+  end)
+
+  -- What a restart sees: the newest checkpoint is whole, cleaning leaves nothing else, and the next commit works.
+  local function expect_restartable(possible, description)
+    local again = open(root)
+    local id = newest(again, true)
+    local ok = false
+    for _, one in ipairs(possible) do ok = ok or one == id end
+    assert.is_true(ok, description .. ": newest is " .. tostring(id))
+    check(C.storage_clean(again))
+    assert.are.equal(id, newest(again, true), description)
+    local list, named = ffi.new("struct storage_list"), {}
+    check(C.storage_list(again, true, list))
+    for i = 0, list.count - 1 do
+      assert.are.equal(0, list.items[i].code, description)
+      for f = 0, list.items[i].manifest.file_count - 1 do named[ffi.string(list.items[i].manifest.files[f].name)] = true end
+    end
+    C.storage_list_free(list)
+    for _, name in ipairs(files.tree(checkpoints .. "/shared")) do assert.is_true(named[name], description .. ": left over: " .. name) end
+    for _, name in ipairs(files.tree(checkpoints)) do assert.is_nil(name:match "^chk%-%d+%.", description) end
+    local next_id = tonumber(C.storage_newest_id(again)) + 1
+    check(commit(again, next_id, { delta(again, next_id) }))
+    assert.are.equal(next_id, newest(again, true))
+    C.storage_close(again)
+    return id
+  end
+
+  local function killed_at(point, program)
+    local status, output = files.child(files.prelude .. helpers .. program, { MOONTIDE_CRASH_POINT = point })
+    assert.are.equal(137, status, point .. ": " .. output)
+  end
+
+  it("has a whole newest checkpoint after a kill at any point of a commit", function()
+    local seen = {}
+    for _, point in ipairs(files.crash_points(C, "commit.")) do
+      files.remove(checkpoints)
+      local before = open(root)
+      check(commit(before, 1, { delta(before, 1) }))
+      C.storage_close(before)
+      killed_at(point, ([[
+        local storage = open(%q)
+        check(commit(storage, 2, { delta(storage, 2) }))
+      ]]):format(root))
+      seen[point] = expect_restartable({ 1, 2 }, point)
+    end
+    assert.are.same({ 1, 1, 1, 2, 2 }, { seen["commit.before_manifest"], seen["commit.after_manifest"], seen["commit.before_rename"],
+      seen["commit.after_rename"], seen["commit.after_sync"] })
+  end)
+
+  it("has a whole newest checkpoint after a kill at any point of a journal", function()
+    for _, point in ipairs(files.crash_points(C, "journal.")) do
+      files.remove(checkpoints)
+      local before = open(root)
+      check(commit(before, 1, { delta(before, 1) }))
+      C.storage_close(before)
+      killed_at(point, ("local storage = open(%q)\ncommit(storage, 2, { delta(storage, 2) })"):format(root))
+      expect_restartable({ 1 }, point)
+    end
+  end)
+
+  it("has a whole newest checkpoint after a kill at any point of a deletion", function()
+    for _, point in ipairs(files.crash_points(C, "retain.")) do
+      for passage = 1, (point == "retain.between_files" or point:find "rename") and 3 or 1 do
+        files.remove(checkpoints)
+        local before = open(root)
+        for id = 1, 5 do check(commit(before, id, { delta(before, id), delta(before, id) })) end
+        C.storage_close(before)
+        killed_at(point .. ":" .. passage, ("check(C.storage_retain(open(%q), 2, nil, 0))"):format(root))
+        expect_restartable({ 5 }, point)
+      end
+    end
+  end)
+
+  it("has the old tags or the new ones after a kill", function()
+    for _, point in ipairs(files.crash_points(C, "tag.")) do
+      files.remove(checkpoints)
+      local before = open(root)
+      check(commit(before, 1, { delta(before, 1) }))
+      C.storage_close(before)
+      killed_at(point, ("check(C.storage_tag(open(%q), 1, 'kept'))"):format(root))
+      local again, id = open(root), ffi.new("uint64_t[1]")
+      assert.are.equal(point == "tag.after_rename", C.storage_find(again, "kept", id) == 0, point)
+      check(C.storage_tag(again, 1, "kept"))
+      C.storage_close(again)
+      expect_restartable({ 1 }, point)
+    end
+  end)
+
+  it("keeps what is committed when the disk is full, and goes on when it is not", function()
+    local disk = root .. "/small"
+    os.execute(("mkdir '%s' && mount -t tmpfs -o size=1m none '%s' 2>/dev/null"):format(disk, disk))
+    local pipe = io.popen(("stat -f -c %%T '%s'"):format(disk))
+    local mounted = pipe:read "*l" == "tmpfs"
+    pipe:close()
+    if not mounted then return pending "needs the right to mount a small disk" end
+    local ok, reason = pcall(function()
+      local small, deltas, id = open(disk), {}, 0
+      local full
+      repeat
+        local file, why = delta(small, id + 1, ("x"):rep(100000))
+        full = why
+        if file then
+          deltas[#deltas + 1] = file
+          if commit(small, id + 1, deltas) == 0 then id = id + 1 else full = message() end
+        end
+      until full
+      assert.is_true(id >= 5)
+      assert.truthy(full:find("No space left", 1, true), full)
+      assert.are.equal(id, newest(small, true))
+
+      -- Filled to the last byte a commit of known files fails too, and again nothing is lost.
+      os.execute(("cat /dev/zero > '%s/filler' 2>/dev/null"):format(disk))
+      assert.is_true(commit(small, id + 1, deltas) < 0)
+      assert.are.equal(id, newest(small, true))
+      assert.is_true(C.storage_tag(small, id, "kept") < 0)
+      assert.are.equal(id, newest(small, true))
+
+      -- Retention makes room also then.
+      check(C.storage_retain(small, 1, nil, 0))
+      assert.are.same({ id }, ids(small))
+      os.remove(disk .. "/filler")
+      check(C.storage_clean(small))
+      check(commit(small, id + 1, deltas))
+      assert.are.equal(id + 1, newest(small, true))
+      C.storage_close(small)
+    end)
+    os.execute(("umount '%s'"):format(disk))
+    assert(ok, reason)
+  end)
+end)
