@@ -176,8 +176,9 @@ function Source:read_all(on_bad)
   local all = {}
   for _, split in ipairs((self:splits())) do
     local reader = self:reader(split, nil, on_bad)
-    reader:drain(all)
+    local ok, problem = pcall(reader.drain, reader, all)
     reader:close()
+    if not ok then error(problem, 0) end
   end
   return all
 end

@@ -13,8 +13,9 @@ end
 
 local function read(options, on_bad)
   local source = drive.source("file", options)
-  local all = source:read_all(on_bad)
+  local ok, all = pcall(source.read_all, source, on_bad)
   source:close()
+  if not ok then error(all, 0) end
   return all
 end
 
