@@ -23,9 +23,13 @@ describe("examples", function()
   after_each(function() example.remove(directory) end)
 
   local names = { "01_hello", "02_word_count", "03_running_average", "04_map_state", "05_custom_source", "06_errors", "07_side_outputs", "flights" }
+  -- Several sinks write to the same output: there is no order between them.
+  local unordered = { ["06_errors"] = true, ["07_side_outputs"] = true }
+
   for _, name in ipairs(names) do
     it(name .. " gives its recorded output at parallelism 1", function()
-      assert.are.same(expected(name), lines_of(name, "--parallelism 1 --set out=" .. directory .. "/out"))
+      local order = unordered[name] and sorted or function(lines) return lines end
+      assert.are.same(order(expected(name)), order(lines_of(name, "--parallelism 1 --set out=" .. directory .. "/out")))
     end)
 
     it(name .. " gives the same lines, in any order, at parallelism 2", function()
@@ -126,24 +130,25 @@ describe("08_exactly_once", function()
   end
 
   for parallelism = 1, 2 do
-    for _, point in ipairs { "commit.before_rename:2", "commit.after_rename:2" } do
+    for point, checkpoint in pairs { ["commit.before_rename:2"] = 1, ["commit.after_rename:2"] = 2 } do
       it(("S42: killed at %s and started again, gives each number once at parallelism %d"):format(point, parallelism), function()
         local _, status = run(parallelism, point)
         assert.are.equal(137, status)
         local _, second, err = run(parallelism)
         assert.are.equal(0, second, err)
+        assert.is_truthy(err:find("goes on from checkpoint " .. checkpoint, 1, true), err)
         assert_each_once()
       end)
     end
   end
 
-  it("says that a finished run has finished, and writes nothing more", function()
+  it("reads nothing and writes nothing when a finished run is started again", function()
     local _, first, first_err = run(1)
     assert.are.equal(0, first, first_err)
     local parts = #example.parts(directory .. "/out")
     local _, second, err = run(1)
     assert.are.equal(0, second, err)
-    assert.is_truthy(err:find("finished"), err)
+    assert.is_truthy(err:find("finished, 0 records", 1, true), err)
     assert.are.equal(parts, #example.parts(directory .. "/out"))
     assert_each_once()
   end)

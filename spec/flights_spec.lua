@@ -63,15 +63,34 @@ describe("the main job", function()
   before_each(function() directory = example.temporary_directory() end)
   after_each(function() example.remove(directory) end)
 
+  local function start(options, environment)
+    return example.run("examples/flights.lua", options .. " --set out=" .. directory .. "/out", environment)
+  end
+
   local function run(options)
-    local out, status, err = example.run("examples/flights.lua", options .. " --set out=" .. directory .. "/out")
+    local out, status, err = start(options)
     assert.are.equal(0, status, err)
     local lines = {}
     for _, text in ipairs(example.parts(directory .. "/out")) do
       for _, line in ipairs(example.lines(text)) do lines[#lines + 1] = line end
     end
     table.sort(lines)
-    return out, lines
+    return out, lines, err
+  end
+
+  local function assert_unusual(lines)
+    local wanted = { unpack(unusual) }
+    table.sort(wanted)
+    assert.are.same(wanted, lines)
+  end
+
+  local function assert_ranking(out)
+    local rows = {}
+    for name, count, late, mean, worst in out:gmatch("\n(%u%u%u) +(%d+) +(%d+) %% +(%-?%d+) min +(%d+) min") do
+      rows[#rows + 1] = table.concat({ name, count, late, mean, worst }, " ")
+    end
+    for i, airport in ipairs(ranking) do assert.are.equal(row(airport), rows[i]) end
+    assert.are.equal(#ranking, #rows)
   end
 
   it("has two days of flights to read", function()
@@ -81,21 +100,24 @@ describe("the main job", function()
   end)
 
   for parallelism = 1, 2 do
+    local options = ("--parallelism %d --set rows=%d"):format(parallelism, #ranking)
+
     it("ranks the airports as a plain computation does at parallelism " .. parallelism, function()
-      local out = run(("--parallelism %d --set rows=%d"):format(parallelism, #ranking))
-      local rows = {}
-      for name, count, late, mean, worst in out:gmatch("\n(%u%u%u) +(%d+) +(%d+) %% +(%-?%d+) min +(%d+) min") do
-        rows[#rows + 1] = table.concat({ name, count, late, mean, worst }, " ")
-      end
-      for i, airport in ipairs(ranking) do assert.are.equal(row(airport), rows[i]) end
-      assert.are.equal(#ranking, #rows)
+      assert_ranking(run(options))
     end)
 
     it("writes the flights that are late beyond custom to part files at parallelism " .. parallelism, function()
-      local _, lines = run("--parallelism " .. parallelism)
-      local wanted = { unpack(unusual) }
-      table.sort(wanted)
-      assert.are.same(wanted, lines)
+      assert_unusual(select(2, run(options)))
+    end)
+
+    it("S42: killed half-way and started again, gives the same at parallelism " .. parallelism, function()
+      options = options .. " --data " .. directory .. "/data"
+      local _, status = start(options, "MOONTIDE_CRASH_POINT=commit.after_rename:2")
+      assert.are.equal(137, status)
+      local out, lines, err = run(options)
+      assert.is_truthy(err:find("goes on from checkpoint 2", 1, true), err)
+      assert_ranking(out)
+      assert_unusual(lines)
     end)
   end
 end)
