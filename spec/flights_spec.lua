@@ -85,9 +85,12 @@ describe("the main job", function()
   end
 
   local function assert_ranking(out)
-    local rows = {}
-    for name, count, late, mean, worst in out:gmatch("\n(%u%u%u) +(%d+) +(%d+) %% +(%-?%d+) min +(%d+) min") do
-      rows[#rows + 1] = table.concat({ name, count, late, mean, worst }, " ")
+    local rows, count, late = {}, 0, 0
+    for _, airport in pairs(airports) do count, late = count + 1, late + airport.late end
+    local head = ("%d flights from %d airports, %.1f %% of them late.\n"):format(#flights, count, 100 * late / #flights)
+    assert.are.equal(head, out:sub(1, #head))
+    for name, seen, often, mean, worst in out:gmatch("\n(%u%u%u) +(%d+) +(%d+) %% +(%-?%d+) min +(%d+) min") do
+      rows[#rows + 1] = table.concat({ name, seen, often, mean, worst }, " ")
     end
     for i, airport in ipairs(ranking) do assert.are.equal(row(airport), rows[i]) end
     assert.are.equal(#ranking, #rows)
