@@ -29,7 +29,7 @@ static int vm_prepare(struct worker_thread *self)
             return status;
     }
     if (arguments->guarded_step != NULL)
-        vm_guard(self->vm, self->job->config.watchdog_ms);
+        vm_guard(self->vm, self->worker, self->job->config.watchdog_ms);
     return 0;
 }
 

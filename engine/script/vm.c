@@ -19,7 +19,9 @@ struct vm {
     lua_Alloc allocate;       /* LuaJIT's own */
     void *allocate_self;
     uint64_t used_bytes, bytes_max;
-    uint64_t guard_ms, guard_started_ns;
+    const struct worker *guarded;
+    uint64_t guard_ms, guard_since_ns, guard_progress;
+    int guard_step;
     char *text;               /* of vm_config_text */
 };
 
@@ -202,17 +204,22 @@ static void guard_hook(lua_State *L, lua_Debug *activation)
     lua_getfield(L, LUA_REGISTRYINDEX, "moontide.vm");
     struct vm *vm = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    lua_getglobal(L, "moontide_callback_started");
-    uint64_t started_ms = (uint64_t)lua_tonumber(L, -1);
-    lua_pop(L, 1);
-    uint64_t now_ms = clock_monotonic_ns() / 1000000u;
-    if (started_ms > 0 && now_ms - started_ms > vm->guard_ms)
+    uint64_t progress = 0, now_ns = clock_monotonic_ns();
+    int step = worker_running(vm->guarded, &progress);
+    if (step != vm->guard_step || progress != vm->guard_progress) { /* another callback than at the last look */
+        vm->guard_step = step;
+        vm->guard_progress = progress;
+        vm->guard_since_ns = now_ns;
+    }
+    if (step >= 0 && (now_ns - vm->guard_since_ns) / 1000000u > vm->guard_ms)
         luaL_error(L, "one callback ran longer than %d ms (the job's watchdog)", (int)vm->guard_ms);
 }
 
-void vm_guard(struct vm *vm, uint64_t callback_ms_max)
+void vm_guard(struct vm *vm, const struct worker *worker, uint64_t callback_ms_max)
 {
+    vm->guarded = worker;
     vm->guard_ms = callback_ms_max;
+    vm->guard_step = -1;
     lua_pushlightuserdata(vm->L, vm);
     lua_setfield(vm->L, LUA_REGISTRYINDEX, "moontide.vm");
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "dataflow/worker.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,5 +30,5 @@ const char *vm_config_text(struct vm *vm, const char *name);
 int vm_fill_plan(struct vm *vm, void *plan);
 int vm_drive(struct vm *vm, void *worker, int *answer);
 int vm_explain(struct vm *vm, const char *format, struct buffer *out);
-/* Run without the JIT, with a count hook that raises an error when one callback takes longer: to name its line. */
-void vm_guard(struct vm *vm, uint64_t callback_ms_max);
+/* Run without the JIT, with a count hook that raises an error when one callback of the worker takes longer: to name its line. */
+void vm_guard(struct vm *vm, const struct worker *worker, uint64_t callback_ms_max);

@@ -1,6 +1,7 @@
 --- Hands the operators of a job to the engine as its plan.
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local connectors = require "moontide.connectors"
 local physical = require "moontide.runtime.physical"
 
 local M = {}
@@ -10,30 +11,15 @@ local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
 local slot_kinds = { value = 0, map = 1, list = 2 }
 local call_kinds = { source = 1, sink = 2 }
 
-local function set_option(plan, index, name, key, value)
-  if type(value) == "number" then value = ("%.17g"):format(value) end
-  check(C.plan_option(plan, index, name, key, tostring(value)))
-end
-
-local function set_options(plan, index, options)
-  for name, value in pairs(options) do
-    if type(value) ~= "table" then
-      set_option(plan, index, name, nil, value)
-    elseif #value > 0 then
-      for _, element in ipairs(value) do set_option(plan, index, name, nil, element) end
-    else
-      for key, element in pairs(value) do set_option(plan, index, name, key, element) end
-    end
-  end
+local function set_options(plan, index, settings)
+  for _, setting in ipairs(settings) do check(C.plan_option(plan, index, setting.name, setting.key, setting.text)) end
 end
 
 local function set_connector(plan, index, step)
-  local options = {}
-  for name, value in pairs(step.connector_options) do options[name] = value end
-  local format = options.format
-  options.format = nil
-  check(C.plan_set_connector(plan, index, step.connector, format))
-  set_options(plan, index, options)
+  local own, of_format = connectors.settings(step)
+  check(C.plan_set_connector(plan, index, step.connector, of_format and step.connector_options.format or nil))
+  set_options(plan, index, own)
+  set_options(plan, index, of_format or {})
 end
 
 local function set_states(plan, index, step)
