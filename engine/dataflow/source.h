@@ -70,5 +70,10 @@ struct source_vtab {
     int (*reader_wait)(struct reader *reader, int *descriptor);
     void (*reader_close)(struct reader *reader);
     void (*close)(struct source *source);
+    /*
+     * A split of the restored checkpoint, finished or not: one call for each, after open() and before the first
+     * discover(), which then must not tell a split under another name of what these cover already. May be NULL.
+     */
+    int (*restored)(struct source *source, struct slice split);
 };
 /* </cdef> */

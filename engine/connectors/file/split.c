@@ -123,7 +123,7 @@ void file_list_deinit(struct file_list *list)
     free(list->paths);
 }
 
-static void path_append(struct file_list *list, const char *path)
+void file_list_append(struct file_list *list, const char *path)
 {
     if (list->count == list->capacity) {
         list->capacity = list->capacity * 2 + 16;
@@ -144,7 +144,7 @@ static int glob_add(struct file_list *list, const char *pattern, bool *found)
         struct stat file;
         if (stat(matches.gl_pathv[i], &file) < 0 || !S_ISREG(file.st_mode))
             continue;        /* a directory, or gone since it was listed */
-        path_append(list, matches.gl_pathv[i]);
+        file_list_append(list, matches.gl_pathv[i]);
         *found = true;
     }
     globfree(&matches);
@@ -162,7 +162,7 @@ int file_list_add(struct file_list *list, const char *pattern, bool *found)
         return glob_add(list, pattern, found);
     if (!S_ISREG(file.st_mode))
         return error_set(ERROR_ARGUMENT, "%s is not a regular file", pattern);
-    path_append(list, pattern);
+    file_list_append(list, pattern);
     *found = true;
     return 0;
 }
@@ -185,4 +185,9 @@ void file_list_sort(struct file_list *list)
             list->paths[kept++] = list->paths[i];
     }
     list->count = kept;
+}
+
+bool file_list_has(const struct file_list *list, const char *path)
+{
+    return list->count > 0 && bsearch(&path, list->paths, list->count, sizeof list->paths[0], compare) != NULL;
 }

@@ -35,4 +35,7 @@ void file_list_init(struct file_list *list);
 void file_list_deinit(struct file_list *list);
 /* Add what a path or glob names; *found is false where that is nothing. */
 int file_list_add(struct file_list *list, const char *pattern, bool *found);
+void file_list_append(struct file_list *list, const char *path);
 void file_list_sort(struct file_list *list);
+/* Of a sorted list. */
+bool file_list_has(const struct file_list *list, const char *path);

@@ -183,6 +183,11 @@ function Source:read_all(on_bad)
   return all
 end
 
+--- Tell a split of the restored checkpoint.
+function Source:restored(split)
+  M.check(self.vtab.restored(self.handle, M.slice(split)))
+end
+
 function Source:close()
   if self.handle then self.vtab.close(self.handle) end
   self.handle = nil

@@ -134,6 +134,31 @@ describe("source file", function()
     end
   end)
 
+  it("S42b: does not cut a file of the checkpoint again after it has grown or `split` was changed", function()
+    local path, new = write("a.txt", text_of(numbers(1, 100))), dir .. "/b.txt"
+    local first = drive.source("file", { path = dir .. "/*.txt", format = "lines", split = 300 })
+    local splits = first:splits()
+    first:close()
+    assert.is_true(#splits > 2)
+    temporary.append(path, text_of(numbers(101, 200)))
+    write("b.txt", "new\n")
+    local again = drive.source("file", { path = dir .. "/*.txt", format = "lines", split = 200 })
+    for _, split in ipairs(splits) do again:restored(split) end
+    assert.same({ new .. "#0" }, (again:splits()))
+    assert.has_error(function() again:restored "nonsense" end)
+    again:close()
+    os.execute("rm '" .. dir .. "'/*.txt")
+    local gone = drive.source("file", { path = dir .. "/*.txt", format = "lines" })
+    gone:restored(splits[1])
+    assert.same({}, (gone:splits()))
+    gone:close()
+  end)
+
+  it("reads a file whose name has the marks of a split", function()
+    local path = write("odd#12-34.txt#5", "one\ntwo\nthree\n")
+    assert.same({ "one", "two", "three" }, read { path = path, format = "lines", split = 3 })
+  end)
+
   it("S42b: goes on at any position in compressed files", function()
     seeded()
     local lines = numbers(1, 30000)
