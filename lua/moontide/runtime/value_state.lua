@@ -36,7 +36,8 @@ function ValueState:update(value)
     if entries == nil then no_key() end
     local entry = entries[call.index]
     local slot = entry.slots[slot_index]
-    if slot.tag == 4 and entry.dirty_epoch == view.epoch then
+    if slot.tag == 4 then
+      if entry.dirty_epoch ~= view.epoch then C.keyed_state_touch(call.state, entry) end
       slot.number = value
       return
     end
