@@ -97,12 +97,29 @@ static int named_read(struct runs *runs, const struct part_folder *folder, const
     return status;
 }
 
+static int line_compare(const void *a, const void *b, void *list)
+{
+    const struct run *runs = list;
+    uint64_t left = runs[*(const uint32_t *)a].id, right = runs[*(const uint32_t *)b].id;
+    return (left > right) - (left < right);
+}
+
+static void order_make(struct runs *runs)
+{
+    runs->order = memory_new((runs->count + 1) * sizeof runs->order[0]);
+    for (uint32_t i = 0; i < runs->count; i++)
+        runs->order[i] = i;
+    qsort_r(runs->order, runs->count, sizeof runs->order[0], line_compare, runs->list);
+}
+
 int runs_read(struct runs *runs, const struct part_folder *folder, const char *step_name)
 {
     char name[FILE_NAME_BYTES];
     file_name(step_name, name);
     *runs = (struct runs){ 0 };
-    return named_read(runs, folder, name);
+    int status = named_read(runs, folder, name);
+    order_make(runs);
+    return status;
 }
 
 int runs_read_all(struct runs *runs, const struct part_folder *folder)
@@ -117,6 +134,7 @@ int runs_read_all(struct runs *runs, const struct part_folder *folder)
             status = named_read(runs, folder, name->d_name);
     }
     closedir(names);
+    order_make(runs);
     return status;
 }
 
@@ -125,25 +143,31 @@ void runs_deinit(struct runs *runs)
     for (uint32_t i = 0; i < runs->count; i++)
         free(runs->list[i].bounds);
     free(runs->list);
+    free(runs->order);
     *runs = (struct runs){ 0 };
 }
 
 const struct run *runs_find(const struct runs *runs, uint64_t id)
 {
-    for (uint32_t i = runs->count; i > 0; i--) {
-        if (runs->list[i - 1].id == id)
-            return &runs->list[i - 1];
+    uint32_t low = 0, high = runs->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (runs->list[runs->order[middle]].id < id)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return NULL;
+    bool found = low < runs->count && runs->list[runs->order[low]].id == id;
+    return found ? &runs->list[runs->order[low]] : NULL;
 }
 
 static int other_check(const struct part_folder *folder, const char *name, const struct run *run)
 {
     struct runs other = { 0 };
     int status = 0;
-    if (named_read(&other, folder, name) < 0)
-        return 0;            /* its damage is its own sink's business */
-    const struct run *same = runs_find(&other, run->id);
+    bool damaged = named_read(&other, folder, name) < 0; /* which is its own sink's business */
+    order_make(&other);
+    const struct run *same = damaged ? NULL : runs_find(&other, run->id);
     if (same != NULL && strcmp(same->prefix, run->prefix) == 0)
         status = error_set(ERROR_ARGUMENT, "another sink of the job writes parts '%s-...' to %s: give each its own dir or prefix", run->prefix,
                            folder->path);

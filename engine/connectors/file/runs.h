@@ -26,6 +26,7 @@ struct run {
 struct runs {
     struct run *list;
     uint32_t count;
+    uint32_t *order;         /* lines by id */
 };
 
 /* The history of this step; empty where there is none. A line that a crash cut off is left out; damage is ERROR_CORRUPT. */
