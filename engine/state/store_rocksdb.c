@@ -12,7 +12,7 @@
  * fifth slower); no mapped reads (filters then thrash in the same way); batched
  * sorted reads (a third faster than single ones); LZ4 (half the bytes at no cost).
  */
-#include "state/store.h"
+#include "state/store_write.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -51,10 +51,6 @@ struct store {
     rocksdb_writeoptions_t *write;
     char *directory;
     _Atomic uint32_t ingested;   /* numbers the files */
-};
-
-struct store_write {
-    rocksdb_writebatch_t *batch;
 };
 
 struct store_iterator {
@@ -133,6 +129,17 @@ static void configure_files(rocksdb_options_t *options)
     rocksdb_options_set_manifest_preallocation_size(options, 64 << 10);
 }
 
+/* Closing writes no memtables: the rows have no value without a checkpoint. The C functions lack this option, its text form does not. */
+static int configure_close(struct store *store)
+{
+    char *text = NULL;
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_get_options_from_string(store->options, "avoid_flush_during_shutdown=true", options, &text);
+    rocksdb_options_destroy(store->options);
+    store->options = options;
+    return text == NULL ? 0 : fail(store, "options", text);
+}
+
 static int open_rows(struct store *store)
 {
     if (mkdir(store->directory, 0777) < 0 && errno != EEXIST)
@@ -155,7 +162,9 @@ int store_open(const struct store_config *config, struct store **out)
     store->read = rocksdb_readoptions_create();
     store->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(store->write, 1);
-    int status = open_rows(store);
+    int status = configure_close(store);
+    if (status == 0)
+        status = open_rows(store);
     if (status < 0) {
         store_close(store);
         return status;
@@ -257,99 +266,25 @@ int store_get_many(struct store *store, const struct slice *keys, uint32_t count
 
 /* ---- Writing ---- */
 
-struct store_write *store_write_new(void)
+static void write_sorted(rocksdb_sstfilewriter_t *writer, const struct store_write *write, char **text)
 {
-    struct store_write *write = memory_new(sizeof *write);
-    write->batch = rocksdb_writebatch_create();
-    return write;
-}
-
-void store_write_free(struct store_write *write)
-{
-    rocksdb_writebatch_destroy(write->batch);
-    free(write);
-}
-
-void store_write_put(struct store_write *write, struct slice key, struct slice value)
-{
-    rocksdb_writebatch_put(write->batch, key.data, key.bytes, value.data, value.bytes);
-}
-
-void store_write_remove(struct store_write *write, struct slice key)
-{
-    rocksdb_writebatch_delete(write->batch, key.data, key.bytes);
-}
-
-uint32_t store_write_count(const struct store_write *write)
-{
-    return (uint32_t)rocksdb_writebatch_count(write->batch);
-}
-
-size_t store_write_bytes(const struct store_write *write)
-{
-    size_t bytes;
-    rocksdb_writebatch_data(write->batch, &bytes);
-    return bytes;
-}
-
-/* A row of a batch: slices into the batch. */
-struct written {
-    struct slice key, value;
-    uint32_t order;
-    bool removed;
-};
-
-struct written_rows { struct written *list; uint32_t count; };
-
-static void note_put(void *self, const char *key, size_t key_bytes, const char *value, size_t value_bytes)
-{
-    struct written_rows *rows = self;
-    rows->list[rows->count] = (struct written){ slice_of(key, key_bytes), slice_of(value, value_bytes), rows->count, false };
-    rows->count++;
-}
-
-static void note_remove(void *self, const char *key, size_t key_bytes)
-{
-    struct written_rows *rows = self;
-    rows->list[rows->count] = (struct written){ slice_of(key, key_bytes), slice_of("", 0), rows->count, true };
-    rows->count++;
-}
-
-/* In key order; of writes to one key the last one comes first. */
-static int compare_written(const void *a, const void *b)
-{
-    const struct written *left = a, *right = b;
-    int order = slice_compare(left->key, right->key);
-    return order != 0 ? order : (left->order < right->order) - (left->order > right->order);
-}
-
-static struct written_rows sort_rows(const struct store_write *write)
-{
-    struct written_rows rows = { .list = memory_new(store_write_count(write) * sizeof(struct written)) };
-    rocksdb_writebatch_iterate(write->batch, &rows, note_put, note_remove);
-    qsort(rows.list, rows.count, sizeof rows.list[0], compare_written);
-    return rows;
-}
-
-static void write_sorted(rocksdb_sstfilewriter_t *writer, const struct written_rows *rows, char **text)
-{
-    for (uint32_t i = 0; i < rows->count && *text == NULL; i++) {
-        const struct written *row = &rows->list[i];
-        if (i > 0 && slice_equal(row->key, row[-1].key))
-            continue;
+    for (uint32_t i = 0; i < write->count && *text == NULL; i++) {
+        const struct store_row *row = &write->rows[i];
+        struct slice key = store_row_key(write, row), value = store_row_value(write, row);
         if (row->removed)
-            rocksdb_sstfilewriter_delete(writer, row->key.data, row->key.bytes, text);
+            rocksdb_sstfilewriter_delete(writer, key.data, key.bytes, text);
         else
-            rocksdb_sstfilewriter_put(writer, row->key.data, row->key.bytes, row->value.data, row->value.bytes, text);
+            rocksdb_sstfilewriter_put(writer, key.data, key.bytes, value.data, value.bytes, text);
     }
 }
 
-static void write_file(struct store *store, const char *path, const struct written_rows *rows, char **text)
+static void write_file(struct store *store, const char *path, const struct store_write *write, char **text)
 {
     rocksdb_envoptions_t *environment = rocksdb_envoptions_create();
     rocksdb_sstfilewriter_t *writer = rocksdb_sstfilewriter_create(environment, store->options);
     rocksdb_sstfilewriter_open(writer, path, text);
-    write_sorted(writer, rows, text);
+    if (*text == NULL)
+        write_sorted(writer, write, text);
     if (*text == NULL)
         rocksdb_sstfilewriter_finish(writer, text);
     rocksdb_sstfilewriter_destroy(writer);
@@ -364,31 +299,45 @@ static void ingest_file(struct store *store, const char *path, char **text)
     rocksdb_ingestexternalfileoptions_destroy(options);
 }
 
-static void apply_large(struct store *store, const struct store_write *write, char **text)
+static void apply_large(struct store *store, struct store_write *write, char **text)
 {
     struct buffer path;
     buffer_init(&path);
     buffer_append_format(&path, "%s/ingest-%u.sst", store->directory, atomic_fetch_add(&store->ingested, 1));
-    struct written_rows rows = sort_rows(write);
-    write_file(store, path.data, &rows, text);
+    store_write_sort(write);
+    write_file(store, path.data, write, text);
     if (*text == NULL)
         ingest_file(store, path.data, text);
     if (*text != NULL)
         unlink(path.data);
-    free(rows.list);
     buffer_deinit(&path);
+}
+
+static void apply_small(struct store *store, const struct store_write *write, char **text)
+{
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    for (uint32_t i = 0; i < write->count; i++) {
+        const struct store_row *row = &write->rows[i];
+        struct slice key = store_row_key(write, row), value = store_row_value(write, row);
+        if (row->removed)
+            rocksdb_writebatch_delete(batch, key.data, key.bytes);
+        else
+            rocksdb_writebatch_put(batch, key.data, key.bytes, value.data, value.bytes);
+    }
+    rocksdb_write(store->db, store->write, batch, text);
+    rocksdb_writebatch_destroy(batch);
 }
 
 int store_write_apply(struct store *store, struct store_write *write)
 {
     char *text = NULL;
-    if (store_write_count(write) >= INGEST_ROWS)
+    if (write->count >= INGEST_ROWS)
         apply_large(store, write, &text);
     else
-        rocksdb_write(store->db, store->write, write->batch, &text);
+        apply_small(store, write, &text);
     if (text != NULL)
         return fail(store, "write", text);
-    rocksdb_writebatch_clear(write->batch);
+    store_write_clear(write);
     return 0;
 }
 

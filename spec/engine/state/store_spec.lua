@@ -336,6 +336,26 @@ describe("a damaged store", function()
     assert.are.equal("whole", read_or_refuse())
   end)
 
+  it("is refused, with a text, when its directory is no store", function()
+    local function expect_refused(path)
+      local store, text, status = open(path)
+      assert.is_nil(store)
+      assert.is_true(status < 0)
+      assert.truthy(text:find(path:sub(1, 100), 1, true), text)
+    end
+    write_all(root .. "/file", "x")
+    expect_refused(root .. "/file")
+    expect_refused(root .. "/absent/deeper")
+    expect_refused(root .. "/" .. ("x"):rep(5000))
+    for _, current in ipairs { "", "\n", "MANIFEST-999999\n", "../../file\n", "MANIFEST-000001", ("M"):rep(70000) } do
+      os.execute(("rm -rf '%s/bad' && cp -a '%s/base' '%s/bad'"):format(root, root, root))
+      write_all(root .. "/bad/CURRENT", current)
+      expect_refused(root .. "/bad")
+    end
+    os.execute(("rm -rf '%s/bad' && cp -a '%s/base' '%s/bad' && cd '%s/bad' && rm *.sst && mkdir 000009.sst"):format(root, root, root, root))
+    expect_refused(root .. "/bad")
+  end)
+
   it("never answers a wrong row after bits have flipped", function()
     local seed = tonumber(os.getenv "SEED") or os.time()
     math.randomseed(seed)
