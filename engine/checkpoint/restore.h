@@ -11,7 +11,11 @@
 #include "dataflow/checkpointing.h"
 #include "dataflow/plan.h"
 
-/* Give all columns of the plan their numbers: those of the manifest (NULL: none) by step and state name, else new ones. ERROR_REFUSED where state would be lost or changes its kind. */
+/*
+ * Give all columns of the plan their numbers: those of the manifest (NULL: none) by
+ * step and state name, else new ones. ERROR_REFUSED where state would be lost or
+ * changes its kind.
+ */
 int restore_columns(struct plan *plan, const struct manifest *manifest, bool allow_non_restored_state);
 /* The columns of a plan, into a manifest. */
 void restore_save_columns(const struct plan *plan, struct manifest *manifest);

@@ -51,7 +51,10 @@ struct job;
 
 int job_load(const struct job_arguments *arguments, struct job **job);
 const struct job_config *job_config(const struct job *job);
-/* The data directory must exist and be locked by the caller. `attempt` counts from 0; `previous_failure` is what job_failure() answered in the attempt before, or NULL. */
+/*
+ * The data directory must exist and be locked by the caller. `attempt` counts from 0;
+ * `previous_failure` is what job_failure() answered in the attempt before, or NULL.
+ */
 enum job_end job_run(struct job *job, const char *data, uint32_t attempt, const char *previous_failure);
 /* A line that identifies where the job failed ("step/key/record position"), to tell a failure that comes back; "" if it did not. */
 const char *job_failure(const struct job *job);
@@ -64,7 +67,11 @@ void job_request_cancel(struct job *job);                        /* now, without
 /* The number of the newest completed checkpoint, 0: none; and of the newest that failed or completed. */
 uint64_t job_checkpoint_completed(struct job *job);
 uint64_t job_checkpoint_settled(struct job *job, const char **failure /* NULL if it completed */);
-/* Append one JSON object on one line: job, state, attempt, uptime_ms, parallelism, records_in, records_out, checkpoints { completed, failed, last {...} }, steps [ { name, kind, subtasks [ {...} ] } ]. */
+/*
+ * Append one JSON object on one line: job, state, attempt, uptime_ms, parallelism,
+ * records_in, records_out, checkpoints { completed, failed, last {...} },
+ * steps [ { name, kind, subtasks [ {...} ] } ].
+ */
 void job_status(struct job *job, struct buffer *json);
 /* Counters for the progress line; once job_run() has ended, the last ones. */
 struct job_progress { uint64_t records_in, records_out, last_checkpoint, last_checkpoint_ms_ago; bool running; uint64_t checkpoints; /* completed by this attempt */ };

@@ -141,20 +141,55 @@ describe("the supervisor", function()
   end)
 
   it("meets a crash of the child like a failure: another attempt, from the newest checkpoint", function()
-    local started = here:run_until_running(here:job('{ restart = { strategy = "fixed_delay", attempts = 5, delay = 20 } }', nil, run.endless))
+    local options = '{ restart = { strategy = "fixed_delay", attempts = 5, delay = 20 }, checkpoint = { interval = false } }'
+    local started = here:run_until_running(here:job(options, nil, run.endless))
     local number = tonumber((here:command("checkpoint")):match("checkpoint (%d+)"))
     local child = child_of(started)
     ffi.C.kill(child, process.KILL)
     started:wait_for("tide: the process of attempt 1 was ended by signal 9 %(Killed%)\n")
-    started:wait_for("tide: attempt 2 in 20 ms")
-    local from = tonumber(started:wait_for("goes on from checkpoint (%d+)"))
-    assert.is_true(from >= number)
+    assert.are.equal(number, tonumber((started:wait_for("tide: attempt 2 in 20 ms, from checkpoint (%d+)\n"))))
+    assert.are.equal(number, tonumber((started:wait_for("goes on from checkpoint (%d+)"))))
     started:wait_until("it runs again", function() return here:ask("status"):match('"running","attempt":2') end)
     assert.are_not.equal(child, child_of(started))
     started:signal(process.TERM)
     local status, err = finish(started)
     assert.are.equal(0, status)
     assert.is_truthy(err:match("2 attempts\n$"), err)
+  end)
+
+  it("says so when the script has changed between two attempts, and keeps both texts", function()
+    local script = here:job('{ restart = { strategy = "fixed_delay", attempts = 5, delay = 1 } }', nil, run.endless)
+    local started = here:run_until_running(script)
+    here:write("job.lua", here:read("job.lua") .. "-- edited\n")
+    ffi.C.kill(child_of(started), process.KILL)
+    started:wait_for("tide: the script has changed since the attempt before\n")
+    started:wait_until("it runs again", function() return here:ask("status"):match('"running","attempt":2') end)
+    started:signal(process.TERM)
+    assert.are.equal(0, (finish(started)))
+    local pipe = io.popen("ls '" .. here.data .. "/scripts' | wc -l")
+    assert.are.equal(2, tonumber(pipe:read("*a")))
+    pipe:close()
+  end)
+
+  it("does not take a process that was stopped for a callback that hangs", function()
+    local started = here:run_until_running(here:job('{ parallelism = 1, watchdog = "400ms" }', [[
+      :map(function(n)
+        local file = io.open("/proc/self/stat") -- a callback that takes its time, so that one is under way
+        local begin = os.clock()
+        while os.clock() - begin < 0.1 do file:seek("set") file:read("*a") end
+        file:close()
+        return n
+      end):to(mt.blackhole {})]], run.endless))
+    local child = child_of(started)
+    for _ = 1, 2 do
+      for _, pid in ipairs { started.pid, child } do ffi.C.kill(pid, 19) end
+      ffi.C.poll(nil, 0, 1000) -- the time has to pass: it is what the test is about
+      for _, pid in ipairs { child, started.pid } do ffi.C.kill(pid, 18) end
+      local before = here:ask("status"):match('"records_in":(%d+)')
+      started:wait_until("it goes on", function() return here:ask("status"):match('"records_in":(%d+)') ~= before end)
+    end
+    assert.is_nil(started.err:match("watchdog"), started.err)
+    assert.are.equal(child, child_of(started))
   end)
 
   it("gives up when the restart strategy does", function()
