@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "dataflow/by_hand.h"
 
 #include <stdlib.h>
 
@@ -43,6 +44,12 @@ static void ring_channels_add(struct worker *worker, struct chain *chain, struct
     }
 }
 
+static void hand_channels_add(struct worker *worker, struct chain *chain, struct operator *op)
+{
+    for (uint32_t i = 0; i < op->step->channels; i++)
+        channel_add(chain, (struct chain_channel){ .kind = CHANNEL_RING, .op = op, .ring = &worker->dataflow->rings[op->step->id][i], .from = worker->subtask });
+}
+
 static void chain_fill(struct worker *worker, struct chain *chain)
 {
     const struct plan *plan = worker->dataflow->plan;
@@ -56,6 +63,8 @@ static void chain_fill(struct worker *worker, struct chain *chain)
             channel_add(chain, (struct chain_channel){ .kind = CHANNEL_SOURCE, .op = op });
         if (ring && op->step->receiver_chain == chain->id)
             ring_channels_add(worker, chain, op);
+        if (op->step->chain == chain->id && op->step->kind == STEP_INPUT)
+            hand_channels_add(worker, chain, op);
     }
     chain->aligner = aligner_new(chain->channel_count, plan->at_least_once);
 }
@@ -143,6 +152,20 @@ void chain_snapshot_done(struct worker *worker, struct chain *chain)
         ack_send(worker, chain);
 }
 
+void chains_snapshot(struct worker *worker, uint64_t checkpoint)
+{
+    for (uint32_t i = 0; i < worker->chain_count; i++)
+        snapshot_begin(worker, &worker->chains[i], checkpoint);
+}
+
+static void cancel_send(struct worker *worker, struct operator *op, uint64_t checkpoint)
+{
+    if (op->step->kind == STEP_EXCHANGE && plan_has_rings(worker->dataflow->plan))
+        exchange_mark(op, RING_CANCEL, checkpoint);
+    if (op->step->kind == STEP_OUTPUT)
+        by_hand_mark(op, BY_HAND_CANCEL, checkpoint);
+}
+
 static void aligner_events(struct worker *worker, struct chain *chain)
 {
     struct aligner_event event;
@@ -151,10 +174,8 @@ static void aligner_events(struct worker *worker, struct chain *chain)
             snapshot_begin(worker, chain, event.checkpoint);
             continue;
         }
-        for (uint32_t i = 0; i < chain->op_count; i++) {
-            if (chain->ops[i]->step->kind == STEP_EXCHANGE && plan_has_rings(worker->dataflow->plan))
-                exchange_mark(chain->ops[i], RING_CANCEL, event.checkpoint);
-        }
+        for (uint32_t i = 0; i < chain->op_count; i++)
+            cancel_send(worker, chain->ops[i], event.checkpoint);
     }
 }
 

@@ -5,16 +5,24 @@
 
 #include <stdlib.h>
 
+/* Of an exchange one for each pair of workers, of an input by hand one for each channel. */
+static size_t ring_count(const struct plan *plan, const struct step *step)
+{
+    if (step->kind == STEP_INPUT)
+        return step->channels;
+    return step->kind == STEP_EXCHANGE && plan_has_rings(plan) ? (size_t)plan->parallelism * plan->parallelism : 0;
+}
+
 static void rings_new(struct dataflow *dataflow)
 {
     const struct plan *plan = dataflow->plan;
-    size_t pairs = (size_t)plan->parallelism * plan->parallelism;
     dataflow->rings = memory_new_zeroed(plan->count + 1, sizeof dataflow->rings[0]);
     for (uint32_t i = 0; i < plan->count; i++) {
-        if (plan->steps[i].kind != STEP_EXCHANGE || !plan_has_rings(plan))
+        size_t rings = ring_count(plan, &plan->steps[i]);
+        if (rings == 0)
             continue;
-        dataflow->rings[i] = memory_new_aligned(64, pairs * sizeof(struct ring));
-        for (size_t r = 0; r < pairs; r++)
+        dataflow->rings[i] = memory_new_aligned(64, rings * sizeof(struct ring));
+        for (size_t r = 0; r < rings; r++)
             ring_init(&dataflow->rings[i][r], RING_BYTES);
     }
 }
@@ -36,7 +44,7 @@ void dataflow_free(struct dataflow *dataflow)
 {
     const struct plan *plan = dataflow->plan;
     for (uint32_t i = 0; i < plan->count; i++) {
-        for (size_t r = 0; dataflow->rings[i] != NULL && r < (size_t)plan->parallelism * plan->parallelism; r++)
+        for (size_t r = 0; r < ring_count(plan, &plan->steps[i]); r++)
             ring_deinit(&dataflow->rings[i][r]);
         free(dataflow->rings[i]);
         if (plan->steps[i].shared != NULL)

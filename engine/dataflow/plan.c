@@ -98,6 +98,17 @@ int plan_set_keyed(struct plan *plan, int step)
     return 0;
 }
 
+int plan_set_channels(struct plan *plan, int step, uint32_t channels)
+{
+    plan->steps[step].channels = channels;
+    return 0;
+}
+
+void plan_set_by_hand(struct plan *plan)
+{
+    plan->by_hand = true;
+}
+
 int plan_add_key_field(struct plan *plan, int step, const char *field, bool list)
 {
     struct step *target = &plan->steps[step];
@@ -239,6 +250,14 @@ int plan_finish(struct plan *plan)
     if (status == 0)
         find_chains(plan);
     return status;
+}
+
+uint32_t plan_groups_by_default(uint32_t parallelism)
+{
+    uint32_t wanted = parallelism + parallelism / 2, power = 128;
+    while (power < wanted && power < 32768)
+        power *= 2;
+    return power;
 }
 
 void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last)

@@ -26,6 +26,8 @@ enum step_kind {
     STEP_KEY = 3,       /* takes the key from a field of the record */
     STEP_EXCHANGE = 4,
     STEP_SINK = 5,      /* a connector in C */
+    STEP_INPUT = 6,     /* channels that are fed by hand: see dataflow/by_hand.h */
+    STEP_OUTPUT = 7,    /* keeps what it gets until it is asked for it */
 };
 enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4 };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
@@ -49,6 +51,12 @@ int plan_option(struct plan *plan, int step, const char *name, const char *key, 
 /* A state of a keyed step; `kind` is enum slot_kind. The answer is its slot, from 0. */
 int plan_add_state(struct plan *plan, int step, const char *name, int kind);
 int plan_set_keyed(struct plan *plan, int step);
+/* Of STEP_INPUT: how many channels it has. */
+int plan_set_channels(struct plan *plan, int step, uint32_t channels);
+/* The plan of one worker alone: exchanges are forward edges whatever the parallelism. Before plan_finish(). */
+void plan_set_by_hand(struct plan *plan);
+/* How many key groups a job of this parallelism has, where its author names no number (S43). */
+uint32_t plan_groups_by_default(uint32_t parallelism);
 /* Everything is set: checks options, orders the steps, finds the chains. */
 int plan_finish(struct plan *plan);
 /* </cdef> */
@@ -84,11 +92,13 @@ struct step {
     uint32_t receiver_chain;          /* of an exchange: the chain that receives */
     uint32_t rank;                    /* place in topological order */
     struct source_shared *shared;     /* of a source */
+    uint32_t channels;                /* of an input by hand */
 };
 
 struct plan {
     uint32_t parallelism, max_parallelism;
     bool at_least_once;
+    bool by_hand;                     /* one worker alone: no rings between workers */
     struct step *steps;
     uint32_t count, capacity;
     uint32_t *order;                  /* step numbers, upstream first */
@@ -98,7 +108,7 @@ struct plan {
 /* Is the exchange a ring, or a forward edge? */
 static inline bool plan_has_rings(const struct plan *plan)
 {
-    return plan->parallelism > 1;
+    return plan->parallelism > 1 && !plan->by_hand;
 }
 
 /* Connectors lie two floors up: their tables are handed down once, before the first plan. */

@@ -24,7 +24,8 @@ static void ops_new(struct worker *worker)
     const struct plan *plan = worker->dataflow->plan;
     static const struct operator_vtab *const kinds[] = {
         [STEP_SOURCE] = &operator_source, [STEP_CALL] = &operator_call, [STEP_KEY] = &operator_key,
-        [STEP_EXCHANGE] = &operator_exchange, [STEP_SINK] = &operator_sink,
+        [STEP_EXCHANGE] = &operator_exchange, [STEP_SINK] = &operator_sink, [STEP_INPUT] = &operator_by_hand_input,
+        [STEP_OUTPUT] = &operator_by_hand_output,
     };
     worker->ops = memory_new_zeroed(plan->count + 1, sizeof worker->ops[0]);
     for (uint32_t i = 0; i < plan->count; i++) {

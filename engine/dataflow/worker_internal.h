@@ -73,6 +73,7 @@ struct worker {
     uint64_t base_seen;
     uint32_t bases_running;
     bool ended_told, failed, idle_flushed;
+    uint64_t snapshot_by_hand;   /* see by_hand_snapshot() */
     struct waker waker;
 };
 
@@ -102,8 +103,12 @@ int chains_poll(struct worker *worker, int64_t *wait_ns);
 /* Begin what the coordinator asks for; finish what was swept. */
 void chains_checkpoint(struct worker *worker);
 void chain_snapshot_done(struct worker *worker, struct chain *chain);
+/* Take a snapshot of every chain now, without a barrier in its channels. */
+void chains_snapshot(struct worker *worker, uint64_t checkpoint);
 void chain_end_done(struct worker *worker, struct chain *chain);
 bool chains_all_ended(const struct worker *worker);
+/* An output by hand notes a mark; `kind` is enum by_hand_kind. */
+void by_hand_mark(struct operator *op, uint32_t kind, uint64_t checkpoint);
 void source_pause(struct operator *op);
 void waker_init(struct waker *waker);
 void waker_deinit(struct waker *waker);

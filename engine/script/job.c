@@ -119,21 +119,12 @@ void job_free(struct job *job)
     free(job);
 }
 
-/* S43: the default number of key groups. */
-static uint32_t default_max_parallelism(uint32_t parallelism)
-{
-    uint32_t wanted = parallelism + parallelism / 2, power = 128;
-    while (power < wanted && power < 32768)
-        power *= 2;
-    return power;
-}
-
 /* S45: the snapshot's number wins unless the author gave one, which then must be the same. */
 static int choose_max_parallelism(struct job *job, uint32_t *groups)
 {
     double given;
     bool is_given = vm_config_number(job->vm, "max_parallelism", &given);
-    *groups = is_given ? (uint32_t)given : default_max_parallelism(job->parallelism);
+    *groups = is_given ? (uint32_t)given : plan_groups_by_default(job->parallelism);
     if (job->manifest != NULL) {
         uint32_t saved = job->manifest->head.max_parallelism;
         if (is_given && *groups != saved)

@@ -159,12 +159,25 @@ static void flush_if_old(struct operator *op)
         exchange_flush(op);
 }
 
+/* A worker that is driven alone has nobody to send them to. */
+static int keys_check(struct operator *op, const struct batch *batch)
+{
+    const struct plan *plan = op->worker->dataflow->plan;
+    for (int32_t i = 0; i < batch->count; i++) {
+        uint32_t subtask = plan_subtask_of_group(plan, (uint32_t)(batch->keys[i].hash % plan->max_parallelism));
+        if (subtask != op->worker->subtask)
+            return error_set(ERROR_ARGUMENT, "the key belongs to subtask %u", subtask);
+    }
+    return 0;
+}
+
 static int exchange_batch(struct operator *op, struct batch *batch)
 {
     struct exchange *exchange = op->self;
     if (exchange == NULL) {
+        int status = op->worker->by_hand && op->step->exchange == EXCHANGE_HASH ? keys_check(op, batch) : 0;
         operator_pass(op, 0, batch);
-        return 0;
+        return status;
     }
     switch (op->step->exchange) {
     case EXCHANGE_HASH: by_hash(op, batch); break;

@@ -7,7 +7,7 @@ local times = require "moontide.runtime.times"
 local unpack_key = require("moontide.runtime.msgpack").unpack
 
 local source = [[
-local call, outputs, ffi, C, from_engine, unpack_key, unknown_tag = ...
+local call, outputs, ffi, C, from_engine, unpack_key, unread = ...
 local ffi_string, none = ffi.string, -0x7fffffffffffffffLL - 1
 local Context = {}
 
@@ -30,7 +30,7 @@ end
 function Context:output(tag, value, timestamp)
   local output = outputs[tag]
   if output then return output:collect(value, timestamp) end
-  if output == nil then unknown_tag(tag) end
+  unread(tag, value, timestamp)
 end
 
 function Context:subtask() return call.subtask end
@@ -40,15 +40,26 @@ function Context:request_checkpoint() C.call_request_checkpoint(call) end
 return Context
 ]]
 
-local function unknown_tag(tag)
-  if type(tag) ~= "string" or tag == "" then error("ctx:output needs a tag (a text), got " .. tostring(tag), 3) end
+local function check_tag(tag)
+  if type(tag) ~= "string" or tag == "" then error("ctx:output needs a tag (a text), got " .. tostring(tag), 4) end
 end
 
---- `ports`: the number of the output of each tag that somebody reads; other tags are dropped.
-return function(call, ports)
+-- What happens to a tag that nobody reads: it is dropped, or under test goes to one output with its tag.
+local function unread_by(call, rest_port)
+  if not rest_port then return function(tag) check_tag(tag) end end
+  local rest = collector(call, rest_port)
+  return function(tag, value, timestamp)
+    check_tag(tag)
+    if value == nil then error("nil cannot be a record (mt.null can)", 3) end
+    rest:collect({ tag, value }, timestamp)
+  end
+end
+
+--- `ports`: the number of the output of each tag that somebody reads; `rest_port`: of all other tags, nil drops them.
+return function(call, ports, rest_port)
   local outputs = {}
   for tag, port in pairs(ports) do outputs[tag] = collector(call, port) end
-  local class = assert(loadstring(source, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unknown_tag)
+  local class = assert(loadstring(source, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unread_by(call, rest_port))
   local methods = {}
   for name in pairs(class) do methods[#methods + 1] = name end
   class.__index = class

@@ -6,7 +6,7 @@ local physical = require "moontide.runtime.physical"
 
 local M = {}
 
-local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5 }
+local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7 }
 local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
 local slot_kinds = { value = 0, map = 1, list = 2 }
 local call_kinds = { source = 1, sink = 2 }

@@ -35,7 +35,7 @@ end
 local function process_handler(call, operator, guarded)
   local definition, names = operator.step.definition, operator.step.state_names
   local self = {}
-  local ctx, out = context(call, operator.ports), collector(call, 0)
+  local ctx, out = context(call, operator.ports, operator.rest_port), collector(call, 0)
   local states, loop
   local requests = {}
 

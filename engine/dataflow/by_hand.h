@@ -1,0 +1,33 @@
+/*
+ * The ends of a worker that is driven by hand (moontide.testing): inputs whose
+ * channels a test pushes to, outputs that keep what they get, marks included.
+ * Between them the worker is the one that runs jobs: its alignment, its ends, its
+ * operators.
+ *
+ * Owner    a pushed batch belongs to the channel; by_hand_take() hands the batch
+ *          of an item to the caller, who drops it.
+ * Thread   the one that drives the worker.
+ */
+#pragma once
+
+#include "dataflow/worker.h"
+
+/* <cdef> */
+enum by_hand_kind { BY_HAND_BATCH = 1, BY_HAND_BARRIER = 2, BY_HAND_CANCEL = 3, BY_HAND_END = 4 };
+struct by_hand_item { uint32_t kind; uint64_t checkpoint; struct batch *batch; };
+/* Behind what the channel holds; more than its ring takes waits in a list. ERROR_STATE once it has ended. */
+int by_hand_push(struct worker *worker, int step, uint32_t channel, struct by_hand_item item);
+/* What waits goes into the rings, as far as they have room: true if something went. */
+bool by_hand_feed(struct worker *worker);
+/* Held back by alignment. */
+bool by_hand_blocked(const struct worker *worker, int step, uint32_t channel);
+/* Take the oldest item of an output; false if there is none. */
+bool by_hand_take(struct worker *worker, int step, struct by_hand_item *item);
+/* Begin a snapshot of everything as it stands now; outputs get no mark of it. */
+void by_hand_snapshot(struct worker *worker, uint64_t checkpoint);
+/* </cdef> */
+
+/* The keyed state of a step, NULL if it has none. */
+struct keyed_state *by_hand_state(const struct worker *worker, uint32_t step);
+/* Has the channel's end been pushed? */
+bool by_hand_ended(const struct worker *worker, uint32_t step, uint32_t channel);
