@@ -163,6 +163,18 @@ static int restore_blob(struct source_shared *shared, struct slice in)
     return status;
 }
 
+/* A source that names its splits anew after a restore must know which there were. */
+static void tell_restored(struct source_shared *shared)
+{
+    const struct source_vtab *source = shared->step->source;
+    if (source->restored == NULL)
+        return;
+    for (uint32_t i = 0; i < shared->done_count; i++)
+        source->restored(shared->source, slice_of(shared->done[i].name, shared->done[i].name_bytes));
+    for (uint32_t i = shared->waiting_first; i < shared->waiting_count; i++)
+        source->restored(shared->source, slice_of(shared->waiting[i].name, shared->waiting[i].name_bytes));
+}
+
 int source_shared_open(struct source_shared *shared, struct restored_blobs restored)
 {
     const struct step *step = shared->step;
@@ -173,6 +185,8 @@ int source_shared_open(struct source_shared *shared, struct restored_blobs resto
         return status;
     struct source_context context = { .step_name = step->name, .parallelism = shared->first_parallelism };
     status = step->source->open(&shared->source, step->options, step->format, &context);
+    if (status == 0)
+        tell_restored(shared);
     return status < 0 ? status : discover(shared);
 }
 
