@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define EVENTS_MAX 256
+#define WAITING_MAX 128 /* the oldest is given up: a channel is that far behind; all fit into the events */
 
 struct channel_state { bool blocked, ended; uint64_t newest; };
 
@@ -139,6 +140,11 @@ static void waiting_add(struct aligner *aligner, uint64_t checkpoint)
         at--;
     if (at > 0 && aligner->waiting[at - 1] == checkpoint)
         return;
+    if (aligner->waiting_count == WAITING_MAX) {
+        event_add(aligner, ALIGNER_CANCEL, aligner->waiting[0]);
+        waiting_remove_front(aligner, 1);
+        at -= at > 0;
+    }
     if (aligner->waiting_count == aligner->waiting_capacity) {
         aligner->waiting_capacity = aligner->waiting_capacity * 2 + 8;
         aligner->waiting = memory_resize(aligner->waiting, aligner->waiting_capacity * sizeof aligner->waiting[0]);
@@ -173,23 +179,15 @@ void aligner_barrier(struct aligner *aligner, uint32_t channel, uint64_t checkpo
     trigger_if_complete(aligner);
 }
 
-/* At least once: the id is given up alone; older ones still wait. */
+/* At least once: older ids that are pending are given up with it, in order. */
 static void waiting_cancel(struct aligner *aligner, uint64_t checkpoint)
 {
-    uint32_t at = 0;
-    while (at < aligner->waiting_count && aligner->waiting[at] != checkpoint)
-        at++;
-    if (at == aligner->waiting_count && checkpoint <= aligner->settled)
-        return;
-    if (at < aligner->waiting_count) {
-        aligner->waiting_count--;
-        for (uint32_t i = at; i < aligner->waiting_count; i++)
-            aligner->waiting[i] = aligner->waiting[i + 1];
-    }
-    uint64_t settled = aligner->settled;
-    event_add(aligner, ALIGNER_CANCEL, checkpoint);
-    if (aligner->waiting_count > 0 && aligner->waiting[0] <= checkpoint)
-        aligner->settled = settled; /* ids below it may still complete */
+    uint32_t done = 0;
+    while (done < aligner->waiting_count && aligner->waiting[done] <= checkpoint)
+        event_add(aligner, ALIGNER_CANCEL, aligner->waiting[done++]);
+    waiting_remove_front(aligner, done);
+    if (checkpoint > aligner->settled)
+        event_add(aligner, ALIGNER_CANCEL, checkpoint);
 }
 
 void aligner_cancel(struct aligner *aligner, uint64_t checkpoint)
