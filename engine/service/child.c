@@ -21,6 +21,7 @@
 #define REPORT_MS_MAX 200u
 #define REPORT_MS_MIN 10u
 #define WAITING_POLL_MS 5u
+#define PAUSE_MS_MIN 100u
 #define WAITING_MAX 64u
 
 /* A request for a checkpoint that waits until the job runs and then until one newer than `settled` has settled. */
@@ -253,7 +254,7 @@ static void *serve(void *argument)
         int timeout = (int)(waits ? WAITING_POLL_MS : child->report_ms);
         poll(wait, 2, timeout);
         uint64_t now = now_ms();
-        if (now - last > REPORT_MS_MAX + 1000) {
+        if (now - last > 2 * child->report_ms + PAUSE_MS_MIN) {
             child->pause_end_ms = now;
             child->pause_ms = now - last;
         }

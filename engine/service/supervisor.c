@@ -48,6 +48,28 @@ static uint64_t newest_checkpoint(const char *data)
     return newest;
 }
 
+uint64_t supervisor_next_checkpoint(const struct supervisor *supervisor)
+{
+    const struct job_arguments *arguments = &supervisor->options->arguments;
+    uint64_t newest = newest_checkpoint(supervisor->lock.directory);
+    bool told = arguments->fresh || arguments->restore != NULL;
+    return newest > supervisor->first_checkpoint || !told ? newest : 0;
+}
+
+/* An author may save the script between two attempts. That is said, and the new text is kept like the first. */
+static int look_at_script(struct supervisor *supervisor)
+{
+    struct script_copy now;
+    int status = script_copy_read(&now, supervisor->options->arguments.script);
+    if (status == 0 && now.hash != supervisor->script.hash) {
+        progress_message(&supervisor->progress, "%s: the script has changed since the attempt before", supervisor->name);
+        status = script_copy_keep(&now, supervisor->lock.directory);
+        supervisor->script.hash = now.hash;
+    }
+    script_copy_deinit(&now);
+    return status;
+}
+
 static void begin_attempt(struct supervisor *supervisor)
 {
     struct job_arguments arguments = supervisor->options->arguments;
@@ -111,7 +133,7 @@ static int configure(struct supervisor *supervisor, const struct wire_message *m
 
 static void take_config(struct supervisor *supervisor, const struct wire_message *message)
 {
-    int status = supervisor->configured ? 0 : configure(supervisor, message);
+    int status = supervisor->configured ? look_at_script(supervisor) : configure(supervisor, message);
     if (status == 0)
         status = attempt_go(&supervisor->attempt, supervisor->lock.directory);
     if (status == 0) {

@@ -61,6 +61,8 @@ enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_NOT_LOADED = 2, EXIT_REFUSED = 3 };
 
 /* No more attempts. */
 void supervisor_end(struct supervisor *supervisor, int exit_status, const char *outcome);
+/* The checkpoint that the next attempt will begin at, as far as can be told from its number; 0: none, or the one it was told to. */
+uint64_t supervisor_next_checkpoint(const struct supervisor *supervisor);
 /* "stop", "stop drain" or "cancel". */
 void supervisor_ask_to_end(struct supervisor *supervisor, const char *line);
 /* A line of the control protocol: a struct control_handler's request(). */

@@ -36,8 +36,9 @@ static void say_next(struct supervisor *supervisor, uint64_t delay_ms)
 {
     struct buffer text = { 0 };
     text_append_duration(&text, delay_ms);
-    if (supervisor->last_checkpoint > 0)
-        buffer_append_format(&text, ", from checkpoint %llu", (unsigned long long)supervisor->last_checkpoint);
+    uint64_t checkpoint = supervisor_next_checkpoint(supervisor);
+    if (checkpoint > 0)
+        buffer_append_format(&text, ", from checkpoint %llu", (unsigned long long)checkpoint);
     progress_message(&supervisor->progress, "%s: attempt %u in %.*s", supervisor->name, supervisor->number + 2, (int)text.bytes, text.data);
     buffer_deinit(&text);
 }
