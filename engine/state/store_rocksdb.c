@@ -120,7 +120,7 @@ static void configure_files(rocksdb_options_t *options)
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_target_file_size_base(options, FILE_BYTES);
     rocksdb_options_set_level0_file_num_compaction_trigger(options, LEVEL0_FILES);
-    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_options_set_compaction_style(options, rocksdb_universal_compaction);
     rocksdb_options_set_info_log_level(options, 2 /* warn */);
     rocksdb_options_set_max_log_file_size(options, 1 << 20);
     rocksdb_options_set_keep_log_file_num(options, 1);
