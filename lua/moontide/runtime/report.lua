@@ -9,8 +9,16 @@ local M = {}
 
 local shown_bytes_max = 2000
 
+-- Files of the library have this beginning, on disk as in the executable.
+local library = debug.getinfo(1, "S").source:gsub("runtime[./]report.*$", "")
+
 local function is_own(source)
-  return source:sub(1, 1) == "=" or source:find("^@?moontide[./]") ~= nil
+  return source:sub(1, 1) == "=" or source:sub(1, #library) == library
+end
+
+-- Below it are the worker's own loop and, under test, the test.
+local function is_worker(source)
+  return source:sub(1, #library) == library and source:find("runtime[./]worker") ~= nil
 end
 
 -- Frames of the author's script, innermost first: "fraud.lua:14: in process_element".
@@ -18,7 +26,7 @@ local function user_frames(level, names)
   local frames = {}
   while #frames < 20 do
     local info = debug.getinfo(level, "Slnf")
-    if not info then break end
+    if not info or is_worker(info.source) then break end
     if info.what ~= "C" and not is_own(info.source) and info.currentline > 0 then
       local name = names[info.func] or info.name or "function at line " .. info.linedefined
       frames[#frames + 1] = ("%s:%d: in %s"):format(info.short_src:match("[^/]*$"), info.currentline, name)
