@@ -125,6 +125,25 @@ describe("journal", function()
     expect_refused(whole:sub(1, 16) .. second .. whole:sub(17, 16 + frame) .. whole:sub(17 + frame + 40), "two frames exchanged")
   end)
 
+  it("refuses good frames of another file in the same place", function()
+    local function made(name, ...)
+      local journal = create(root, name)
+      for _, payload in ipairs { ... } do check(append(journal, payload)) end
+      seal(journal)
+      return files.read(root .. "/" .. name)
+    end
+    local first, second, other = ("1"):rep(24), ("2"):rep(24), ("3"):rep(24)
+    local both, short, changed = made("both", first, second), made("short", first), made("changed", first, other)
+    local frame = 32 + 24
+    local function expect_refused(text, reason)
+      files.write(root .. "/mixed", text)
+      assert.is_true(C.journal_verify(root .. "/mixed", 0, 0) < 0)
+      assert.truthy(ffi.string(C.error_message()):find(reason, 1, true), ffi.string(C.error_message()))
+    end
+    expect_refused(both:sub(1, 16 + frame) .. changed:sub(17 + frame, 16 + 2 * frame) .. both:sub(17 + 2 * frame), "totals")
+    expect_refused(both:sub(1, 16 + frame) .. short:sub(17 + frame) .. both:sub(17 + 2 * frame), "end frame before the end")
+  end)
+
   it("is whole after a full disk, and goes on where it stopped", function()
     -- Enough for about 60 KB; the signal that the limit sends is ignored, so that write() fails as on a full disk.
     local status, output = files.child(files.prelude .. ([[

@@ -187,6 +187,7 @@ describe("manifest", function()
       end
     end)
     assert.is_true(refused >= 16, "seed " .. files.seed)
+    assert.is_nil((read(sealed(payload .. "\192"))))
     for _, count in ipairs { "\221\255\255\255\255", "\220\255\255" } do
       assert.is_nil((read(sealed("\149" .. count))))
       assert.is_nil((read(sealed(payload:sub(1, 1) .. count .. payload:sub(2)))))

@@ -96,7 +96,8 @@ describe("storage", function()
     assert.are.equal(2, newest(storage))
     assert.are.equal(3ULL, C.storage_newest_id(storage))
     files.write(path, files.read(checkpoints .. "/chk-2/manifest"))
-    assert.are.equal(2, newest(storage))
+    assert.is_true(C.storage_verify(storage, 3) < 0)
+    assert.truthy(message():find("checkpoint 3: manifest: it is that of checkpoint 2", 1, true))
     files.write(path, whole)
     assert.are.equal(3, newest(storage))
   end)
@@ -223,7 +224,8 @@ describe("storage", function()
   end)
 
   it("leaves all files alone when a newer engine's checkpoint is there", function()
-    local deltas = chain(2)
+    local deltas = { delta(storage, 1), delta(storage, 2) }
+    for id = 1, 2 do check(commit(storage, id, { deltas[id] })) end
     local garbage = delta(storage, 9)
     local bytes, sum, path = ffi.new("uint64_t[1]"), ffi.new("uint64_t[1]"), os.tmpname()
     local function hash(text)
@@ -244,7 +246,7 @@ describe("storage", function()
     assert.are.equal(2, newest(storage))
     check(C.storage_delete(storage, 3, nil, 0))
     check(C.storage_clean(storage))
-    assert.are.same({ true, false }, { exists(deltas[1]), exists(garbage) })
+    assert.are.same({ false, true, false }, { exists(deltas[1]), exists(deltas[2]), exists(garbage) })
   end)
 
   describe("with a directory of rows", function()
@@ -274,6 +276,24 @@ describe("storage", function()
       return C.manifest_new(ffi.new("struct manifest_head", { id = id, run = 1, parallelism = 1, max_parallelism = 128, engine_version = "0",
         job = "j", mode = "exactly_once", script = "" }))
     end
+
+    it("takes a checksum over only from the very same file", function()
+      local function describe_one(name, text, previous, known)
+        os.execute(("mkdir '%s'"):format(shared(name)))
+        if text then files.write(shared(name .. "/000001.sst"), text)
+        else os.execute(("ln '%s/000001.sst' '%s/'"):format(shared(previous), shared(name))) end
+        local file = ffi.new("struct manifest_file")
+        check(C.storage_describe_rows(shared(name), previous and shared(previous) or nil, known, file))
+        assert.are.same({ 1, 3, C.MANIFEST_ROWS }, { file.entry_count, tonumber(file.bytes), file.kind })
+        return file
+      end
+      local one = describe_one("one.rows", "abc")
+      local other = describe_one("other.rows", "xyz", "one.rows", one)
+      assert.are_not.equal(one.entries[0].checksum, other.entries[0].checksum)
+      one.entries[0].checksum = 42 -- what is known is believed, so that the file need not be read
+      local linked = describe_one("linked.rows", nil, "one.rows", one)
+      assert.are.equal(42ULL, linked.entries[0].checksum)
+    end)
 
     it("checks every file in it and deletes it as a whole", function()
       local store = store_with_rows(root .. "/state")
