@@ -1,0 +1,333 @@
+-- The cases of keyed state, through the harness, on both backends; also where the
+-- cache is too small and rows live in the store.
+local mt = require "moontide"
+local testing = require "moontide.testing"
+
+local backends = { { backend = "memory" }, { backend = "rocksdb" }, { backend = "rocksdb", memory = 1 } }
+
+-- A step whose records are { key, function(self, ctx, out) }: functions cannot be records, so they are numbered.
+local function stepper(states)
+  local functions = {}
+  local function build(input)
+    return input:key_by("key"):process("step", {
+      state = states,
+      process_element = function(self, record, ctx, out) functions[record.call](self, ctx, out) end,
+    })
+  end
+  return build, functions
+end
+
+local Driver = {}
+Driver.__index = Driver
+
+local function driver(states, options)
+  local build, functions = stepper(states)
+  local self = setmetatable({ build = build, functions = functions, options = options }, Driver)
+  self.harness = testing.harness(build, options)
+  return self
+end
+
+--- Run a function under a key; what it answers.
+function Driver:at(key, fn)
+  local answer
+  table.insert(self.functions, function(...) answer = fn(...) end)
+  self.harness:push { key = key, call = #self.functions }
+  return answer
+end
+
+--- What a function that fails raised: the step goes on (its state object is the same).
+function Driver:fails_at(key, fn)
+  local ok, message = self:at(key, function(self) return { pcall(fn, self) } end), nil
+  ok, message = ok[1], ok[2]
+  assert.is_false(ok, "it did not fail")
+  return message
+end
+
+--- |SNAP|: snapshot, destroy, restore in a fresh step.
+function Driver:restart()
+  local snapshot, options = self.harness:snapshot(), {}
+  self.harness:close()
+  for name, value in pairs(self.options) do options[name] = value end
+  options.restore = snapshot
+  self.harness = testing.harness(self.build, options)
+end
+
+local function each_backend(fn)
+  for _, options in ipairs(backends) do
+    describe("on " .. options.backend .. (options.memory and ", with rows in the store" or ""), function()
+      local opened
+      local function new(states)
+        opened = driver(states, options)
+        return opened
+      end
+      after_each(function()
+        if opened then opened.harness:close() end
+        opened = nil
+      end)
+      fn(new)
+    end)
+  end
+end
+
+describe("value state", function()
+  each_backend(function(new)
+    local function value(self) return self.v:value() end
+    local function update(with) return function(self) self.v:update(with) end end
+    local function clear(self) self.v:clear() end
+
+    it("T58, S50: default 42", function()
+      local d = new { v = mt.value_state { default = 42 } }
+      assert.are.equal(42, d:at(1, value))
+      d:at(1, update(1))
+      assert.are.equal(1, d:at(1, value))
+      assert.are.equal(42, d:at(2, value))
+      d:at(1, clear)
+      assert.are.equal(42, d:at(1, value))
+      d:at(1, update(17))
+      assert.are.equal(17, d:at(1, value))
+      d:at(1, update(nil))
+      assert.are.equal(42, d:at(1, value))
+      assert.are.equal(0, d.harness:state_size())
+      d:restart()
+      assert.are.equal(42, d:at(1, value))
+      d:at(2, update(5))
+      d:restart()
+      assert.are.equal(5, d:at(2, value))
+      assert.are.equal(42, d:at(1, value))
+    end)
+
+    it("T58: default \"Hello\" comes back after clear and |SNAP|", function()
+      local d = new { v = mt.value_state { default = "Hello" } }
+      d:at("k", update "Ciao")
+      assert.are.equal("Ciao", d:at("k", value))
+      d:at("k", clear)
+      d:restart()
+      assert.are.equal("Hello", d:at("k", value))
+    end)
+
+    it("S50, S51: null is a value, nil is none; a value that was read is a copy", function()
+      local d = new { v = mt.value_state() }
+      assert.is_nil(d:at("k", value))
+      d:at("k", update(mt.null))
+      assert.are.equal(mt.null, d:at("k", value))
+      assert.are.equal(1, d.harness:state_size())
+      d:at("k", update { list = { 1, 2 }, name = "x" })
+      d:at("k", function(self) self.v:value().name = "changed" end)
+      d:restart()
+      assert.are.same({ list = { 1, 2 }, name = "x" }, d:at("k", value))
+    end)
+
+    it("holds every kind of value across a restart", function()
+      local d = new { v = mt.value_state() }
+      local kinds = { 1, -1.5, 0.1, true, false, "", ("x"):rep(100000), { a = 1, b = "two" }, { 1, 2, 3 }, {}, 2LL ^ 60, mt.null }
+      for i, kind in ipairs(kinds) do d:at(i, update(kind)) end
+      assert.are.equal(#kinds, d.harness:state_size())
+      d:restart()
+      for i, kind in ipairs(kinds) do assert.are.same(kind, d:at(i, value)) end
+    end)
+  end)
+end)
+
+describe("list state", function()
+  each_backend(function(new)
+    local function get(self) return self.l:get() end
+    local function call(name, ...)
+      local arguments = { ... }
+      return function(self) self.l[name](self.l, unpack(arguments)) end
+    end
+
+    it("T59, S51: add, update, add_all, per key", function()
+      local d = new { l = mt.list_state() }
+      assert.are.same({}, d:at("def", get))
+      d:at("def", call("add", 17))
+      d:at("def", call("add", 11))
+      assert.are.same({ 17, 11 }, d:at("def", get))
+      assert.are.equal(2, d.harness:state_size())
+      d:at("def", call("update", {}))
+      assert.are.same({}, d:at("def", get))
+      d:at("def", call("update", { 10, 16 }))
+      assert.are.same({ 10, 16 }, d:at("def", get))
+      d:at("g", call("add_all", {}))
+      assert.are.same({}, d:at("g", get))
+      d:at("g", call("add_all", { 3, 4 }))
+      d:at("g", call("add_all", {}))
+      d:at("g", call("add_all", { 5, 6 }))
+      assert.are.same({ 3, 4, 5, 6 }, d:at("g", get))
+      d:at("g", call("update", { 1, 2 }))
+      d:restart()
+      assert.are.same({ 10, 16 }, d:at("def", get))
+      d:at("def", call("clear"))
+      for _, n in ipairs { 3, 2, 1 } do d:at("g", call("add", n)) end
+      assert.are.same({ 1, 2, 3, 2, 1 }, d:at("g", get))
+      d:at("g", call("clear"))
+      assert.are.equal(0, d.harness:state_size())
+      d:restart()
+      assert.are.same({}, d:at("g", get))
+    end)
+
+    it("T59, S51: nil is refused, and a refused list changes nothing", function()
+      local d = new { l = mt.list_state() }
+      d:at("k", call("add", 1))
+      for _, name in ipairs { "add", "add_all", "update" } do d:fails_at("k", call(name, nil)) end
+      d:fails_at("k", call("add_all", { 1, nil, 3 }))
+      d:fails_at("k", call("update", { [1] = 1, [3] = 3 }))
+      assert.are.same({ 1 }, d:at("k", get))
+      d:at("k", call("add", mt.null))
+      assert.are.same({ 1, mt.null }, d:at("k", get))
+    end)
+
+    it("is long: elements keep their order over many chunks and restarts", function()
+      local d = new { l = mt.list_state() }
+      local expected = {}
+      for round = 1, 3 do
+        d:at("k", function(self)
+          for i = 1, 2000 do self.l:add { round = round, i = i, text = ("x"):rep(i % 50) } end
+        end)
+        for i = 1, 2000 do expected[#expected + 1] = round * 10000 + i end
+        d:restart()
+      end
+      local list = d:at("k", get)
+      assert.are.equal(#expected, #list)
+      for i, number in ipairs(expected) do assert.are.equal(number, list[i].round * 10000 + list[i].i) end
+      assert.are.equal(6000, d.harness:state_size())
+    end)
+  end)
+end)
+
+describe("map state", function()
+  each_backend(function(new)
+    local function entries(self)
+      local list = {}
+      for key, value in self.m:entries() do list[#list + 1] = { key, value } end
+      return list
+    end
+    local function count(self)
+      local n = 0
+      for _ in self.m:keys() do n = n + 1 end
+      return n
+    end
+
+    it("T61: put 1024, remove all, empty again", function()
+      local d = new { m = mt.map_state() }
+      assert.is_true(d:at("k", function(self) return self.m:is_empty() end))
+      d:at("k", function(self) for i = 1, 1024 do self.m:put(i, i * 2) end end)
+      assert.is_false(d:at("k", function(self) return self.m:is_empty() end))
+      assert.are.equal(1024, d.harness:state_size())
+      d:restart()
+      assert.are.equal(1024, d:at("k", count))
+      d:at("k", function(self) for i = 1, 1024 do self.m:remove(i) end end)
+      assert.is_true(d:at("k", function(self) return self.m:is_empty() end))
+      assert.are.equal(0, d.harness:state_size())
+      d:restart()
+      assert.is_true(d:at("k", function(self) return self.m:is_empty() end))
+      assert.are.same({}, d:at("k", entries))
+    end)
+
+    it("T61, S52: 4096 integer keys come in their order, on every backend, also after |SNAP|", function()
+      local d = new { m = mt.map_state() }
+      d:at("k", function(self) for i = 4095, 0, -1 do self.m:put(i, i) end end)
+      for _ = 1, 2 do
+        local list = d:at("k", entries)
+        assert.are.equal(4096, #list)
+        for i, pair in ipairs(list) do assert.are.same({ i - 1, i - 1 }, pair) end
+        d:restart()
+      end
+    end)
+
+    it("T61: removal and clear during an iteration, an empty iterator after clear", function()
+      local d = new { m = mt.map_state() }
+      d:at("k", function(self) for i = 1, 100 do self.m:put(i, i) end end)
+      local seen = d:at("k", function(self)
+        local n = 0
+        for key in self.m:keys() do
+          n = n + 1
+          self.m:remove(key)
+          self.m:remove(key)
+          self.m:put("new" .. key, true)
+          if n == 50 then self.m:clear() end
+        end
+        return n
+      end)
+      assert.are.equal(100, seen)
+      assert.are.equal(50, d:at("k", count))
+      d:at("k", function(self) self.m:clear() end)
+      assert.are.same({}, d:at("k", entries))
+      assert.are.equal(0, d.harness:state_size())
+    end)
+
+    it("S51: nil is refused, null is a value distinct from absent; keys are canonical (L4)", function()
+      local d = new { m = mt.map_state() }
+      d:fails_at("k", function(self) self.m:put("a", nil) end)
+      d:fails_at("k", function(self) self.m:put(nil, 1) end)
+      d:fails_at("k", function(self) self.m:get(0 / 0) end)
+      d:at("k", function(self) self.m:put("a", mt.null) end)
+      assert.are.equal(mt.null, d:at("k", function(self) return self.m:get("a") end))
+      assert.is_true(d:at("k", function(self) return self.m:contains("a") end))
+      assert.is_nil(d:at("k", function(self) return self.m:get("b") end))
+      d:at("k", function(self) self.m:put(1LL, "one") end)
+      assert.are.equal("one", d:at("k", function(self) return self.m:get(1) end))
+      assert.is_nil(d:at("k", function(self) return self.m:get("1") end))
+    end)
+
+    it("keeps the maps of different keys and states apart", function()
+      local d = new { m = mt.map_state(), other = mt.map_state(), v = mt.value_state() }
+      d:at("a", function(self) self.m:put("x", 1) self.other:put("x", 2) self.v:update(3) end)
+      d:at("b", function(self) self.m:put("x", 4) end)
+      d:restart()
+      assert.are.same({ 1, 2, 3 }, d:at("a", function(self) return { self.m:get("x"), self.other:get("x"), self.v:value() } end))
+      d:at("a", function(self) self.m:clear() end)
+      assert.are.same({ 4, nil }, d:at("b", function(self) return { self.m:get("x"), self.other:get("x") } end))
+      assert.are.equal(2, d:at("a", function(self) return self.other:get("x") end))
+      assert.are.equal(3, d.harness:state_size())
+    end)
+  end)
+end)
+
+describe("state against a model", function()
+  each_backend(function(new)
+    it("agrees over random calls, keys and restarts", function()
+      local seed = os.time()
+      math.randomseed(seed)
+      local d = new { v = mt.value_state(), l = mt.list_state(), m = mt.map_state() }
+      local model = {}
+      local function of(key)
+        model[key] = model[key] or { l = {}, m = {} }
+        return model[key]
+      end
+      local calls = {
+        function(self, own, n) self.v:update(n) own.v = n end,
+        function(self, own) self.v:clear() own.v = nil end,
+        function(self, own, n) self.l:add(n) table.insert(own.l, n) end,
+        function(self, own, n) self.l:update({ n, n + 1 }) own.l = { n, n + 1 } end,
+        function(self, own) if math.random(4) == 1 then self.l:clear() own.l = {} end end,
+        function(self, own, n) self.m:put(n % 20, n) own.m[n % 20] = n end,
+        function(self, own, n) self.m:put(n % 20, n) own.m[n % 20] = n end,
+        function(self, own, n) self.m:remove(n % 20) own.m[n % 20] = nil end,
+        function(self, own) if math.random(8) == 1 then self.m:clear() own.m = {} end end,
+      }
+      local function check(key)
+        local own = of(key)
+        local m, rows = {}, 0
+        local got = d:at(key, function(self)
+          for k, value in self.m:entries() do m[k] = value end
+          return { v = self.v:value(), l = self.l:get() }
+        end)
+        assert.are.equal(own.v, got.v, "seed " .. seed)
+        assert.are.same(own.l, got.l, "seed " .. seed)
+        assert.are.same(own.m, m, "seed " .. seed)
+        for _ in pairs(own.m) do rows = rows + 1 end
+        return rows + #own.l + (own.v ~= nil and 1 or 0)
+      end
+      for _ = 1, 6 do
+        for _ = 1, 400 do
+          local key, n = math.random(60), math.random(1000000)
+          d:at(key, function(self) calls[math.random(#calls)](self, of(key), n) end)
+        end
+        local rows = 0
+        for key = 1, 60 do rows = rows + check(key) end
+        assert.are.equal(rows, d.harness:state_size(), "seed " .. seed)
+        d:restart()
+      end
+    end)
+  end)
+end)
