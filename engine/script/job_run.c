@@ -52,6 +52,9 @@ static void threads_run(struct job *job)
     for (uint32_t i = 0; i < job->parallelism; i++)
         threads[i] = (struct worker_thread){ .job = job, .subtask = i, .worker = worker_new(job->dataflow, i, false), .vm = i == 0 ? job->vm : NULL };
     coordinator_start(job->coordinator, job->dataflow);
+    pthread_mutex_lock(&job->lock);
+    job->running = true; /* from here on others may look at the workers */
+    pthread_mutex_unlock(&job->lock);
     for (uint32_t i = 1; i < job->parallelism; i++)
         pthread_create(&threads[i].thread, NULL, worker_thread, &threads[i]);
     worker_thread(&threads[0]); /* the main thread is worker 0: its Lua state is loaded already */
@@ -99,17 +102,16 @@ static enum job_end refused(int status)
 
 enum job_end job_run(struct job *job, const char *data, uint32_t attempt, const char *previous_failure)
 {
+    pthread_mutex_lock(&job->lock);
     job->attempt = attempt;
     job->started_ns = clock_monotonic_ns();
+    pthread_mutex_unlock(&job->lock);
     int status = job_prepare(job, data);
     if (status < 0) {
         job_unprepare(job);
         return refused(status);
     }
     say_where_it_goes_on(job);
-    pthread_mutex_lock(&job->lock);
-    job->running = true;
-    pthread_mutex_unlock(&job->lock);
     threads_run(job);
     enum job_end end = job->stop_requested ? JOB_STOPPED : JOB_FINISHED;
     if (dataflow_failure(job->dataflow, NULL) != NULL)
