@@ -39,6 +39,7 @@ struct child {
     int wake;                        /* readable: the job has ended */
     uint64_t report_ms;              /* how often to report */
     uint64_t reported_ms;            /* when the last report was sent */
+    uint64_t looked_ms;              /* at the clock */
     uint64_t pause_end_ms, pause_ms; /* when the whole process stood still last, and for how long */
     void (*held)(struct job *job);   /* a request to end that came before the job ran */
     struct waiting waiting[WAITING_MAX];
@@ -110,13 +111,26 @@ static uint64_t callback_time(struct child *child, uint64_t now, uint64_t runnin
     return running_ms > child->pause_ms ? running_ms - child->pause_ms : 0;
 }
 
-static void send_report(struct child *child, uint64_t now)
+/* The time, by which it is noticed that the process stood still since the last look. */
+static uint64_t look_at_clock(struct child *child)
+{
+    uint64_t now = now_ms();
+    if (now - child->looked_ms > 2 * child->report_ms + PAUSE_MS_MIN) {
+        child->pause_end_ms = now;
+        child->pause_ms = now - child->looked_ms;
+    }
+    child->looked_ms = now;
+    return now;
+}
+
+static void send_report(struct child *child)
 {
     struct wire_report report;
     memset(&report, 0, sizeof report);
     job_progress(child->job, &report.progress);
     uint64_t running_ms = 0;
     const char *step = job_longest_callback(child->job, &running_ms);
+    uint64_t now = look_at_clock(child);
     report.callback_ms = step == NULL ? 0 : callback_time(child, now, running_ms);
     buffer_clear(&child->scratch);
     buffer_append(&child->scratch, &report, sizeof report);
@@ -248,17 +262,12 @@ static void *serve(void *argument)
 {
     struct child *child = argument;
     struct pollfd wait[2] = { { child->plan->wire, POLLIN, 0 }, { child->wake, POLLIN, 0 } };
-    uint64_t last = now_ms();
+    child->looked_ms = now_ms();
     for (;;) {
         bool waits = child->waiting_count > 0 || child->held != NULL;
         int timeout = (int)(waits ? WAITING_POLL_MS : child->report_ms);
         poll(wait, 2, timeout);
-        uint64_t now = now_ms();
-        if (now - last > 2 * child->report_ms + PAUSE_MS_MIN) {
-            child->pause_end_ms = now;
-            child->pause_ms = now - last;
-        }
-        last = now;
+        uint64_t now = look_at_clock(child);
         if (wait[1].revents != 0)
             return NULL;
         if (wait[0].revents != 0)
@@ -266,7 +275,7 @@ static void *serve(void *argument)
         hand_on(child);
         answer_waiting(child);
         if (now - child->reported_ms >= child->report_ms)
-            send_report(child, now);
+            send_report(child);
     }
 }
 
@@ -299,7 +308,7 @@ static void finish(struct child *child, enum job_end end)
     answer_waiting(child);
     for (uint32_t i = 0; i < child->waiting_count; i++)
         answer_error(child, child->waiting[i].id, "the job ended before it took a checkpoint");
-    send_report(child, now_ms());
+    send_report(child);
     send_end(child, end, job_failure(child->job), "");
 }
 
