@@ -126,19 +126,28 @@ static int discover(struct source_shared *shared)
     return status < 0 ? status : 0;
 }
 
-static int restore_split(struct source_shared *shared, struct slice *in)
+/*
+ * First what subtasks had taken, then what waited: a split that one subtask saw
+ * waiting may have been taken by another before its own barrier.
+ */
+static int restore_split(struct source_shared *shared, struct slice *in, bool waiting)
 {
     uint32_t parts;
     struct slice name, position;
-    uint64_t done;
-    if (msgpack_read_array(in, &parts) < 0 || parts != 3 || msgpack_read_string(in, &name) < 0 || msgpack_read_uint(in, &done) < 0
-        || msgpack_read_string(in, &position) < 0)
+    uint64_t state;
+    if (msgpack_read_array(in, &parts) < 0 || parts != 3 || msgpack_read_string(in, &name) < 0 || msgpack_read_uint(in, &state) < 0
+        || msgpack_read_string(in, &position) < 0 || memchr(name.data, 0, name.bytes) != NULL)
         return error_set(ERROR_CORRUPT, "source \"%s\": damaged position in the checkpoint", shared->step->name);
-    if (memchr(name.data, 0, name.bytes) != NULL || !known_add(shared, name))
+    if ((state == SPLIT_WAITING) != waiting)
+        return 0;
+    if (!known_add(shared, name)) {
+        if (waiting)
+            return 0;
         return error_set(ERROR_CORRUPT, "source \"%s\": split '%.*s' stands twice in the checkpoint", shared->step->name, (int)name.bytes, name.data);
+    }
     struct split split = {
         .name = memory_copy(name.data, name.bytes), .name_bytes = name.bytes,
-        .position = memory_copy(position.data, position.bytes), .position_bytes = position.bytes, .done = done != 0,
+        .position = memory_copy(position.data, position.bytes), .position_bytes = position.bytes, .done = state == SPLIT_DONE,
     };
     if (!split.done) {
         waiting_add(shared, split);
@@ -149,7 +158,7 @@ static int restore_split(struct source_shared *shared, struct slice *in)
     return 0;
 }
 
-static int restore_blob(struct source_shared *shared, struct slice in)
+static int restore_blob(struct source_shared *shared, struct slice in, bool waiting)
 {
     uint32_t parts, count;
     uint64_t parallelism;
@@ -159,7 +168,7 @@ static int restore_blob(struct source_shared *shared, struct slice in)
     shared->first_parallelism = (uint32_t)parallelism;
     int status = 0;
     while (status == 0 && count-- > 0)
-        status = restore_split(shared, &in);
+        status = restore_split(shared, &in, waiting);
     return status;
 }
 
@@ -179,8 +188,10 @@ int source_shared_open(struct source_shared *shared, struct restored_blobs resto
 {
     const struct step *step = shared->step;
     int status = 0;
-    for (uint32_t i = 0; i < restored.count && status == 0; i++)
-        status = restored.blobs[i].bytes == 0 ? 0 : restore_blob(shared, restored.blobs[i]);
+    for (uint32_t i = 0; i < 2 * restored.count && status == 0; i++) {
+        struct slice blob = restored.blobs[i % restored.count];
+        status = blob.bytes == 0 ? 0 : restore_blob(shared, blob, i >= restored.count);
+    }
     if (status < 0)
         return status;
     struct source_context context = { .step_name = step->name, .parallelism = shared->first_parallelism };
@@ -209,6 +220,14 @@ int source_shared_take(struct source_shared *shared, struct split *split)
     }
     pthread_mutex_unlock(&shared->lock);
     return status;
+}
+
+void source_shared_each_waiting(struct source_shared *shared, void (*visit)(void *self, const struct split *split), void *self)
+{
+    pthread_mutex_lock(&shared->lock);
+    for (uint32_t i = shared->waiting_first; i < shared->waiting_count; i++)
+        visit(self, &shared->waiting[i]);
+    pthread_mutex_unlock(&shared->lock);
 }
 
 uint32_t source_shared_first_parallelism(const struct source_shared *shared)

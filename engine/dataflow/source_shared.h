@@ -2,11 +2,12 @@
  * The splits of one source, shared by its subtasks: which there are, which are
  * being read, which are done.
  *
- * A checkpoint needs no word from here: every subtask saves the splits that it
- * has taken (with their positions) and those that it has finished; what nobody
- * saved has not been taken, and is found again by discover() after a restore.
- * For that discover() must tell the same names again, so the parallelism of the
- * first start is saved too.
+ * Every subtask saves, at its own barrier, the splits that it has taken (with
+ * their positions), those that it has finished, and those that wait. A split that
+ * a subtask takes behind its barrier was waiting at it, so no split is missed,
+ * whatever the order of the barriers; one that another subtask had taken by then
+ * counts as taken. What nobody saved (it appeared later) is found again by
+ * discover(), for which the parallelism of the first start is saved too.
  *
  * Thread   any; a mutex inside.
  */
@@ -14,6 +15,8 @@
 
 #include "dataflow/checkpointing.h"
 #include "dataflow/plan.h"
+
+enum split_state { SPLIT_OPEN = 0, SPLIT_DONE = 1, SPLIT_WAITING = 2 };
 
 struct split { char *name; size_t name_bytes; char *position; size_t position_bytes; bool done; };
 
@@ -23,4 +26,6 @@ int source_shared_take(struct source_shared *shared, struct split *split);
 uint32_t source_shared_first_parallelism(const struct source_shared *shared);
 /* Splits that were done before this attempt: one subtask saves them again. */
 uint32_t source_shared_done(const struct source_shared *shared, const struct split **done);
+/* The splits that nobody has taken yet; `visit` is called with the lock held. */
+void source_shared_each_waiting(struct source_shared *shared, void (*visit)(void *self, const struct split *split), void *self);
 void split_deinit(struct split *split);

@@ -43,6 +43,7 @@ static int shape_learn(struct operator *op, uint32_t id)
 {
     struct key_reader *reader = op->self;
     const struct shape *shape = shape_get(id);
+    reader->shape = SHAPE_NONE; /* the fields of the old one are overwritten, also where this one lacks a field */
     for (uint32_t i = 0; i < op->step->key_field_count; i++) {
         reader->fields[i] = shape_field(shape, slice_of_text(op->step->key_fields[i]));
         if (reader->fields[i] < 0)

@@ -150,12 +150,22 @@ static int source_poll(struct operator *op, bool *more)
     return status < 0 ? status : 0;
 }
 
-static void split_write(struct buffer *blob, const struct split *split, struct slice position)
+static void split_write(struct buffer *blob, const struct split *split, enum split_state state, struct slice position)
 {
     msgpack_write_array(blob, 3);
     msgpack_write_string(blob, slice_of(split->name, split->name_bytes));
-    msgpack_write_uint(blob, split->done);
+    msgpack_write_uint(blob, state);
     msgpack_write_string(blob, position);
+}
+
+struct waiting_list { struct buffer splits; uint32_t count; };
+
+/* A split that waits after a restore may have a position already. */
+static void waiting_add(void *self, const struct split *split)
+{
+    struct waiting_list *list = self;
+    split_write(&list->splits, split, SPLIT_WAITING, slice_of(split->position, split->position_bytes));
+    list->count++;
 }
 
 static int source_snapshot(struct operator *op, uint64_t checkpoint, bool final, struct buffer *blob)
@@ -167,18 +177,23 @@ static int source_snapshot(struct operator *op, uint64_t checkpoint, bool final,
     uint32_t before_count = op->worker->subtask == 0 ? source_shared_done(op->step->shared, &before) : 0;
     msgpack_write_array(blob, 2);
     msgpack_write_uint(blob, source_shared_first_parallelism(op->step->shared));
-    msgpack_write_array(blob, self->open_count + self->done_count + before_count);
+    struct waiting_list waiting = { .count = 0 };
+    buffer_init(&waiting.splits);
+    source_shared_each_waiting(op->step->shared, waiting_add, &waiting);
+    msgpack_write_array(blob, self->open_count + self->done_count + before_count + waiting.count);
+    buffer_append_slice(blob, buffer_slice(&waiting.splits));
+    buffer_deinit(&waiting.splits);
     for (uint32_t i = 0; i < before_count; i++)
-        split_write(blob, &before[i], slice_of("", 0));
+        split_write(blob, &before[i], SPLIT_DONE, slice_of("", 0));
     for (uint32_t i = 0; i < self->done_count; i++)
-        split_write(blob, &self->done[i], slice_of("", 0));
+        split_write(blob, &self->done[i], SPLIT_DONE, slice_of("", 0));
     struct buffer position;
     buffer_init(&position);
     int status = 0;
     for (uint32_t i = 0; i < self->open_count && status == 0; i++) {
         buffer_clear(&position);
         status = op->step->source->reader_position(self->open[i].reader, &position);
-        split_write(blob, &self->open[i].split, buffer_slice(&position));
+        split_write(blob, &self->open[i].split, SPLIT_OPEN, buffer_slice(&position));
     }
     buffer_deinit(&position);
     return status;
