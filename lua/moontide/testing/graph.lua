@@ -23,13 +23,14 @@ end
 
 -- What steps send to tags: those that the steps under test read themselves are copied, all others come with their tag.
 local function add_sides(graph)
-  local _, rest_index = add_output(graph, "side outputs")
+  local rest_index
   local sides = {}
   for index, operator in ipairs(graph.operators) do
     for tag, port in pairs(operator.ports) do
       sides[#sides + 1] = { tag = tag, from = index, port = port }
     end
     if operator.terminal == "process" then
+      if not rest_index then rest_index = select(2, add_output(graph, "side outputs")) end
       operator.rest_port = operator.port_count
       operator.port_count = operator.port_count + 1
       graph.edges[#graph.edges + 1] = { from = index, port = operator.rest_port, to = rest_index }
@@ -41,7 +42,7 @@ local function add_sides(graph)
     side.step = index - 1
     graph.edges[#graph.edges + 1] = { from = side.from, port = side.port, to = index }
   end
-  return { rest = rest_index - 1, read = sides }
+  return { rest = rest_index and rest_index - 1, read = sides }
 end
 
 -- The ends that physical.build() took for connectors.

@@ -55,7 +55,7 @@ end
 
 --- What was sent to a tag, whoever reads it.
 function Output:side(tag)
-  for _, element in ipairs(drain(self, self.sides.rest)) do
+  for _, element in ipairs(self.sides.rest and drain(self, self.sides.rest) or {}) do
     if element.value ~= nil then queue(self, element.value[1], { value = element.value[2], timestamp = element.timestamp }) end
   end
   for _, side in ipairs(self.sides.read) do
