@@ -172,7 +172,7 @@ describe("the supervisor", function()
   end)
 
   it("does not take a process that was stopped for a callback that hangs", function()
-    local started = here:run_until_running(here:job('{ parallelism = 1, watchdog = "400ms" }', [[
+    local started = here:run_until_running(here:job('{ parallelism = 1, watchdog = "1s" }', [[
       :map(function(n)
         local file = io.open("/proc/self/stat") -- a callback that takes its time, so that one is under way
         local begin = os.clock()
@@ -184,7 +184,7 @@ describe("the supervisor", function()
     local child = child_of(started)
     for _ = 1, 2 do
       for _, pid in ipairs { started.pid, child } do ffi.C.kill(pid, 19) end
-      ffi.C.poll(nil, 0, 1000) -- the time has to pass: it is what the test is about
+      ffi.C.poll(nil, 0, 1300) -- the time has to pass: it is what the test is about
       for _, pid in ipairs { child, started.pid } do ffi.C.kill(pid, 18) end
       local before = #started.err
       started:wait_until("it goes on", function() return started.err:find("returned\n.*returned\n.*returned\n", before) end)
