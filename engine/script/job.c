@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LUA_BYTES_MAX (4ull << 30) /* of one worker */
+#define LUA_BYTES_MAX (2ull << 30) /* of one worker */
 #define BASE_BYTES_MAX (256ull << 20)
 
 static double number_or(struct vm *vm, const char *name, double fallback)

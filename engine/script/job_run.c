@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LUA_BYTES_MAX (4ull << 30)
+#define LUA_BYTES_MAX (2ull << 30)
 
 struct worker_thread {
     struct job *job;
@@ -33,6 +33,17 @@ static int vm_prepare(struct worker_thread *self)
     return 0;
 }
 
+/* What the driver in Lua could not report itself: memory that ran out, a script that fails to load a second time. */
+static void drive_failed(struct worker_thread *self)
+{
+    char report[4400];
+    uint64_t progress;
+    int step = worker_running(self->worker, &progress);
+    const char *name = step >= 0 ? self->job->plan->steps[step].name : "(none)";
+    snprintf(report, sizeof report, "moontide: job \"%s\", step \"%s\", subtask %u: %s", self->job->name, name, self->subtask, error_message());
+    dataflow_fail(self->job->dataflow, report, name);
+}
+
 static void *worker_thread(void *argument)
 {
     struct worker_thread *self = argument;
@@ -40,7 +51,7 @@ static void *worker_thread(void *argument)
     if (status == 0)
         status = vm_drive(self->vm, self->worker, &self->answer);
     if (status < 0) {
-        dataflow_fail(self->job->dataflow, error_message(), "script");
+        drive_failed(self);
         self->answer = WORKER_FAILED;
     }
     return NULL;
