@@ -37,7 +37,14 @@ static void let_go(void *self)
     close(supervisor->signals);
 }
 
-/* The highest number of a checkpoint in the data directory; 0: none, or none that can be seen. */
+/* Not from the newest checkpoint, but from one that was named, or from the beginning. */
+static bool told_where_to_begin(const struct supervisor *supervisor)
+{
+    const struct job_arguments *arguments = &supervisor->options->arguments;
+    return arguments->fresh || arguments->restore != NULL;
+}
+
+/* The highest number of a checkpoint in the data directory; 0: none, or none that can be seen. Opening the storage syncs its folders. */
 static uint64_t newest_checkpoint(const char *data)
 {
     struct storage *storage;
@@ -50,10 +57,8 @@ static uint64_t newest_checkpoint(const char *data)
 
 uint64_t supervisor_next_checkpoint(const struct supervisor *supervisor)
 {
-    const struct job_arguments *arguments = &supervisor->options->arguments;
     uint64_t newest = newest_checkpoint(supervisor->lock.directory);
-    bool told = arguments->fresh || arguments->restore != NULL;
-    return newest > supervisor->first_checkpoint || !told ? newest : 0;
+    return newest > supervisor->first_checkpoint || !told_where_to_begin(supervisor) ? newest : 0;
 }
 
 /* An author may save the script between two attempts. That is said, and the new text is kept like the first. */
@@ -74,7 +79,7 @@ static void begin_attempt(struct supervisor *supervisor)
 {
     struct job_arguments arguments = supervisor->options->arguments;
     arguments.guarded_step = supervisor->guarded_step;
-    if (supervisor->configured && newest_checkpoint(supervisor->lock.directory) > supervisor->first_checkpoint) {
+    if (supervisor->number > 0 && told_where_to_begin(supervisor) && supervisor_next_checkpoint(supervisor) > 0) {
         /* This run has checkpoints of its own: it goes on from them, no longer from where it was told to begin. */
         arguments.fresh = false;
         arguments.restore = NULL;
@@ -125,7 +130,7 @@ static int configure(struct supervisor *supervisor, const struct wire_message *m
     struct control_handler handler = { supervisor_request, supervisor };
     if (status == 0)
         status = control_open(supervisor->lock.directory, &handler, &supervisor->control);
-    if (status == 0)
+    if (status == 0 && told_where_to_begin(supervisor))
         supervisor->first_checkpoint = newest_checkpoint(supervisor->lock.directory);
     supervisor->configured = status == 0;
     return status;

@@ -37,7 +37,7 @@ struct supervisor {
     struct restart restart;
     struct lock lock;
     struct control *control;
-    uint64_t first_checkpoint;           /* the newest one there was when this run began */
+    uint64_t first_checkpoint;           /* the newest one there was when a run began that was told where to begin */
 
     /* For the next attempt. */
     char *previous_failure, *guarded_step;
