@@ -14,7 +14,7 @@
 
 #define BUFFER_BYTES (1024 * 1024)
 #define PREFETCH_AHEAD 12
-#define STORE_WRITE_ROWS 4096
+#define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
 #define POINTER_MASK 0xffffffffffffu
 
 struct state_buffer *state_buffer_new(void)
@@ -189,7 +189,9 @@ static int drain_entry(struct keyed_state *state, struct store *store, uint32_t 
         store_write_remove(state->pending, key);
     else
         store_write_put(state->pending, key, slice_of(state->scratch.data + key_bytes, state->scratch.bytes - key_bytes));
-    entry->flags = (uint16_t)((entry->flags & ~ENTRY_UNSTORED) | ENTRY_DURABLE);
+    entry->flags |= ENTRY_DURABLE;
+    if (!dirty_in_running_epoch(state, entry)) /* else its next write is a plain store, which sets no mark */
+        entry->flags &= (uint16_t)~ENTRY_UNSTORED;
     state->columns[column].stored = true;
     return store_write_count(state->pending) < STORE_WRITE_ROWS ? 0 : store_write_apply(store, state->pending);
 }
