@@ -221,6 +221,14 @@ static uint64_t first_id(const struct job *job)
     return last + 1;
 }
 
+/* MOONTIDE_BASE_BYTES lets a test see many bases in a short run; what is not a positive number changes nothing. */
+static uint64_t base_bytes(void)
+{
+    const char *setting = getenv("MOONTIDE_BASE_BYTES");
+    uint64_t bytes = setting == NULL ? 0 : strtoull(setting, NULL, 10);
+    return bytes > 0 ? bytes : BASE_BYTES_MAX;
+}
+
 static void coordinator_make(struct job *job)
 {
     struct vm *vm = job->vm;
@@ -228,7 +236,7 @@ static void coordinator_make(struct job *job)
         .interval_ms = (int64_t)number_or(vm, "checkpoint.interval", 0), .records = (uint64_t)number_or(vm, "checkpoint.records", 0),
         .timeout_ms = (uint64_t)number_or(vm, "checkpoint.timeout", 600000), .min_pause_ms = (uint64_t)number_or(vm, "checkpoint.min_pause", 0),
         .retain = (uint32_t)number_or(vm, "checkpoint.retain", 3), .tolerable_failures = (uint32_t)number_or(vm, "checkpoint.tolerable_failures", 0),
-        .base_bytes = BASE_BYTES_MAX, .job = job->name, .script = job->script_hash, .run_id = job->run_id,
+        .base_bytes = base_bytes(), .job = job->name, .script = job->script_hash, .run_id = job->run_id,
         .first_id = first_id(job), .at_least_once = job->at_least_once,
     };
     job->coordinator = coordinator_new(&config, job->plan, job->storage, job->backend, job->manifest);
