@@ -79,7 +79,7 @@ static void client_drop(struct client *client)
     *client = (struct client){ .descriptor = -1 };
 }
 
-void control_abandon(struct control *control)
+void control_close(struct control *control)
 {
     if (control == NULL)
         return;
@@ -98,12 +98,6 @@ void control_unlink(struct control *control)
     unlink(control->path.address.sun_path);
     close(control->listener);
     control->listener = -1;
-}
-
-void control_close(struct control *control)
-{
-    control_unlink(control);
-    control_abandon(control);
 }
 
 /* A free place, or that of the client that has idled longest; NULL if all of them wait for a reply. */

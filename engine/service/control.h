@@ -8,7 +8,7 @@
  * client that does not read or never ends its line costs one of CONTROL_CLIENTS_MAX
  * places, and the one that has idled longest loses it to a newcomer.
  *
- * Owner    control_open() allocates, control_close() frees and removes the socket.
+ * Owner    control_open() allocates, control_close() frees.
  * Thread   the supervisor's only thread.
  * Errors   negative with error_message().
  */
@@ -35,10 +35,8 @@ struct control_handler {
 };
 
 int control_open(const char *data, const struct control_handler *handler, struct control **control);
-/* NULL is allowed, also below. */
+/* Without a word to anybody, and the socket's name stays: also for a forked child, to let go. NULL is allowed, also below. */
 void control_close(struct control *control);
-/* In a forked child: lets go of the sockets without a word to anybody. */
-void control_abandon(struct control *control);
 /* No new clients from now on, and the socket is gone: the data directory may be given up. */
 void control_unlink(struct control *control);
 

@@ -33,7 +33,7 @@ void supervisor_end(struct supervisor *supervisor, int exit_status, const char *
 static void let_go(void *self)
 {
     struct supervisor *supervisor = self;
-    control_abandon(supervisor->control);
+    control_close(supervisor->control);
     close(supervisor->signals);
 }
 
@@ -339,7 +339,7 @@ static void close_run(struct supervisor *supervisor)
     if (supervisor->configured && supervisor->exit_status <= EXIT_FAILED)
         say_summary(supervisor);
     supervisor_tell_end(supervisor);
-    control_abandon(supervisor->control);
+    control_close(supervisor->control);
     restart_deinit(&supervisor->restart);
     script_copy_deinit(&supervisor->script);
     free(supervisor->name);
