@@ -33,7 +33,7 @@ static int request(struct operator *op, int kind)
 {
     op->call->request = kind;
     op->call->status = 0;
-    op->call->batch_serial++;
+    __atomic_store_n(&op->call->batch_serial, op->call->batch_serial + 1, __ATOMIC_RELAXED); /* the watchdog looks at both */
     return OPERATOR_CALL;
 }
 
@@ -157,7 +157,7 @@ static int call_batch(struct operator *op, struct batch *batch)
         call->entries = self->entries;
     }
     op->input = batch = input_of(op, batch);
-    call->index = 0;
+    __atomic_store_n(&call->index, 0, __ATOMIC_RELAXED);
     call->count = batch->count;
     call->values = batch->values;
     call->times = batch->times;
