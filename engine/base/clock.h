@@ -26,3 +26,8 @@ static inline uint64_t clock_process_cpu_ns(void)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+/* <cdef> */
+/* Milliseconds of the monotonic clock, for Lua, which cannot call what is in line. */
+int64_t clock_now_ms(void);
+/* </cdef> */

@@ -11,7 +11,9 @@ local depth_max = 64
 local floor = math.floor
 local band = bit.band
 local int64_t, uint64_t = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
-local swap = ffi.new("union { double number; int64_t integer; uint64_t natural; uint8_t bytes[8]; }")
+-- Its bytes are reached by constant indexes only: compiled code takes an access by a variable one for another place
+-- than that of a member of another type, and would answer what the member was before.
+local swap = ffi.new("union { double number; float single; int64_t integer; uint64_t natural; uint8_t bytes[8]; }")
 
 local function reserve(arena, bytes)
   if arena.used + bytes + 16 > arena.capacity then C.arena_grow(arena, bytes) end
@@ -20,10 +22,22 @@ local function reserve(arena, bytes)
   return ffi.cast("uint8_t *", at)
 end
 
-local function put_wide(arena, head, width)
+-- `number` is whole and not below 0; width is 1, 2 or 4.
+local function put_wide(arena, head, width, number)
   local at = reserve(arena, 1 + width)
   at[0] = head
-  for i = 1, width do at[i] = swap.bytes[width - i] end
+  for i = width, 1, -1 do
+    at[i] = number % 256
+    number = floor(number / 256)
+  end
+end
+
+-- The eight bytes in `swap`.
+local function put_eight(arena, head)
+  local at, bytes = reserve(arena, 9), swap.bytes
+  at[0] = head
+  at[1], at[2], at[3], at[4] = bytes[7], bytes[6], bytes[5], bytes[4]
+  at[5], at[6], at[7], at[8] = bytes[3], bytes[2], bytes[1], bytes[0]
 end
 
 local function put_natural(arena, number)
@@ -31,11 +45,11 @@ local function put_natural(arena, number)
     reserve(arena, 1)[0] = number
     return
   end
+  if number <= 0xff then return put_wide(arena, 0xcc, 1, tonumber(number)) end
+  if number <= 0xffff then return put_wide(arena, 0xcd, 2, tonumber(number)) end
+  if number <= 0xffffffff then return put_wide(arena, 0xce, 4, tonumber(number)) end
   swap.natural = number
-  if number <= 0xff then return put_wide(arena, 0xcc, 1) end
-  if number <= 0xffff then return put_wide(arena, 0xcd, 2) end
-  if number <= 0xffffffff then return put_wide(arena, 0xce, 4) end
-  return put_wide(arena, 0xcf, 8)
+  return put_eight(arena, 0xcf)
 end
 
 local function put_negative(arena, number)
@@ -43,11 +57,11 @@ local function put_negative(arena, number)
     reserve(arena, 1)[0] = 256 + tonumber(number)
     return
   end
+  if number >= -0x80 then return put_wide(arena, 0xd0, 1, 0x100 + tonumber(number)) end
+  if number >= -0x8000 then return put_wide(arena, 0xd1, 2, 0x10000 + tonumber(number)) end
+  if number >= -0x80000000LL then return put_wide(arena, 0xd2, 4, 0x100000000 + tonumber(number)) end
   swap.integer = number
-  if number >= -0x80 then return put_wide(arena, 0xd0, 1) end
-  if number >= -0x8000 then return put_wide(arena, 0xd1, 2) end
-  if number >= -0x80000000LL then return put_wide(arena, 0xd2, 4) end
-  return put_wide(arena, 0xd3, 8)
+  return put_eight(arena, 0xd3)
 end
 
 local function put_number(arena, number)
@@ -56,21 +70,18 @@ local function put_number(arena, number)
     return put_negative(arena, number)
   end
   swap.number = number
-  return put_wide(arena, 0xcb, 8)
+  return put_eight(arena, 0xcb)
 end
 
 local function put_length(arena, length, fix, fix_max, head8, head16)
   if length <= fix_max then
     reserve(arena, 1)[0] = fix + length
   elseif head8 and length <= 0xff then
-    swap.natural = length
-    put_wide(arena, head8, 1)
+    put_wide(arena, head8, 1, length)
   elseif length <= 0xffff then
-    swap.natural = length
-    put_wide(arena, head16, 2)
+    put_wide(arena, head16, 2, length)
   else
-    swap.natural = length
-    put_wide(arena, head16 + 1, 4)
+    put_wide(arena, head16 + 1, 4, length)
   end
 end
 
@@ -164,9 +175,18 @@ function M.pack(arena, value)
   return put(arena, value, 1)
 end
 
+-- The `width` (1, 2, 4) bytes behind `at` as a number.
 local function get_wide(at, width)
-  swap.natural = 0
-  for i = 1, width do swap.bytes[width - i] = at[i] end
+  local number = 0
+  for i = 1, width do number = number * 256 + at[i] end
+  return number
+end
+
+-- The eight bytes behind `at`, into `swap`.
+local function get_eight(at)
+  local bytes = swap.bytes
+  bytes[7], bytes[6], bytes[5], bytes[4] = at[1], at[2], at[3], at[4]
+  bytes[3], bytes[2], bytes[1], bytes[0] = at[5], at[6], at[7], at[8]
 end
 
 local function whole(number)
@@ -198,25 +218,27 @@ local function get_map(at, length)
 end
 
 local function get_float(at)
-  local single = ffi.new("union { float number; uint8_t bytes[4]; }")
-  for i = 1, 4 do single.bytes[4 - i] = at[i] end
-  return single.number, at + 5
+  local bytes = swap.bytes
+  bytes[3], bytes[2], bytes[1], bytes[0] = at[1], at[2], at[3], at[4]
+  return swap.single, at + 5
 end
 
 local signed_extend = { [1] = 0x80, [2] = 0x8000, [4] = 0x80000000 }
 
 local function get_signed(at, width)
-  get_wide(at, width)
-  if width == 8 then return whole(swap.integer + 0LL), at + 9 end
-  local number = tonumber(swap.natural)
+  if width == 8 then
+    get_eight(at)
+    return whole(swap.integer + 0LL), at + 9
+  end
+  local number = get_wide(at, width)
   local sign = signed_extend[width]
   if number >= sign then number = number - sign * 2 end
   return number, at + 1 + width
 end
 
 local function get_natural(at, width)
-  get_wide(at, width)
-  if width < 8 then return tonumber(swap.natural), at + 1 + width end
+  if width < 8 then return get_wide(at, width), at + 1 + width end
+  get_eight(at)
   local natural = swap.natural + 0ULL
   if natural <= 9007199254740992ULL then return tonumber(natural), at + 9 end
   if natural <= 0x7fffffffffffffffULL then return ffi.cast(int64_t, natural), at + 9 end
@@ -224,8 +246,7 @@ local function get_natural(at, width)
 end
 
 local function length_at(at, width)
-  get_wide(at, width)
-  return tonumber(swap.natural), at + 1 + width
+  return get_wide(at, width), at + 1 + width
 end
 
 local wide = {
@@ -233,7 +254,7 @@ local wide = {
   [0xc2] = function(at) return false, at + 1 end,
   [0xc3] = function(at) return true, at + 1 end,
   [0xca] = get_float,
-  [0xcb] = function(at) get_wide(at, 8) return swap.number, at + 9 end,
+  [0xcb] = function(at) get_eight(at) return swap.number, at + 9 end,
 }
 for i = 0, 3 do
   wide[0xcc + i] = function(at) return get_natural(at, 2 ^ i) end

@@ -1,0 +1,6 @@
+#include "base/clock.h"
+
+int64_t clock_now_ms(void)
+{
+    return (int64_t)(clock_monotonic_ns() / 1000000u);
+}
