@@ -1,0 +1,82 @@
+-- One round: an input, a job that is killed and started again until it has finished, and the
+-- comparison of what it committed with what it should have.
+local attempt = require "faults.chaos.attempt"
+local model = require "faults.chaos.model"
+
+local M = {}
+local Round = {}
+Round.__index = Round
+
+local script = "spec/faults/chaos/job.lua"
+
+local function shell(command)
+  assert(os.execute(command) == 0, command)
+end
+
+local function temporary_directory()
+  local pipe = assert(io.popen("mktemp -d"))
+  local path = pipe:read("*l")
+  pipe:close()
+  return path
+end
+
+--- `case`: kind, backend, parallelism (a number or a function answering one for each attempt),
+--- split, memory, base_bytes, records, seed, pause_us.
+function M.new(case)
+  local directory = temporary_directory()
+  local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",
+    input = directory .. "/input", kills = 0, attempts = 0, restores = {} }, Round)
+  shell(("mkdir '%s'"):format(self.out))
+  self.records = model.records(case.records, case.seed)
+  model.write_input(self.input, self.records, case.kind == "rows" and "json" or "csv")
+  return self
+end
+
+function Round:remove()
+  shell(("rm -rf '%s'"):format(self.directory))
+end
+
+function Round:_words()
+  local case = self.case
+  local parallelism = type(case.parallelism) == "function" and case.parallelism() or case.parallelism
+  local words = { "run", script, "--data", self.data, "--no-progress", "--parallelism", tostring(parallelism) }
+  local settings = { input = self.input, out = self.out, kind = case.kind, backend = case.backend, memory = case.memory,
+    split = case.split, pause_us = case.pause_us }
+  for name, value in pairs(settings) do
+    words[#words + 1] = "--set"
+    words[#words + 1] = name .. "=" .. tostring(value)
+  end
+  return words
+end
+
+--- One attempt; `point` is "name:N" or nil, `kill_ms` a time or nil.
+function Round:attempt(point, kill_ms)
+  local environment = { MOONTIDE_BASE_BYTES = self.case.base_bytes and tostring(self.case.base_bytes) or "", MOONTIDE_CRASH_POINT = point or "" }
+  local ended = attempt.run(self:_words(), environment, kill_ms)
+  self.attempts = self.attempts + 1
+  self.kills = self.kills + (ended.killed and 1 or 0)
+  if ended.checkpoint then self.restores[#self.restores + 1] = ended.checkpoint end
+  if ended.timed_out then ended.problem = "it does not end" end
+  if not ended.killed and ended.status ~= 0 then ended.problem = ("it ended with status %s: %s"):format(ended.status, ended.err) end
+  return ended
+end
+
+--- The texts of all committed parts.
+function Round:parts()
+  local texts = {}
+  local pipe = assert(io.popen(("ls '%s'"):format(self.out)))
+  for name in pipe:lines() do
+    local file = assert(io.open(self.out .. "/" .. name, "rb"))
+    texts[#texts + 1] = file:read("*a")
+    file:close()
+  end
+  pipe:close()
+  return texts
+end
+
+--- The differences between the committed output and the model's, and the number of lines.
+function Round:compare()
+  return model.compare(self:parts(), self.records, { kind = self.case.kind, ordered = not self.case.split })
+end
+
+return M

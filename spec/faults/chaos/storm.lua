@@ -1,0 +1,117 @@
+-- Rounds of kills until as many were done as were asked for, and their report.
+local attempt = require "faults.chaos.attempt"
+local points = require "faults.chaos.points"
+local rounds = require "faults.chaos.round"
+
+local M = {}
+local Storm = {}
+Storm.__index = Storm
+
+local KINDS = { "plain", "lua_sink", "rows" }
+
+function M.new(options)
+  local self = setmetatable({ options = options, kills = 0, attempts = 0, rounds = 0, lines = 0, failed = 0,
+    restores = 0, struck = {}, missed = {}, began_ms = attempt.now_ms() }, Storm)
+  math.randomseed(options.seed)
+  self.random = math.random
+  return self
+end
+
+function Storm:_case(kind, backend)
+  local random, options = self.random, self.options
+  local rows = kind == "rows"
+  backend = options.backend or backend
+  local parallelism = options.parallelism or random(1, 4)
+  -- Every fourth job changes its parallelism from attempt to attempt.
+  if not options.parallelism and random(4) == 1 then parallelism = function() return random(1, 4) end end
+  return {
+    kind = kind, backend = backend, parallelism = parallelism, seed = random(1, 2 ^ 30),
+    split = random(2) == 1 and "32KB" or nil, memory = rows and backend == "rocksdb" and "3MB" or "64MB",
+    base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = rows and 30000 or 60000, pause_us = random(1, 8) * 1000,
+  }
+end
+
+local function describe(case)
+  local parallelism = type(case.parallelism) == "number" and case.parallelism or "changing"
+  return ("%-8s %-7s parallelism %-8s split %-5s base %s"):format(case.kind, case.backend, parallelism, case.split or "-",
+    case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-")
+end
+
+-- Short delays fall into the start, the restore and the first checkpoints; longer ones anywhere.
+function Storm:_delay()
+  local span = ({ 30, 120, 400 })[self.random(3)]
+  return self.random(1, span)
+end
+
+function Storm:_finish(round, label, problem)
+  local case, ended = round.case, nil
+  if not problem then
+    ended = round:attempt()
+    problem = ended.problem
+  end
+  local report, lines = { count = 0 }, 0
+  if not problem then report, lines = round:compare() end
+  if problem then report = { count = 1, problem } end
+  local newest = round.restores[#round.restores]
+  print(("%-4s %s: %d kills, %d attempts, restored from %s, %d lines, %d differences%s"):format(report.count == 0 and "ok" or "BAD",
+    describe(case), round.kills, round.attempts, newest and "checkpoint " .. table.concat(round.restores, " ") or "nothing", lines, report.count,
+    label and "; " .. label or ""))
+  for _, difference in ipairs(report) do print("     " .. difference) end
+  self.kills, self.attempts, self.rounds = self.kills + round.kills, self.attempts + round.attempts, self.rounds + 1
+  self.lines, self.restores = self.lines + lines, self.restores + #round.restores
+  if report.count > 0 then self.failed = self.failed + 1 end
+  if report.count > 0 and self.options.keep then print("     kept: " .. round.directory) else round:remove() end
+end
+
+--- Kills at random times, at most `kills`.
+function Storm:_random_round(case, kills)
+  local round, problem = rounds.new(case), nil
+  while round.kills < kills do
+    local ended = round:attempt(nil, self:_delay())
+    problem = ended.problem
+    if problem or not ended.killed then break end
+  end
+  self:_finish(round, nil, problem)
+end
+
+function Storm:_point_round(name, case)
+  local round = rounds.new(case)
+  local struck, problem = points.strike(round, name, self.random)
+  self.struck[name] = (self.struck[name] or 0) + struck
+  self:_finish(round, ("%s: killed there %d times"):format(name, struck), problem)
+end
+
+function Storm:run()
+  local options = self.options
+  print(("seed %d"):format(options.seed))
+  local number = 0
+  while self.kills < options.kills and self.failed == 0 do
+    local backend = number % 2 == 0 and "rocksdb" or "memory"
+    local kind = KINDS[math.floor(number / 2) % #KINDS + 1]
+    self:_random_round(self:_case(kind, backend), math.min(options.kills - self.kills, 40))
+    number = number + 1
+  end
+  if not options.points then return end
+  for i, name in ipairs(points.names()) do
+    for _, backend in ipairs(options.backend and { options.backend } or { "rocksdb", "memory" }) do
+      -- The points of the file sink are passed by jobs that have one.
+      self:_point_round(name, self:_case(i % 2 == 0 and "plain" or "rows", backend))
+    end
+  end
+end
+
+--- True when all is well.
+function Storm:report()
+  local names, never = points.names(), {}
+  if self.options.points then
+    for _, name in ipairs(names) do
+      if (self.struck[name] or 0) == 0 then never[#never + 1] = name end
+    end
+    print(("points passed: %d of %d%s"):format(#names - #never, #names, #never > 0 and "; never: " .. table.concat(never, ", ") or ""))
+  end
+  print(("seed %d: %d rounds, %d kills, %d attempts, %d restores, %d lines, %d rounds failed, %.1f s"):format(self.options.seed, self.rounds,
+    self.kills, self.attempts, self.restores, self.lines, self.failed, (attempt.now_ms() - self.began_ms) / 1000))
+  return self.failed == 0 and #never == 0
+end
+
+return M
