@@ -1,0 +1,199 @@
+-- Whole jobs above parallelism 1: who gets which records, full rings, and the
+-- same results again.
+local testing = require "moontide.testing"
+
+local function sorted_texts(list, text)
+  local out = {}
+  for i, row in ipairs(list) do out[i] = text(row) end
+  table.sort(out)
+  return out
+end
+
+describe("an exchange at parallelism 3", function()
+  -- Where the numbers 1 to 999 arrive: subtask -> list.
+  local function arrivals(kind)
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("arrivals", { checkpoint = { interval = false } })
+      local stream = job:from(mt.sequence { from = 1, to = 999 })
+      stream[mt.args.kind](stream):process("where", function(n, ctx, out) out:collect { subtask = ctx:subtask(), n = n } end)
+        :to(mt.collect { name = "results" })
+      return job
+    end, { parallelism = 3, args = { kind = kind } })
+    local by_subtask, total = { [0] = {}, {}, {} }, #result.sinks.results
+    for _, row in ipairs(result.sinks.results) do table.insert(by_subtask[row.subtask], row.n) end
+    return by_subtask, total
+  end
+
+  local function each_once(...)
+    local seen, count = {}, 0
+    for _, list in ipairs { ... } do
+      for _, n in ipairs(list) do
+        assert.is_nil(seen[n])
+        seen[n], count = true, count + 1
+      end
+    end
+    return count
+  end
+
+  it("rebalance deals evenly", function()
+    local got, total = arrivals "rebalance"
+    assert.are.equal(999, total)
+    assert.are.equal(999, each_once(got[0], got[1], got[2]))
+    for subtask = 0, 2 do assert.are.equal(333, #got[subtask]) end
+  end)
+
+  it("global sends everything to subtask 0", function()
+    local got, total = arrivals "global"
+    assert.are.equal(999, total)
+    assert.are.equal(999, each_once(got[0]))
+  end)
+
+  it("broadcast sends everything to all", function()
+    local got, total = arrivals "broadcast"
+    assert.are.equal(3 * 999, total)
+    for subtask = 0, 2 do assert.are.equal(999, each_once(got[subtask])) end
+  end)
+
+  it("S43: keys go to the subtask that testing.subtask_of tells", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("keys", { checkpoint = { interval = false } })
+      job:from(mt.sequence { from = 1, to = 300 }):key_by(function(n) return "k" .. n end)
+        :process("where", function(_, ctx, out) out:collect { key = ctx:current_key(), subtask = ctx:subtask() } end)
+        :to(mt.collect { name = "results" })
+      return job
+    end, { parallelism = 3 })
+    assert.are.equal(300, #result.sinks.results)
+    for _, row in ipairs(result.sinks.results) do assert.are.equal(testing.subtask_of(row.key, 3), row.subtask, row.key) end
+  end)
+end)
+
+describe("back-pressure", function()
+  it("one key of 90 % of the records, larger than the rings take: all arrive, in order", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("skew", { checkpoint = { interval = "20ms" } })
+      job:from(mt.generator { count = 6000, seed = 3, fn = function(i, random)
+        return { key = random(10) > 1 and "hot" or "cold" .. i % 7, i = i, fill = ("x"):rep(2000) }
+      end })
+        :key_by("key")
+        :process("first", { state = { last = mt.value_state { default = 0 } }, process_element = function(self, row, _, out)
+          self.last:update(row.i)
+          out:collect { key = row.key, i = row.i, fill = row.fill }
+        end })
+        :key_by(function(row) return row.key .. "!" end)
+        :process("second", { state = { count = mt.value_state { default = 0 } }, process_element = function(self, row, ctx, out)
+          self.count:update(self.count:value() + 1)
+          out:collect { key = row.key, count = self.count:value(), i = row.i, subtask = ctx:subtask() }
+        end })
+        :to(mt.collect { name = "results" })
+      return job
+    end, { parallelism = 3 })
+    local results, seen, counts, hot = result.sinks.results, {}, {}, 0
+    assert.are.equal(6000, #results)
+    for _, row in ipairs(results) do
+      assert.is_nil(seen[row.i])
+      seen[row.i] = true
+      assert.are.equal((counts[row.key] or 0) + 1, row.count)
+      counts[row.key] = row.count
+      if row.key == "hot" then hot = hot + 1 end
+    end
+    assert.is_true(hot > 5000)
+  end)
+
+  it("a step that makes a thousand records of one does not lock its workers", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("burst", { checkpoint = { interval = "20ms" } })
+      job:from(mt.sequence { from = 1, to = 300 })
+        :rebalance()
+        :flat_map(function(n, out) for i = 1, 1000 do out:collect { n = n, key = (n + i) % 50, fill = ("y"):rep(100) } end end)
+        :key_by("key"):sum("sum", "n"):filter(function(row) return row.sum % 1000 == 0 end)
+        :to(mt.collect { name = "results" })
+      return job
+    end, { parallelism = 3 })
+    assert.is_true(#result.sinks.results > 0)
+  end)
+end)
+
+describe("the same job again", function()
+  local function job()
+    local mt = require "moontide"
+    local described = mt.job("again", { checkpoint = { interval = "3ms" } })
+    described:from(mt.generator { count = 4000, rate = 20000, seed = 11, fn = function(i, random)
+      return { key = random(40), amount = random(1000), i = i }
+    end })
+      :key_by("key")
+      :process("totals", { state = { total = mt.value_state { default = 0 }, seen = mt.map_state() }, process_element = function(self, row, _, out)
+        self.total:update(self.total:value() + row.amount)
+        self.seen:put(row.amount, (self.seen:get(row.amount) or 0) + 1)
+        local distinct = 0
+        for _ in self.seen:keys() do distinct = distinct + 1 end
+        out:collect { key = row.key, i = row.i, total = self.total:value(), distinct = distinct }
+      end })
+      :to(mt.collect { name = "results" })
+    return described
+  end
+
+  local function text(row)
+    return ("%02d %05d %d %d"):format(row.key, row.i, row.total, row.distinct)
+  end
+
+  local function in_order(result)
+    local out = {}
+    for i, row in ipairs(result.sinks.results) do out[i] = text(row) end
+    return table.concat(out, "\n")
+  end
+
+  it("gives the same bytes at parallelism 1, also with kills", function()
+    local first = in_order(testing.run(job, { parallelism = 1 }))
+    assert.are.equal(4000, select(2, first:gsub("[^\n]+", "")))
+    assert.are.equal(first, in_order(testing.run(job, { parallelism = 1 })))
+    local killed = testing.run(job, { parallelism = 1, kill_after = { checkpoints = 4, times = 3 } })
+    assert.are.equal(3, killed.kills)
+    assert.are.equal(first, in_order(killed))
+  end)
+
+  it("gives every key the same history at parallelism 3, with kills", function()
+    local one = sorted_texts(testing.run(job, { parallelism = 1 }).sinks.results, text)
+    local totals = {}
+    local killed = testing.run(job, { parallelism = 3, kill_after = { checkpoints = 3, times = 3 } })
+    assert.are.equal(3, killed.kills)
+    assert.are.equal(4000, #killed.sinks.results)
+    for _, row in ipairs(killed.sinks.results) do totals[row.key] = math.max(totals[row.key] or 0, row.total) end
+    local expected = {}
+    for _, line in ipairs(one) do
+      local key, _, total = line:match("(%d+) (%d+) (%d+)")
+      expected[tonumber(key)] = math.max(expected[tonumber(key)] or 0, tonumber(total))
+    end
+    assert.are.same(expected, totals)
+  end)
+end)
+
+describe("testing.run", function()
+  local function fails(...)
+    local ok, message = pcall(testing.run, ...)
+    assert.is_false(ok, "it did not fail")
+    return message
+  end
+
+  it("refuses functions with upvalues, wrong options and what is no script, at the caller's line", function()
+    local outside = 1
+    assert.matches("exchange_spec.lua:%d+: testing.run: the function has the upvalue 'outside'", fails(function() return outside end))
+    assert.matches("unknown option 'kills'", fails("x.lua", { kills = 1 }))
+    assert.matches("unknown option 'kill_after.after'", fails("x.lua", { kill_after = { after = 1 } }))
+    assert.matches("needs a script's path or a function", fails(5))
+  end)
+
+  it("raises the report of a job that fails", function()
+    local report = fails(function()
+      local mt = require "moontide"
+      local job = mt.job("bad", { restart = "none" })
+      job:from(mt.values { 1 }):map(function() error("no good") end, { name = "broken" }):to(mt.collect {})
+      return job
+    end)
+    assert.matches('step "broken", subtask %d: no good', report)
+    assert.matches("cannot open", fails("/nonexistent/job.lua"))
+  end)
+end)
