@@ -1,0 +1,156 @@
+-- The loops over batches are compiled. Debug hooks do not fire in compiled code:
+-- what a count hook counts while the worker runs is what is left to the interpreter.
+local mt = require "moontide"
+local testing = require "moontide.testing"
+
+local single_count, warm_batches, measured_batches, batch_records = 2000, 60, 40, 1024
+-- Interpreted instructions for each record, where the loop itself is compiled; tens, where it is not.
+local interpreted_max = 3
+local hook_each = 50
+
+local function numbers(first, count)
+  local list = {}
+  for i = 1, count do list[i] = first + i end
+  return list
+end
+
+local function rows(first, count)
+  local list = {}
+  for i = 1, count do list[i] = { id = (first + i) % 300, name = "name" .. i % 20, price = i / 4, pieces = i % 9 } end
+  return list
+end
+
+-- Feeds batches of 1, then of 1024. Answers what came out of some of it, and the instructions interpreted per record.
+local function feed(build, make)
+  jit.flush()
+  local h = testing.harness(build)
+  local run, channel, count, counting = h._run, h.inputs[1].channels[1], 0, false
+  h._run = function(self)
+    if counting then debug.sethook(function() count = count + 1 end, "", hook_each) end
+    run(self)
+    if counting then debug.sethook() end
+  end
+  for _, value in ipairs(make(0, single_count)) do channel:push(value) end
+  local values = h:values()
+  for i = 1, warm_batches do
+    channel:push_all(make(i * batch_records, batch_records))
+    if i < 4 then for _, value in ipairs(h:values()) do values[#values + 1] = value end end
+    h:values()
+  end
+  counting = true
+  for i = 1, measured_batches do
+    channel:push_all(make(i, batch_records))
+    h:values()
+  end
+  h:close()
+  return values, count * hook_each / (measured_batches * batch_records)
+end
+
+local function compiles(name, make, build)
+  it(name .. " is compiled, and answers the same as without the JIT", function()
+    local values, interpreted = feed(build, make)
+    assert.is_true(#values > 0)
+    assert.is_true(interpreted < interpreted_max, ("%.1f instructions interpreted for each record"):format(interpreted))
+    jit.off()
+    local ok, plain, all = pcall(feed, build, make)
+    jit.on()
+    assert(ok, plain)
+    assert.are.same(plain, values)
+    assert.is_true(all > interpreted_max, ("the count is of no use: %.1f without the JIT"):format(all))
+  end)
+end
+
+describe("the loop of", function()
+  teardown(function() jit.flush() end)
+
+  compiles("map and filter of numbers", numbers, function(input)
+    return input:map(function(n) return n * 2 end):filter(function(n) return n % 3 == 0 end)
+  end)
+
+  compiles("map of strings", function(first, count)
+    local list = {}
+    for i = 1, count do list[i] = "word" .. (first + i) % 50 end
+    return list
+  end, function(input)
+    return input:filter(function(word) return word ~= "word7" end):map(function(word) return word end)
+  end)
+
+  compiles("map and filter of tables", rows, function(input)
+    return input:map(function(row) return { id = row.id, total = row.price * row.pieces } end):filter(function(row) return row.total > 100 end)
+  end)
+
+  compiles("tables passed on as they are", rows, function(input)
+    return input:filter(function(row) return row.pieces > 2 end)
+  end)
+
+  compiles("flat_map", numbers, function(input)
+    return input:flat_map(function(n, out)
+      out:collect(n)
+      if n % 2 == 0 then out:collect(-n) end
+    end)
+  end)
+
+  compiles("key_by with a function, and a count", numbers, function(input)
+    return input:key_by(function(n) return n % 100 end):process("count", {
+      state = { count = mt.value_state { default = 0 } },
+      process_element = function(self, _, _, out)
+        local count = self.count:value() + 1
+        self.count:update(count)
+        out:collect(count)
+      end,
+    })
+  end)
+
+  compiles("key_by with a field, and a sum with its key and time", rows, function(input)
+    return input:key_by("id"):process("sum", {
+      state = { sum = mt.value_state { default = 0 } },
+      process_element = function(self, row, ctx, out)
+        self.sum:update(self.sum:value() + row.price)
+        if ctx:timestamp() == nil then out:collect { key = ctx:current_key(), sum = self.sum:value() } end
+      end,
+    })
+  end)
+
+  compiles("key_by with a function that answers a string", rows, function(input)
+    return input:key_by(function(row) return row.name end):process("last", {
+      state = { last = mt.value_state() },
+      process_element = function(self, row, ctx, out)
+        self.last:update(row.price)
+        out:collect(self.last:value())
+      end,
+    })
+  end)
+
+  compiles("map state", numbers, function(input)
+    return input:key_by(function(n) return n % 10 end):process("map", {
+      state = { seen = mt.map_state() },
+      process_element = function(self, n, _, out)
+        local count = (self.seen:get(n % 50) or 0) + 1
+        self.seen:put(n % 50, count)
+        out:collect(count)
+      end,
+    })
+  end)
+
+  compiles("side outputs that are read", numbers, function(input)
+    local stream = input:process("split", function(n, ctx, out)
+      if n % 2 == 0 then ctx:output("even", n) else out:collect(n) end
+    end)
+    return stream:union(stream:side_output("even"))
+  end)
+
+  it("a step with a policy is compiled too", function()
+    local values, interpreted = feed(function(input)
+      return input:key_by(function(n) return n % 100 end, { on_error = "skip" }):process("count", {
+        on_error = "skip",
+        state = { count = mt.value_state { default = 0 } },
+        process_element = function(self, _, _, out)
+          self.count:update(self.count:value() + 1)
+          out:collect(self.count:value())
+        end,
+      })
+    end, numbers)
+    assert.is_true(#values > 0)
+    assert.is_true(interpreted < interpreted_max, ("%.1f instructions interpreted for each record"):format(interpreted))
+  end)
+end)
