@@ -7,8 +7,9 @@
 
 #include <stdlib.h>
 
-_Static_assert((int)BY_HAND_BATCH == RING_BATCH && (int)BY_HAND_BARRIER == RING_BARRIER && (int)BY_HAND_CANCEL == RING_CANCEL && (int)BY_HAND_END == RING_END,
-               "items of a channel go into its ring as they are");
+_Static_assert((int)BY_HAND_BATCH == RING_BATCH && (int)BY_HAND_BARRIER == RING_BARRIER && (int)BY_HAND_CANCEL == RING_CANCEL &&
+               (int)BY_HAND_END == RING_END && (int)BY_HAND_WATERMARK == RING_WATERMARK && (int)BY_HAND_IDLE == RING_IDLE &&
+               (int)BY_HAND_ACTIVE == RING_ACTIVE, "items of a channel go into its ring as they are");
 
 /* Items in order, the oldest at `first`. */
 struct item_list { struct by_hand_item *items; uint32_t first, count, capacity; };
@@ -69,7 +70,7 @@ static bool channel_feed(struct hand_channel *channel, struct ring *ring)
     bool fed = false;
     while (channel->waiting.count > 0) {
         const struct by_hand_item *item = &channel->waiting.items[channel->waiting.first];
-        if (!ring_push(ring, (struct ring_item){ .kind = item->kind, .number = item->checkpoint, .batch = item->batch }))
+        if (!ring_push(ring, (struct ring_item){ .kind = item->kind, .number = (uint64_t)item->number, .batch = item->batch }))
             return fed;
         struct by_hand_item sent;
         fed = list_take(&channel->waiting, &sent);
@@ -154,9 +155,9 @@ static int output_batch(struct operator *op, struct batch *batch)
     return 0;
 }
 
-void by_hand_mark(struct operator *op, uint32_t kind, uint64_t checkpoint)
+void by_hand_mark(struct operator *op, uint32_t kind, int64_t number)
 {
-    list_add(op->self, (struct by_hand_item){ .kind = kind, .checkpoint = checkpoint });
+    list_add(op->self, (struct by_hand_item){ .kind = kind, .number = number });
 }
 
 static int output_snapshot(struct operator *op, uint64_t checkpoint, bool final, struct buffer *blob)
@@ -164,7 +165,7 @@ static int output_snapshot(struct operator *op, uint64_t checkpoint, bool final,
     (void)final;
     (void)blob;
     if (checkpoint != op->worker->snapshot_by_hand)
-        by_hand_mark(op, BY_HAND_BARRIER, checkpoint);
+        by_hand_mark(op, BY_HAND_BARRIER, (int64_t)checkpoint);
     return 0;
 }
 

@@ -13,8 +13,10 @@
 #include "dataflow/worker.h"
 
 /* <cdef> */
-enum by_hand_kind { BY_HAND_BATCH = 1, BY_HAND_BARRIER = 2, BY_HAND_CANCEL = 3, BY_HAND_END = 4 };
-struct by_hand_item { uint32_t kind; uint64_t checkpoint; struct batch *batch; };
+enum by_hand_kind {
+    BY_HAND_BATCH = 1, BY_HAND_BARRIER = 2, BY_HAND_CANCEL = 3, BY_HAND_END = 4, BY_HAND_WATERMARK = 5, BY_HAND_IDLE = 6, BY_HAND_ACTIVE = 7,
+};
+struct by_hand_item { uint32_t kind; int64_t number /* of a checkpoint; a watermark */; struct batch *batch; };
 /* Behind what the channel holds; more than its ring takes waits in a list. ERROR_STATE once it has ended. */
 int by_hand_push(struct worker *worker, int step, uint32_t channel, struct by_hand_item item);
 /* What waits goes into the rings, as far as they have room: true if something went. */

@@ -67,6 +67,7 @@ static void chain_fill(struct worker *worker, struct chain *chain)
             hand_channels_add(worker, chain, op);
     }
     chain->aligner = aligner_new(chain->channel_count, plan->at_least_once);
+    chain->valve = valve_new(chain->channel_count);
 }
 
 static uint32_t chain_rank(const struct worker *worker, uint32_t chain)
@@ -104,6 +105,7 @@ void chains_free(struct worker *worker)
         if (chain->ack != NULL)
             checkpoint_ack_free(chain->ack);
         aligner_free(chain->aligner);
+        valve_free(chain->valve);
         free(chain->channels);
         free(chain->ops);
     }
@@ -163,7 +165,7 @@ static void cancel_send(struct worker *worker, struct operator *op, uint64_t che
     if (op->step->kind == STEP_EXCHANGE && plan_has_rings(worker->dataflow->plan))
         exchange_mark(op, RING_CANCEL, checkpoint);
     if (op->step->kind == STEP_OUTPUT)
-        by_hand_mark(op, BY_HAND_CANCEL, checkpoint);
+        by_hand_mark(op, BY_HAND_CANCEL, (int64_t)checkpoint);
 }
 
 static void aligner_events(struct worker *worker, struct chain *chain)
@@ -176,6 +178,19 @@ static void aligner_events(struct worker *worker, struct chain *chain)
         }
         for (uint32_t i = 0; i < chain->op_count; i++)
             cancel_send(worker, chain->ops[i], event.checkpoint);
+    }
+}
+
+/* So far watermarks pass: no step has timers. */
+static void valve_events(struct chain *chain)
+{
+    static const uint32_t marks[] = { [VALVE_WATERMARK] = BY_HAND_WATERMARK, [VALVE_IDLE] = BY_HAND_IDLE, [VALVE_ACTIVE] = BY_HAND_ACTIVE };
+    struct valve_event event;
+    while (valve_next_event(chain->valve, &event)) {
+        for (uint32_t i = 0; i < chain->op_count; i++) {
+            if (chain->ops[i]->step->kind == STEP_OUTPUT)
+                by_hand_mark(chain->ops[i], marks[event.kind], event.watermark);
+        }
     }
 }
 
@@ -196,6 +211,8 @@ void chain_end_done(struct worker *worker, struct chain *chain)
 static void channel_end(struct worker *worker, struct chain *chain, uint32_t channel)
 {
     chain->channels[channel].ended = true;
+    valve_end(chain->valve, channel);
+    valve_events(chain);
     aligner_end(chain->aligner, channel);
     bool all = true;
     for (uint32_t i = 0; i < chain->channel_count; i++)
@@ -232,11 +249,18 @@ static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
     if (sender != NULL && sender != worker && atomic_load_explicit(&sender->waker.sleeping, memory_order_relaxed))
         worker_wake(sender);
     switch (item.kind) {
-    case RING_BATCH: ring_batch(worker, channel->op, item.batch); break;
+    case RING_BATCH:
+        valve_active(chain->valve, index);
+        ring_batch(worker, channel->op, item.batch);
+        break;
+    case RING_WATERMARK: valve_watermark(chain->valve, index, (int64_t)item.number); break;
+    case RING_IDLE: valve_idle(chain->valve, index); break;
+    case RING_ACTIVE: valve_active(chain->valve, index); break;
     case RING_BARRIER: aligner_barrier(chain->aligner, index, item.number); break;
     case RING_CANCEL: aligner_cancel(chain->aligner, item.number); break;
     case RING_END: channel_end(worker, chain, index); break;
     }
+    valve_events(chain);
     aligner_events(worker, chain);
     return 1;
 }

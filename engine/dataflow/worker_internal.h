@@ -8,6 +8,7 @@
 
 #include "dataflow/aligner.h"
 #include "dataflow/operator.h"
+#include "time/valve.h"
 
 #include <pthread.h>
 
@@ -35,6 +36,7 @@ struct chain {
     struct operator **ops;      /* upstream first; an exchange by its sending half */
     uint32_t op_count;
     struct aligner *aligner;
+    struct valve *valve;
     bool ended, halted;         /* halted: behind a final barrier */
     bool ending;
     uint64_t injected;          /* the newest barrier that its sources sent */
@@ -108,7 +110,7 @@ void chains_snapshot(struct worker *worker, uint64_t checkpoint);
 void chain_end_done(struct worker *worker, struct chain *chain);
 bool chains_all_ended(const struct worker *worker);
 /* An output by hand notes a mark; `kind` is enum by_hand_kind. */
-void by_hand_mark(struct operator *op, uint32_t kind, uint64_t checkpoint);
+void by_hand_mark(struct operator *op, uint32_t kind, int64_t number);
 void source_pause(struct operator *op);
 void waker_init(struct waker *waker);
 void waker_deinit(struct waker *waker);

@@ -154,12 +154,21 @@ function Harness:finish()
   return self.inputs[1].channels[1]:finish()
 end
 
-local function absent(name)
-  Harness[name] = function() where.raise("%s: event time is not available in this version", name) end
+--- A watermark on channel 1 of input 1.
+---@param time number milliseconds, or math.huge
+function Harness:watermark(time)
+  return self.inputs[1].channels[1]:watermark(time)
 end
-absent "watermark"
-absent "idle"
-absent "active"
+
+--- Channel 1 of input 1 has nothing for now.
+function Harness:idle()
+  return self.inputs[1].channels[1]:idle()
+end
+
+--- Channel 1 of input 1 goes on.
+function Harness:active()
+  return self.inputs[1].channels[1]:active()
+end
 
 --- The channels that alignment holds back; what is pushed there waits.
 ---@return { input: integer, channel: integer }[]
@@ -185,7 +194,7 @@ function Harness:set_processing_time(time)
 end
 
 --- Take what came out since the last call, in order: records, and marks.
----@return { value: any, timestamp: number?, barrier: integer?, cancelled: integer?, ended: boolean? }[]
+---@return { value: any, timestamp: number?, watermark: number?, status: string?, barrier: integer?, cancelled: integer?, ended: boolean? }[]
 function Harness:output()
   self:_check_open()
   return self._output:take()

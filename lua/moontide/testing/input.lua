@@ -10,14 +10,14 @@ local where = require "moontide.where"
 local M = {}
 
 local batch_records_max, batch_bytes_soft = 1024, 65536
-local kinds = { batch = 1, barrier = 2, cancel = 3, ["end"] = 4 }
+local kinds = { batch = 1, barrier = 2, cancel = 3, ["end"] = 4, watermark = 5, idle = 6, active = 7 }
 
 ---@class HarnessChannel
 local Channel = {}
 Channel.__index = Channel
 
-local function send(self, kind, checkpoint, batch)
-  local item = ffi.new("struct by_hand_item", { kind = kinds[kind], checkpoint = checkpoint or 0, batch = batch })
+local function send(self, kind, number, batch)
+  local item = ffi.new("struct by_hand_item", { kind = kinds[kind], number = number or 0, batch = batch })
   check(C.by_hand_push(self.harness._worker_handle, self.step, self.number - 1, item))
 end
 
@@ -92,16 +92,36 @@ function Channel:cancel_barrier(id)
   self.harness:_run()
 end
 
+--- A watermark: no record with this time or an earlier one follows on this channel.
+---@param time number milliseconds, or math.huge
+function Channel:watermark(time)
+  check_channel(self, "watermark")
+  local ok, number = pcall(times.to_engine, time)
+  if not ok then where.raise("watermark: needs whole milliseconds within 2^53 or math.huge, got %s", describe(time)) end
+  send(self, "watermark", number)
+  self.harness:_run()
+end
+
+--- This channel has nothing for now, and holds time back no longer.
+function Channel:idle()
+  check_channel(self, "idle")
+  send(self, "idle")
+  self.harness:_run()
+end
+
+--- The end of being idle.
+function Channel:active()
+  check_channel(self, "active")
+  send(self, "active")
+  self.harness:_run()
+end
+
 --- The end of this channel: nothing may follow.
 function Channel:finish()
   check_channel(self, "finish")
   send(self, "end")
   self.finished = true
   self.harness:_run()
-end
-
-for _, name in ipairs { "watermark", "idle", "active" } do
-  Channel[name] = function() where.raise("%s: event time is not available in this version", name) end
 end
 
 ---@class HarnessInput

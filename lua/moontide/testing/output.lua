@@ -17,9 +17,12 @@ local function add_records(list, batch)
 end
 
 local marks = {
-  [2] = function(item) return { barrier = tonumber(item.checkpoint) } end,
-  [3] = function(item) return { cancelled = tonumber(item.checkpoint) } end,
+  [2] = function(item) return { barrier = tonumber(item.number) } end,
+  [3] = function(item) return { cancelled = tonumber(item.number) } end,
   [4] = function() return { ended = true } end,
+  [5] = function(item) return { watermark = times.from_engine(item.number) } end,
+  [6] = function() return { status = "idle" } end,
+  [7] = function() return { status = "active" } end,
 }
 
 -- All items of an output step since the last call.

@@ -1,0 +1,175 @@
+#include "time/valve.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+#define EVENTS_MAX 4 /* of one call: ACTIVE or a flushed watermark, IDLE, MAX */
+
+struct valve_channel {
+    int64_t watermark;
+    bool idle, ended;
+    bool aligned;     /* not behind the output: a channel that was idle comes back when it has caught up (S15) */
+};
+
+struct valve {
+    uint32_t channels;
+    int64_t output;
+    bool idle;        /* the output's status */
+    struct valve_event events[EVENTS_MAX];
+    uint32_t event_first, event_count;
+    struct valve_channel channel[];
+};
+
+/* MIN: no watermark yet. INT64_MIN is the engine's "no time" (codec/batch.h). */
+#define WATERMARK_MIN (INT64_MIN + 1)
+
+struct valve *valve_new(uint32_t channels)
+{
+    struct valve *valve = memory_new_zeroed(1, sizeof *valve + channels * sizeof valve->channel[0]);
+    valve->channels = channels;
+    valve->output = WATERMARK_MIN;
+    for (uint32_t i = 0; i < channels; i++)
+        valve->channel[i] = (struct valve_channel){ .watermark = WATERMARK_MIN, .aligned = true };
+    return valve;
+}
+
+void valve_free(struct valve *valve)
+{
+    free(valve);
+}
+
+static void event_add(struct valve *valve, int kind, int64_t watermark)
+{
+    valve->events[(valve->event_first + valve->event_count++) % EVENTS_MAX] = (struct valve_event){ kind, watermark };
+}
+
+bool valve_next_event(struct valve *valve, struct valve_event *event)
+{
+    if (valve->event_count == 0)
+        return false;
+    *event = valve->events[valve->event_first];
+    valve->event_first = (valve->event_first + 1) % EVENTS_MAX;
+    valve->event_count--;
+    return true;
+}
+
+static void raise_output(struct valve *valve, int64_t watermark)
+{
+    if (watermark <= valve->output)
+        return;
+    valve->output = watermark;
+    event_add(valve, VALVE_WATERMARK, watermark);
+}
+
+static void raise_to_lowest(struct valve *valve)
+{
+    int64_t lowest = INT64_MAX;
+    bool any = false;
+    for (uint32_t i = 0; i < valve->channels; i++) {
+        const struct valve_channel *channel = &valve->channel[i];
+        if (channel->idle || channel->ended || !channel->aligned)
+            continue;
+        any = true;
+        lowest = channel->watermark < lowest ? channel->watermark : lowest;
+    }
+    if (any)
+        raise_output(valve, lowest);
+}
+
+static void raise_to_highest(struct valve *valve)
+{
+    int64_t highest = WATERMARK_MIN;
+    for (uint32_t i = 0; i < valve->channels; i++) {
+        const struct valve_channel *channel = &valve->channel[i];
+        if (!channel->ended && channel->watermark > highest)
+            highest = channel->watermark;
+    }
+    raise_output(valve, highest);
+}
+
+static bool has_active(const struct valve *valve)
+{
+    for (uint32_t i = 0; i < valve->channels; i++) {
+        if (!valve->channel[i].idle && !valve->channel[i].ended)
+            return true;
+    }
+    return false;
+}
+
+static bool all_ended(const struct valve *valve)
+{
+    for (uint32_t i = 0; i < valve->channels; i++) {
+        if (!valve->channel[i].ended)
+            return false;
+    }
+    return true;
+}
+
+void valve_watermark(struct valve *valve, uint32_t index, int64_t watermark)
+{
+    struct valve_channel *channel = &valve->channel[index];
+    if (channel->idle || channel->ended || watermark <= channel->watermark)
+        return;
+    channel->watermark = watermark;
+    if (watermark >= valve->output)
+        channel->aligned = true;
+    raise_to_lowest(valve);
+}
+
+/* A channel left the active ones. If it was the last (S16), what it alone held back is let go. */
+static void channel_left(struct valve *valve, const struct valve_channel *channel)
+{
+    if (has_active(valve)) {
+        raise_to_lowest(valve);
+        return;
+    }
+    if (valve->idle)
+        return;
+    if (channel->watermark == valve->output)
+        raise_to_highest(valve);
+    valve->idle = true;
+    event_add(valve, VALVE_IDLE, 0);
+}
+
+void valve_idle(struct valve *valve, uint32_t index)
+{
+    struct valve_channel *channel = &valve->channel[index];
+    if (channel->idle || channel->ended)
+        return;
+    channel->idle = true;
+    channel_left(valve, channel);
+}
+
+static void output_active(struct valve *valve)
+{
+    if (!valve->idle)
+        return;
+    valve->idle = false;
+    event_add(valve, VALVE_ACTIVE, 0);
+}
+
+void valve_active(struct valve *valve, uint32_t index)
+{
+    struct valve_channel *channel = &valve->channel[index];
+    if (!channel->idle || channel->ended)
+        return;
+    channel->idle = false;
+    channel->aligned = channel->watermark >= valve->output;
+    output_active(valve);
+}
+
+void valve_end(struct valve *valve, uint32_t index)
+{
+    struct valve_channel *channel = &valve->channel[index];
+    if (channel->ended)
+        return;
+    channel->ended = true;
+    if (!all_ended(valve)) {
+        if (!channel->idle)
+            channel_left(valve, channel);
+        return;
+    }
+    output_active(valve); /* MAX would be dropped on an idle output */
+    raise_output(valve, INT64_MAX);
+}
