@@ -1,6 +1,7 @@
 --- The loop over a batch of one operator, generated so that each operator has
 --- byte code of its own: decode, the fused stages, and the terminal in one trace.
 local C = require "moontide.engine"
+local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
 
 local M = {}
@@ -78,7 +79,8 @@ function M.make(call, operator, bound)
   local text = loop_source(operator.stages, terminal, bound.guarded)
   local chunk = assert(loadstring(text, "=loop of " .. operator.name))
   local set_key = operator.terminal == "key" and key_setter(call) or nil
-  return chunk(call, C, values.decode, nil_value, set_key, bound.fn, bound.self, bound.ctx, bound.out, operator.stages)
+  local decode = values.decoder(used_fields.of_operator(operator, bound.fn))
+  return chunk(call, C, decode, nil_value, set_key, bound.fn, bound.self, bound.ctx, bound.out, operator.stages)
 end
 
 return M

@@ -55,17 +55,22 @@ end
 -- Chunks of generated code have at most 200 locals: a wide row is read in a loop.
 local fields_straight_max = 60
 
-local function decoder_source(names)
+-- `wanted`: the fields to decode, nil for all.
+local function decoder_source(names, wanted)
   local out = { "local decode, ffi_string = ...\nreturn function(cells, bytes)\n" }
   for i = 1, #names do
     local at = i - 1
+    if wanted and not wanted[names[i]] then goto next_field end
     out[#out + 1] = ("  local v%d\n  local t%d = cells[%d].tag\n"):format(i, i, at)
     out[#out + 1] = ("  if t%d == 4 then v%d = cells[%d].number\n"):format(i, i, at)
     out[#out + 1] = ("  elseif t%d == 7 then v%d = ffi_string(bytes + cells[%d].offset, cells[%d].length)\n"):format(i, i, at, at)
     out[#out + 1] = ("  else v%d = decode(cells[%d], bytes) end\n"):format(i, at)
+    ::next_field::
   end
   out[#out + 1] = "  return {"
-  for i, name in ipairs(names) do out[#out + 1] = ("[%q] = v%d, "):format(name, i) end
+  for i, name in ipairs(names) do
+    if not wanted or wanted[name] then out[#out + 1] = ("[%q] = v%d, "):format(name, i) end
+  end
   out[#out + 1] = "}\nend"
   return table.concat(out)
 end
@@ -89,6 +94,31 @@ setmetatable(decoders, { __index = function(_, id)
   decoders[id] = decoder
   return decoder
 end })
+
+local function make_partial_decoder(id, wanted)
+  local names, count = shape_names(id), 0
+  for _, name in ipairs(names) do count = count + (wanted[name] and 1 or 0) end
+  if count == #names or count > fields_straight_max then return decoders[id] end
+  return assert(loadstring(decoder_source(names, wanted), "=row decoder"))(decode, ffi_string)
+end
+
+--- As decode(), for a reader that sees only the fields `wanted` of a row (nil: all): the others are left out.
+---@param wanted table<string, true>?
+---@return fun(cell: ffi.cdata*, bytes: ffi.cdata*): any
+function M.decoder(wanted)
+  if not wanted then return decode end
+  local partial = setmetatable({}, { __index = function(cache, id)
+    local decoder = make_partial_decoder(id, wanted)
+    rawset(cache, id, decoder)
+    return decoder
+  end })
+  return function(cell, bytes)
+    local tag = cell.tag
+    if tag == 8 then return partial[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes) end
+    if tag == 4 then return cell.number end
+    return decode(cell, bytes)
+  end
+end
 
 -- Room for `bytes` in an arena; the answer is their offset. As arena_allocate() in C.
 local function allocate(arena, bytes)

@@ -1,0 +1,56 @@
+-- What a function can see of a record is told from its byte code, and only then are fields left out.
+local used_fields = require "moontide.runtime.used_fields"
+
+local function seen(fn, index)
+  local fields, names = {}, {}
+  if not used_fields.add(fn, index or 1, fields) then return "all" end
+  for name in pairs(fields) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, ",")
+end
+
+local kept
+
+describe("the fields that a function sees", function()
+  it("are those it names", function()
+    assert.equal("a,b", seen(function(v) return v.a + v.b end))
+    assert.equal("a,b,c", seen(function(v) if v.a then return v.b else return v.c end end))
+    assert.equal("n", seen(function(v) for i = 1, v.n do kept = i end end))
+    assert.equal("a", seen(function(v) return v.a.b end))
+    assert.equal("odd key", seen(function(v) return v["odd key"] end))
+    assert.equal("a,b", seen(function(v) return v.a .. v.b end))
+    assert.equal("amount,b", seen(function(self, v, _, out) out:collect { n = self.c:value() + v.amount, a = v.b } end, 2))
+  end)
+
+  for name, fn in pairs {
+    ["returns it"] = function(v) return v end,
+    ["returns it beside a field"] = function(v) return v.a, v end,
+    ["calls something with it"] = function(v) kept(v) end,
+    ["calls something with it at its end"] = function(v) return kept(v) end,
+    ["writes to it"] = function(v) v.x = 1 return v.a end,
+    ["indexes it by a variable"] = function(v, k) return v[k] end,
+    ["indexes it by a number"] = function(v) return v[1] end,
+    ["captures it"] = function(v) return function() return v.a end end,
+    ["walks over it"] = function(v) for k in pairs(v) do kept = k end end,
+    ["puts it into a table"] = function(v) return { v } end,
+    ["puts it under a name"] = function(v) kept.x = v end,
+    ["puts it under a number"] = function(v) kept[1] = v end,
+    ["keeps it in an upvalue"] = function(v) kept = v end,
+    ["keeps it in a local"] = function(v) local w = v return w.a end,
+    ["compares it"] = function(v) return v == nil end,
+    ["asks whether it is true"] = function(v) return v and v.a end,
+    ["negates it"] = function(v) return not v end,
+    ["takes its length"] = function(v) return #v end,
+    ["joins it to a text"] = function(v) return v .. v.b end,
+    ["calls a method of it"] = function(v) return v:foo() end,
+    ["counts up from it"] = function(v) for i = v, 10 do kept = i end end,
+    ["assigns to it"] = function(v) v = v.a return v.b end,
+    ["takes any number of arguments"] = function(v, ...) return v.a, select("#", ...) end,
+    ["has no such parameter"] = function() return 1 end,
+    ["is no Lua function"] = tostring,
+  } do
+    it("are all where it " .. name, function()
+      assert.equal("all", seen(fn))
+    end)
+  end
+end)
