@@ -355,8 +355,11 @@ describe("a sink in Lua under the harness", function()
     h:push "c"
     local snapshot = h:snapshot()
     assert.are.same({ "prepare ab", "commit ab", "prepare c", "commit c" }, calls)
+    h:push "d"
+    h.inputs[1]:barrier(2)
+    assert.are.equal("commit d", calls[6])
     harness(build, { restore = snapshot })
-    assert.are.equal("commit c", calls[5])
-    assert.are.equal(5, #calls)
+    assert.are.equal("commit c", calls[7])
+    assert.are.equal(7, #calls)
   end)
 end)
