@@ -10,6 +10,7 @@
 
 #include "state/store.h"
 
+/* <cdef> */
 struct backend;
 
 struct backend_config {
@@ -33,3 +34,4 @@ void backend_share(struct backend *backend, int states);
 size_t backend_account(struct backend *backend, size_t before, size_t after);
 /* Bytes that all caches use. */
 uint64_t backend_used(const struct backend *backend);
+/* </cdef> */

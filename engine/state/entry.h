@@ -35,6 +35,7 @@ enum entry_flag {
     ENTRY_UNSTORED = 4,     /* newer than its row in the store, or it has none there */
     ENTRY_DURABLE = 8,      /* a delta, a base or the store may hold a row of it: its removal needs a tombstone */
     ENTRY_REFERENCED = 16,  /* used since the clock hand passed */
+    ENTRY_LINKED = 32,      /* a map entry: in the chain of its map's head */
 };
 
 /* Kinds of slot beyond the tags of codec/cell.h. */

@@ -6,7 +6,11 @@
 #include "state/keyed_state_internal.h"
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
 #include "state/payload.h"
+
+#include <stdlib.h>
 
 /* The store takes rows in the thousands as one sorted file, at a third of their price one by one. */
 #define EVICTED_PER_CALL 32768
@@ -128,8 +132,9 @@ void state_evict(struct keyed_state *state)
     if (over == 0 || state->failure < 0)
         return;
     if (evict_bytes(state, over + state->accounted_bytes / EVICTED_PART) < over) {
-        keyed_state_sweep(state, SWEPT_EARLY_PER_CALL);
-        state_sweep_list(state, &state->dirty, state->epoch, &state->dirty_buffer, SWEPT_EARLY_PER_CALL);
+        /* Rows of the running epoch leave after all of the frozen one: the last row of a key wins in a restore. */
+        if (keyed_state_sweep(state, SWEPT_EARLY_PER_CALL))
+            state_sweep_list(state, &state->dirty, state->epoch, &state->dirty_buffer, SWEPT_EARLY_PER_CALL);
     }
     account(state);
 }
@@ -209,4 +214,43 @@ int state_load(struct keyed_state *state, uint32_t column, const char *key, uint
     buffer_deinit(&row);
     buffer_deinit(&value);
     return fail(state, status);
+}
+
+/* A row of the store is filled into `entry`, which belongs to no table; rows that are cached too do not count. */
+static uint64_t row_count(struct keyed_state *state, struct slice row_key, struct slice value, struct entry *entry)
+{
+    struct state_column *home = &state->columns[0];
+    struct slice key = slice_of(row_key.data + ROW_KEY_PREFIX_BYTES, row_key.bytes - ROW_KEY_PREFIX_BYTES);
+    buffer_clear(&state->scratch);
+    buffer_append_slice(&state->scratch, key);
+    memset(buffer_reserve(&state->scratch, ENTRY_KEY_INLINED_MAX), 0, ENTRY_KEY_INLINED_MAX);
+    if (table_find(&home->table, state->scratch.data, (uint32_t)key.bytes, hash_bytes(key.data, key.bytes)) != NULL)
+        return 0;
+    memset(entry, 0, home->table.entry_bytes);
+    uint64_t rows = fail(state, row_read_value(value, &home->layout, entry)) < 0 ? 0 : state_rows_of(state, entry);
+    for (uint32_t i = 0; i < home->layout.slots; i++) {
+        if (slot_has_payload(&entry->slots[i]))
+            payload_free(entry->slots[i].payload);
+    }
+    return rows;
+}
+
+uint64_t state_rows_stored(struct keyed_state *state)
+{
+    const struct state_column *home = &state->columns[0];
+    struct store *store = home->stored ? backend_store_opened(state->config.backend) : NULL;
+    if (store == NULL)
+        return 0;
+    uint64_t rows = 0;
+    uint16_t column = home->layout.column;
+    struct entry *entry = memory_new(home->table.entry_bytes);
+    for (uint32_t group = state->config.group_first; group <= state->config.group_last; group++) {
+        char prefix[ROW_KEY_PREFIX_BYTES] = { (char)(group >> 8), (char)group, (char)(column >> 8), (char)column };
+        struct store_iterator *iterator = store_iterate(store, slice_of(prefix, sizeof prefix));
+        for (; store_iterator_valid(iterator); store_iterator_next(iterator))
+            rows += row_count(state, store_iterator_key(iterator), store_iterator_value(iterator), entry);
+        fail(state, store_iterator_close(iterator));
+    }
+    free(entry);
+    return rows;
 }

@@ -38,8 +38,8 @@ struct keyed_state *keyed_state_new(const struct keyed_state_config *config)
 {
     struct keyed_state *state = memory_new_zeroed(1, sizeof *state);
     state->config = *config;
-    state->epoch = config->epoch;
-    state->view.epoch = (uint32_t)config->epoch;
+    state->epoch = config->epoch > 0 ? config->epoch : 1; /* 0 is an entry's mark of not being dirty */
+    state->view.epoch = (uint32_t)state->epoch;
     columns_new(state);
     state->pending = store_write_new();
     buffer_init(&state->scratch);
@@ -187,17 +187,35 @@ void state_drop(struct keyed_state *state, uint32_t column, struct entry *entry)
     table_remove(&home->table, entry);
 }
 
+static uint16_t group_of(const struct keyed_state *state, const struct batch_key *key)
+{
+    return (uint16_t)(key->hash % state->config.max_parallelism);
+}
+
+/* Asked for all keys before an entry is made: one that was not filled from the store must not be found later. */
+static int groups_check(const struct keyed_state *state, const struct batch *batch, int32_t count)
+{
+    const struct keyed_state_config *config = &state->config;
+    for (int32_t i = 0; i < count; i++) {
+        uint16_t group = group_of(state, &batch->keys[state->missing[i]]);
+        if (group < config->group_first || group > config->group_last)
+            return error_set(ERROR_ARGUMENT, "a key of key group %u came to subtask %u, which has %u to %u", group, config->subtask,
+                             config->group_first, config->group_last);
+    }
+    return 0;
+}
+
 static int entries_make(struct keyed_state *state, const struct batch *batch, struct entry **entries, int32_t count)
 {
     struct state_column *main = &state->columns[0];
     int32_t made_count = 0;
+    int status = groups_check(state, batch, count);
+    if (status < 0)
+        return status;
     for (int32_t i = 0; i < count; i++) {
         int32_t index = state->missing[i];
         const struct batch_key *key = &batch->keys[index];
-        uint16_t group = (uint16_t)(key->hash % state->config.max_parallelism);
-        if (group < state->config.group_first || group > state->config.group_last)
-            return error_set(ERROR_ARGUMENT, "a key of key group %u came to subtask %u, which has %u to %u", group, state->config.subtask,
-                             state->config.group_first, state->config.group_last);
+        uint16_t group = group_of(state, key);
         bool made;
         entries[index] = table_find_or_make(&main->table, arena_at(&batch->arena, key->offset), key->bytes, key->hash, group, &made);
         if (made)
@@ -240,16 +258,22 @@ int keyed_state_failure(const struct keyed_state *state)
 }
 
 /* A value counts one, a map its entries, a list its elements: what a user would count. */
+uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry)
+{
+    const struct row_layout *layout = &state->columns[0].layout;
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < layout->slots; i++) {
+        if (entry->slots[i].tag != CELL_ABSENT)
+            rows += layout->slot[i].kind == KIND_VALUE ? 1 : entry->slots[i].length;
+    }
+    return rows;
+}
+
 uint64_t keyed_state_rows(struct keyed_state *state)
 {
-    const struct state_column *main = &state->columns[0];
-    uint64_t rows = 0;
+    uint64_t rows = state_rows_stored(state);
     struct table_cursor cursor = { 0 };
-    for (const struct entry *entry; (entry = table_next(&main->table, &cursor)) != NULL;) {
-        for (uint32_t i = 0; i < main->layout.slots; i++) {
-            if (entry->slots[i].tag != CELL_ABSENT)
-                rows += main->layout.slot[i].kind == KIND_VALUE ? 1 : entry->slots[i].length;
-        }
-    }
+    for (const struct entry *entry; (entry = table_next(&state->columns[0].table, &cursor)) != NULL;)
+        rows += state_rows_of(state, entry);
     return rows;
 }

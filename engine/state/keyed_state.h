@@ -28,6 +28,7 @@
 
 #define KEYED_STATES_MAX 31
 
+/* <cdef> */
 /* Encoded rows on their way to a file. */
 struct state_buffer {
     struct state_buffer *next;
@@ -48,7 +49,7 @@ struct state_output {
 struct keyed_state_config {
     uint16_t column;                  /* of the key rows */
     uint32_t states;
-    struct { uint16_t id; uint16_t kind; } state[KEYED_STATES_MAX]; /* id: also the column of a map's or list's rows */
+    struct { uint16_t id; uint16_t kind; } state[31 /* KEYED_STATES_MAX */]; /* id: also the column of a map's or list's rows */
     uint32_t subtask;
     uint32_t max_parallelism;
     uint16_t group_first, group_last;  /* key groups of this subtask */
@@ -57,6 +58,7 @@ struct keyed_state_config {
     struct backend *backend;
     struct state_output output;
 };
+/* </cdef> */
 
 /* One table and what its rows look like. */
 struct state_column {
@@ -82,9 +84,8 @@ void value_state_set(struct keyed_state *state, struct entry *entry, uint32_t sl
 void keyed_state_commit_record(struct keyed_state *state);
 /* Take back all writes since the last commit. */
 void keyed_state_undo(struct keyed_state *state);
-/* Rows of all states: one per value, list element, map entry. */
+/* Rows of all states, cached or not: one per value, list element, map entry. A failing store is told by keyed_state_failure(). */
 uint64_t keyed_state_rows(struct keyed_state *state);
-/* </cdef> */
 
 struct keyed_state *keyed_state_new(const struct keyed_state_config *config);
 void keyed_state_free(struct keyed_state *state);
@@ -117,3 +118,4 @@ uint64_t keyed_state_keys(const struct keyed_state *state);
 
 /* The first failure of a background write (eviction); 0 if none. The worker asks after each batch. */
 int keyed_state_failure(const struct keyed_state *state);
+/* </cdef> */

@@ -61,6 +61,10 @@ int state_load(struct keyed_state *state, uint32_t column, const char *key, uint
 /* Load the rows of entries that were just made for keys [missing] of a batch. */
 int state_load_batch(struct keyed_state *state, struct entry **entries, const int32_t *missing, int32_t count);
 
+/* What a user would count: of an entry; of all keys that are only in the store. */
+uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry);
+uint64_t state_rows_stored(struct keyed_state *state);
+
 /* Evict while the budget asks for it; a bounded amount of work. */
 void state_evict(struct keyed_state *state);
 
@@ -74,7 +78,7 @@ void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer)
 void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64_t epoch, struct state_buffer **buffer, uint32_t entries);
 
 void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child);
-/* Take a child out of its map's chain; the owner's head is put right. Answers the owner, NULL if it is not cached. */
+/* Take a child out of its map's chain; the owner's head is put right. Answers the owner, NULL if the child is in no chain. */
 struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child);
 /* May a key's entry leave the cache? Not while entries of its maps are chained to it. */
 bool map_has_children(const struct keyed_state *state, const struct entry *owner);
@@ -83,4 +87,9 @@ int map_load_all(struct keyed_state *state, struct entry *owner, uint32_t slot);
 static inline struct map_link *map_link_of(struct entry *child)
 {
     return (struct map_link *)(void *)&child->slots[1];
+}
+/* The first cached entry of a map, live or removed. */
+static inline struct entry *map_first(const struct entry *owner, uint32_t slot)
+{
+    return owner->slots[slot].tag == CELL_ABSENT ? NULL : (struct entry *)(void *)owner->slots[slot].payload;
 }

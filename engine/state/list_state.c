@@ -28,12 +28,21 @@ static int chunk_find(struct keyed_state *state, struct entry *owner, uint32_t s
     return status;
 }
 
+/* A chunk that the head speaks of: it is there, with bytes, or the rows are corrupt. */
+static int chunk_of(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, struct entry **chunk)
+{
+    int status = chunk_find(state, owner, slot, index, false, chunk);
+    if (status == 0 && (*chunk == NULL || (*chunk)->slots[0].tag != CELL_STRING))
+        return error_set(ERROR_CORRUPT, "state: a list without its chunk %u", index);
+    return status;
+}
+
 static void head_set(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t count, uint64_t chunks)
 {
     state_slot_set(state, 0, owner, slot, (struct cell){ .tag = SLOT_LIST, .length = count, .natural = chunks });
 }
 
-/* The chunk's payload grows by doubling; `length` is what is used of it. */
+/* The chunk's payload grows by doubling while more may come; `length` is what is used of it. */
 static void chunk_append(struct keyed_state *state, uint32_t column, struct entry *chunk, struct slice element)
 {
     state_touch(state, column, chunk);
@@ -41,7 +50,8 @@ static void chunk_append(struct keyed_state *state, uint32_t column, struct entr
     uint32_t used = old.tag == CELL_STRING ? old.length : 0;
     char *payload = state_slot_reuse(state, &old);
     if (payload == NULL || payload_capacity(payload) < used + element.bytes) {
-        payload = payload_new((used + element.bytes) * 2);
+        size_t needed = used + element.bytes;
+        payload = payload_new(needed < CHUNK_BYTES ? needed * 2 : needed);
         if (used > 0)
             memcpy(payload, old.payload, used);
     }
@@ -74,11 +84,10 @@ int list_state_clear(struct keyed_state *state, struct entry *owner, uint32_t sl
     uint64_t chunks = owner->slots[slot].natural;
     for (uint32_t i = 0; i < chunks; i++) {
         struct entry *chunk;
-        int status = chunk_find(state, owner, slot, i, false, &chunk);
+        int status = chunk_of(state, owner, slot, i, &chunk);
         if (status < 0)
             return status;
-        if (chunk != NULL)
-            state_slot_set(state, state->child_column[slot], chunk, 0, (struct cell){ .tag = CELL_ABSENT });
+        state_slot_set(state, state->child_column[slot], chunk, 0, (struct cell){ .tag = CELL_ABSENT });
     }
     state_slot_set(state, 0, owner, slot, (struct cell){ .tag = CELL_ABSENT });
     return 0;
@@ -95,10 +104,10 @@ int list_state_next(struct keyed_state *state, struct entry *owner, uint32_t slo
         return 0;
     while (cursor->chunk < owner->slots[slot].natural) {
         struct entry *chunk;
-        int status = chunk_find(state, owner, slot, cursor->chunk, false, &chunk);
-        if (status < 0 || chunk == NULL)
-            return status < 0 ? status : error_set(ERROR_CORRUPT, "state: a list without its chunk %u", cursor->chunk);
-        if (chunk->slots[0].tag == CELL_STRING && cursor->offset < chunk->slots[0].length) {
+        int status = chunk_of(state, owner, slot, cursor->chunk, &chunk);
+        if (status < 0)
+            return status;
+        if (cursor->offset < chunk->slots[0].length) {
             struct slice rest = slice_of(chunk->slots[0].payload + cursor->offset, chunk->slots[0].length - cursor->offset);
             size_t before = rest.bytes;
             status = msgpack_read_cell(&rest, arena, value);

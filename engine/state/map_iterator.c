@@ -40,17 +40,28 @@ static void item_add(struct map_iterator *iterator, const struct entry *owner, s
     item->value = cell_copy(value, bytes, &iterator->arena);
 }
 
-static void collect(struct map_iterator *iterator, const struct entry *owner, uint32_t slot)
+static uint32_t count_entries(const struct entry *owner, uint32_t slot)
 {
-    iterator->items = memory_new((map_state_count(owner, slot) + 1) * sizeof iterator->items[0]);
-    struct entry *child = map_state_count(owner, slot) == 0 ? NULL : (struct entry *)(void *)owner->slots[slot].payload;
-    for (; child != NULL; child = map_link_of(child)->next) {
+    uint32_t count = 0;
+    for (struct entry *child = map_first(owner, slot); child != NULL; child = map_link_of(child)->next)
+        count += child->slots[0].tag != CELL_ABSENT;
+    return count;
+}
+
+static int collect(struct map_iterator *iterator, const struct entry *owner, uint32_t slot)
+{
+    uint32_t count = count_entries(owner, slot);
+    if (count != map_state_count(owner, slot))
+        return error_set(ERROR_CORRUPT, "state: a map of %u entries says it has %u", count, map_state_count(owner, slot));
+    iterator->items = memory_new((count + (size_t)1) * sizeof iterator->items[0]);
+    for (struct entry *child = map_first(owner, slot); child != NULL; child = map_link_of(child)->next) {
         if (child->slots[0].tag != CELL_ABSENT)
             item_add(iterator, owner, child);
     }
     for (uint32_t i = 0; i < iterator->count; i++)
         iterator->items[i].key.data = arena_at(&iterator->arena, (uintptr_t)iterator->items[i].key.data);
     qsort(iterator->items, iterator->count, sizeof iterator->items[0], item_compare);
+    return 0;
 }
 
 struct map_iterator *map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot)
@@ -58,7 +69,7 @@ struct map_iterator *map_state_iterate(struct keyed_state *state, struct entry *
     struct map_iterator *iterator = memory_new_zeroed(1, sizeof *iterator);
     iterator->status = map_load_all(state, owner, slot);
     if (iterator->status == 0)
-        collect(iterator, owner, slot);
+        iterator->status = collect(iterator, owner, slot);
     return iterator;
 }
 

@@ -25,6 +25,7 @@ void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slo
     if (first != NULL)
         map_link_of(first)->previous = child;
     head->payload = (char *)child;
+    child->flags |= ENTRY_LINKED;
 }
 
 static struct entry *owner_cached(struct keyed_state *state, const struct entry *child)
@@ -44,6 +45,8 @@ static struct entry *owner_cached(struct keyed_state *state, const struct entry 
 
 struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child)
 {
+    if (!(child->flags & ENTRY_LINKED))
+        return NULL;
     struct map_link *link = map_link_of(child);
     struct entry *owner = owner_cached(state, child);
     struct cell *head = owner == NULL ? NULL : &owner->slots[slot_of_column(state, column)];
@@ -55,6 +58,7 @@ struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struc
         map_link_of(link->previous)->next = link->next;
     if (link->next != NULL)
         map_link_of(link->next)->previous = link->previous;
+    child->flags &= (uint16_t)~ENTRY_LINKED;
     return owner;
 }
 
@@ -153,6 +157,20 @@ static void head_count(struct keyed_state *state, struct entry *owner, uint32_t 
     state_slot_set(state, 0, owner, slot, head);
 }
 
+/* The entry of the key in scratch, made if there is none, chained to its map if it is not: a restored tombstone hangs on nothing. */
+static struct entry *child_make(struct keyed_state *state, struct entry *owner, uint32_t slot)
+{
+    const struct buffer *key = &state->scratch;
+    if (head_of(owner, slot)->tag == CELL_ABSENT)
+        head_count(state, owner, slot, 0);
+    bool made;
+    struct entry *child = table_find_or_make(&state->columns[state->child_column[slot]].table, key->data, (uint32_t)key->bytes,
+                                             hash_bytes(key->data, key->bytes), owner->group, &made);
+    if (!(child->flags & ENTRY_LINKED))
+        map_link_child(state, owner, slot, child);
+    return child;
+}
+
 int map_state_put(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *value, const char *bytes)
 {
     uint32_t column = state->child_column[slot];
@@ -160,14 +178,8 @@ int map_state_put(struct keyed_state *state, struct entry *owner, uint32_t slot,
     int status = child_find(state, owner, slot, &child);
     if (status < 0)
         return status;
-    if (child == NULL) {
-        const struct buffer *key = &state->scratch;
-        if (head_of(owner, slot)->tag == CELL_ABSENT)
-            head_count(state, owner, slot, 0);
-        bool made;
-        child = table_find_or_make(&state->columns[column].table, key->data, (uint32_t)key->bytes, hash_bytes(key->data, key->bytes), owner->group, &made);
-        map_link_child(state, owner, slot, child);
-    }
+    if (child == NULL || !(child->flags & ENTRY_LINKED))
+        child = child_make(state, owner, slot);
     if (child->slots[0].tag == CELL_ABSENT)
         head_count(state, owner, slot, 1);
     state_touch(state, column, child);
@@ -229,7 +241,7 @@ int map_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slo
     int status = map_load_all(state, owner, slot);
     if (status < 0)
         return status;
-    for (struct entry *child = (struct entry *)(void *)head_of(owner, slot)->payload; child != NULL; child = map_link_of(child)->next) {
+    for (struct entry *child = map_first(owner, slot); child != NULL; child = map_link_of(child)->next) {
         if (child->slots[0].tag != CELL_ABSENT)
             child_clear(state, owner, slot, child);
     }

@@ -10,7 +10,8 @@
 #include "codec/msgpack.h"
 #include "state/payload.h"
 
-#define EVICT_EACH_ROWS 1024
+#define ROWS_AHEAD 16
+#define EVICT_EACH_WINDOWS 64
 
 void keyed_state_restore_begin(struct keyed_state *state, bool stored)
 {
@@ -41,24 +42,46 @@ static void slots_clear(struct keyed_state *state, const struct state_column *ho
     }
 }
 
-static int restore_row(struct keyed_state *state, const struct row *row)
-{
+/* A row on its way into its table: the table wants short keys zero-padded. */
+struct arriving_row {
+    struct row row;
+    struct state_column *home;
     uint32_t column;
-    struct state_column *home = column_of(state, row->column, &column);
-    if (home == NULL || row->group < state->config.group_first || row->group > state->config.group_last)
-        return 0;
-    buffer_clear(&state->scratch);
-    buffer_append_slice(&state->scratch, row->key);
-    memset(buffer_reserve(&state->scratch, 16), 0, 16); /* tables read keys in words of 16 bytes */
-    uint64_t hash = hash_bytes(row->key.data, row->key.bytes);
+    uint64_t hash;
+    char key[ENTRY_KEY_INLINED_MAX];
+};
+
+/* False: the row is another subtask's, or of a state that is no more. */
+static bool arrive(struct keyed_state *state, struct arriving_row *arriving)
+{
+    const struct row *row = &arriving->row;
+    arriving->home = column_of(state, row->column, &arriving->column);
+    if (arriving->home == NULL || row->group < state->config.group_first || row->group > state->config.group_last)
+        return false;
+    if (row->key.bytes <= ENTRY_KEY_INLINED_MAX) {
+        memset(arriving->key, 0, sizeof arriving->key);
+        memcpy(arriving->key, row->key.data, row->key.bytes);
+    }
+    arriving->hash = hash_bytes(row->key.data, row->key.bytes);
+    table_prefetch_bucket(&arriving->home->table, arriving->hash);
+    return true;
+}
+
+static int restore_row(struct keyed_state *state, const struct arriving_row *arriving)
+{
+    const struct row *row = &arriving->row;
+    struct state_column *home = arriving->home;
+    if (arriving->column == 0 && arriving->hash % state->config.max_parallelism != row->group)
+        return error_set(ERROR_CORRUPT, "state row: its key is not of key group %u", row->group);
+    const char *key = row->key.bytes <= ENTRY_KEY_INLINED_MAX ? arriving->key : row->key.data;
     bool made;
-    struct entry *entry = table_find_or_make(&home->table, state->scratch.data, (uint32_t)row->key.bytes, hash, row->group, &made);
+    struct entry *entry = table_find_or_make(&home->table, key, (uint32_t)row->key.bytes, arriving->hash, row->group, &made);
     if (!made)
         slots_clear(state, home, entry);
     entry->flags |= ENTRY_UNSTORED | ENTRY_DURABLE;
     if (row->removed) {
         if (!home->stored)
-            state_drop(state, column, entry);
+            state_drop(state, arriving->column, entry);
         return 0; /* else it stays, empty, until its removal reaches the store */
     }
     int status = row_read_value(row->value, &home->layout, entry);
@@ -69,16 +92,32 @@ static int restore_row(struct keyed_state *state, const struct row *row)
     return status;
 }
 
-int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
+/* Rows are taken some at a time, so that the cache misses of their keys overlap. */
+static int restore_window(struct keyed_state *state, struct slice *rows)
 {
-    struct row row;
-    for (uint32_t count = 1; rows.bytes > 0; count++) {
-        int status = row_read(&rows, &row);
-        if (status == 0)
-            status = restore_row(state, &row);
+    struct arriving_row window[ROWS_AHEAD];
+    uint32_t count = 0;
+    for (uint32_t taken = 0; taken < ROWS_AHEAD && rows->bytes > 0; taken++) {
+        int status = row_read(rows, &window[count].row);
         if (status < 0)
             return status;
-        if (count % EVICT_EACH_ROWS == 0) {
+        count += arrive(state, &window[count]);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        table_prefetch_entry(&window[i].home->table, window[i].hash);
+    int status = 0;
+    for (uint32_t i = 0; i < count && status == 0; i++)
+        status = restore_row(state, &window[i]);
+    return status;
+}
+
+int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
+{
+    for (uint32_t windows = 1; rows.bytes > 0; windows++) {
+        int status = restore_window(state, &rows);
+        if (status < 0)
+            return status;
+        if (windows % EVICT_EACH_WINDOWS == 0) {
             for (uint32_t c = 0; c < state->column_count; c++)
                 table_maintain(&state->columns[c].table);
             state_evict(state);
@@ -88,18 +127,17 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
 }
 
 /* The user's key is the first msgpack value of a map entry's key. */
-static struct entry *owner_of(struct keyed_state *state, const struct entry *child)
+static int owner_of(struct keyed_state *state, const struct entry *child, struct entry **owner)
 {
     struct slice whole = slice_of(entry_key(child), child->key_bytes), rest = whole;
-    if (msgpack_skip(&rest) < 0)
-        return NULL;
+    int status = msgpack_skip(&rest);
+    if (status < 0)
+        return error_wrap(ERROR_CORRUPT, "state: the key of a map entry");
     uint32_t key_bytes = (uint32_t)(whole.bytes - rest.bytes);
-    char key[ENTRY_KEY_BYTES_MAX + 16];
+    char key[ENTRY_KEY_BYTES_MAX + ENTRY_KEY_INLINED_MAX];
     memcpy(key, whole.data, key_bytes);
-    memset(key + key_bytes, 0, 16);
-    struct entry *owner = NULL;
-    state_load(state, 0, key, key_bytes, hash_bytes(key, key_bytes), child->group, &owner);
-    return owner;
+    memset(key + key_bytes, 0, ENTRY_KEY_INLINED_MAX);
+    return state_load(state, 0, key, key_bytes, hash_bytes(key, key_bytes), child->group, owner);
 }
 
 static int link_children(struct keyed_state *state, uint32_t slot)
@@ -109,8 +147,11 @@ static int link_children(struct keyed_state *state, uint32_t slot)
     for (struct entry *child; (child = table_next(&home->table, &cursor)) != NULL;) {
         if (child->slots[0].tag == CELL_ABSENT)
             continue;
-        struct entry *owner = owner_of(state, child);
-        if (owner == NULL)
+        struct entry *owner = NULL;
+        int status = owner_of(state, child, &owner);
+        if (status < 0)
+            return status;
+        if (owner == NULL || owner->slots[slot].tag == CELL_ABSENT)
             return error_set(ERROR_CORRUPT, "state: a map entry without its map");
         map_link_child(state, owner, slot, child);
     }

@@ -259,11 +259,15 @@ static int read_slot(struct slice *in, uint32_t kind, struct cell *slot)
     if (kind == KIND_MAP) {
         if (msgpack_read_uint(in, &count) < 0)
             return ERROR_FORMAT;
+        if (count > UINT32_MAX)
+            return error_set(ERROR_FORMAT, "a map of %llu entries", (unsigned long long)count);
         *slot = (struct cell){ .tag = SLOT_MAP_PARTIAL, .length = (uint32_t)count };
         return 0;
     }
     if (msgpack_read_array(in, &parts) < 0 || parts != 2 || msgpack_read_uint(in, &count) < 0 || msgpack_read_uint(in, &chunks) < 0)
-        return error_set(ERROR_FORMAT, "state row: not the head of a list");
+        return error_set(ERROR_FORMAT, "not the head of a list");
+    if (count > UINT32_MAX || chunks > count || (chunks == 0) != (count == 0)) /* no chunk is empty */
+        return error_set(ERROR_FORMAT, "a list of %llu elements in %llu chunks", (unsigned long long)count, (unsigned long long)chunks);
     *slot = (struct cell){ .tag = SLOT_LIST, .length = (uint32_t)count, .natural = chunks };
     return 0;
 }

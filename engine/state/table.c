@@ -12,6 +12,9 @@
 #define CHUNK_ENTRIES_FIRST 1024
 #define HUGE_PAGE_BYTES (2u << 20)
 #define MOVED_PER_SLICE 8192
+/* At each new key, so that the old index is empty before the new one fills up, however many keys one batch makes. */
+#define MOVED_PER_KEY 4
+#define MOVE_AHEAD 16
 
 struct table_chunk {
     uint32_t used;   /* places handed out so far */
@@ -150,9 +153,12 @@ static void bucket_insert(struct table *table, struct entry *entry)
     table->buckets[at] = bucket_of(entry);
 }
 
+/* Where an entry goes is written in it: entries of the buckets ahead are on their way before they are read. */
 static void move_slice(struct table *table, uint64_t slice)
 {
     while (slice-- > 0 && table->old_next <= table->old_mask) {
+        if (table->old_next + MOVE_AHEAD <= table->old_mask)
+            __builtin_prefetch(bucket_entry(table->old_buckets[table->old_next + MOVE_AHEAD]));
         uint64_t bucket = table->old_buckets[table->old_next++];
         if (bucket > BUCKET_TOMBSTONE)
             bucket_insert(table, bucket_entry(bucket));
@@ -226,6 +232,8 @@ static void key_set(struct table *table, struct entry *entry, const char *key, u
 
 static struct entry *make(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group)
 {
+    if (table->old_buckets != NULL)
+        move_slice(table, MOVED_PER_KEY);
     if ((table->used + 1) * 3 >= (table->mask + 1) * 2)
         index_renew(table);
     struct entry *entry = place_take(table);
@@ -277,6 +285,18 @@ static inline uint64_t candidate(const struct table *table, uint64_t hash)
         if (bucket == 0 || (bucket >> 48 == tag && bucket > BUCKET_TOMBSTONE))
             return bucket;
     }
+}
+
+void table_prefetch_bucket(const struct table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->buckets[(hash >> 32) & table->mask], 1);
+    if (table->old_buckets != NULL)
+        __builtin_prefetch(&table->old_buckets[(hash >> 32) & table->old_mask]);
+}
+
+void table_prefetch_entry(const struct table *table, uint64_t hash)
+{
+    __builtin_prefetch(bucket_entry(candidate(table, hash)), 1);
 }
 
 /* Three passes: the bucket's line is on its way before it is read, the entry's before its key is compared. */

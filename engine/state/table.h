@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 
+/* <cdef> */
 struct table_chunk;
 
 struct table {
@@ -56,6 +57,13 @@ void table_remove(struct table *table, struct entry *entry);
  */
 int32_t table_find_batch(struct table *table, const struct batch *batch, struct entry **entries, int32_t *missing);
 
+/*
+ * For callers with keys of their own: fetch a key's bucket, and some keys later the
+ * entry that it points to, before table_find_or_make() needs them.
+ */
+void table_prefetch_bucket(const struct table *table, uint64_t hash);
+void table_prefetch_entry(const struct table *table, uint64_t hash);
+
 /* Move a slice of the old index, if one is being moved: call between batches. */
 void table_maintain(struct table *table);
 
@@ -65,3 +73,4 @@ struct entry *table_hand_next(struct table *table);
 /* A walk over all live entries that other calls may interleave: entries made during it may be missed. */
 struct table_cursor { uint32_t chunk, index; };
 struct entry *table_next(const struct table *table, struct table_cursor *cursor);
+/* </cdef> */
