@@ -1,0 +1,352 @@
+-- Random operations on a keyed state and on plain Lua tables, with checkpoints, bases and
+-- evictions in between; what is restored from any checkpoint must be the tables as they were.
+local ffi = require "ffi"
+local null = require "moontide.null"
+local keyed = require "engine.state.keyed"
+local C = keyed.C
+
+local seed = keyed.seed
+local states = { { "count", "value" }, { "name", "value" }, { "seen", "map" }, { "log", "list" } }
+local random = math.random
+
+-- ---- Keys and values ----
+
+local key_count = 1500
+
+-- All kinds: whole numbers, doubles, short and long strings, lists.
+local function key_of(i)
+  local kind = i % 5
+  if kind == 0 then return i * 7919 end
+  if kind == 1 then return i + 0.5 end
+  if kind == 2 then return "k" .. i end
+  if kind == 3 then return ("a long key, beyond what lies in the entry %d"):format(i) end
+  return { "list", i, ("x"):rep(i % 30) }
+end
+
+local keys = {}
+for i = 1, key_count do keys[i] = key_of(i) end
+
+local function map_key()
+  local i = random(12)
+  if i <= 4 then return i end
+  if i <= 8 then return "field " .. i end
+  return ("a long map key that has to be allocated %d"):format(i)
+end
+
+local function value()
+  local kind = random(9)
+  if kind <= 3 then return random(-1000, 100000) end
+  if kind == 4 then return random() * 1e9 end
+  if kind == 5 then return ("s"):rep(random(0, 120)) .. random(1000) end
+  if kind == 6 then return { a = random(9), b = "text " .. random(99), c = { random(9) } } end
+  if kind == 7 then return random() < 0.5 end
+  if kind == 8 then return null end
+  return random() < 0.1 and ("large"):rep(600) or { random(9), "two" }
+end
+
+-- ---- The model ----
+
+local function fresh() return { seen = {}, log = {} } end
+
+local function copy(model)
+  local out = {}
+  for i, entry in pairs(model) do
+    local twin = { count = entry.count, name = entry.name, seen = {}, log = {} }
+    for k, v in pairs(entry.seen) do twin.seen[k] = v end
+    for k, v in ipairs(entry.log) do twin.log[k] = v end
+    out[i] = twin
+  end
+  return out
+end
+
+local function model_rows(model)
+  local rows = 0
+  for _, entry in pairs(model) do
+    rows = rows + (entry.count ~= nil and 1 or 0) + (entry.name ~= nil and 1 or 0) + #entry.log
+    for _ in pairs(entry.seen) do rows = rows + 1 end
+  end
+  return rows
+end
+
+local function equal(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" or a == null or b == null then return a == b end
+  for k, v in pairs(a) do
+    if not equal(v, b[k]) then return false end
+  end
+  for k in pairs(b) do
+    if a[k] == nil then return false end
+  end
+  return true
+end
+
+-- One record's worth of changes, to both.
+local operations = {
+  function(state, entry) local v = value(); state.count:update(v); entry.count = v end,
+  function(state, entry) local v = random(1000); state.count:update(v); entry.count = v end,
+  function(state, entry) state.count:clear(); entry.count = nil end,
+  function(state, entry) local v = value(); state.name:update(v); entry.name = v end,
+  function(state, entry) state.name:clear(); entry.name = nil end,
+  function(state, entry) local k, v = map_key(), value(); state.seen:put(k, v); entry.seen[k] = v end,
+  function(state, entry) local k, v = map_key(), value(); state.seen:put(k, v); entry.seen[k] = v end,
+  function(state, entry) local k = map_key(); state.seen:remove(k); entry.seen[k] = nil end,
+  function(state, entry) if random() < 0.3 then state.seen:clear(); entry.seen = {} end end,
+  function(state, entry) local v = value(); state.log:add(v); entry.log[#entry.log + 1] = v end,
+  function(state, entry)
+    for _ = 1, random(6) do local v = value(); state.log:add(v); entry.log[#entry.log + 1] = v end
+  end,
+  function(state, entry) if random() < 0.3 then state.log:clear(); entry.log = {} end end,
+  function(state, entry)
+    state.count:clear(); state.name:clear(); state.seen:clear(); state.log:clear()
+    entry.count, entry.name, entry.seen, entry.log = nil, nil, {}, {}
+  end,
+}
+
+local function same_map(state, entry)
+  local shown = 0
+  for k, v in state.seen:entries() do
+    if not equal(v, entry.seen[k]) then return false end
+    shown = shown + 1
+  end
+  for _ in pairs(entry.seen) do shown = shown - 1 end
+  return shown == 0
+end
+
+local function compare_entry(state, entry, what)
+  assert(equal(state.count:value(), entry.count), what .. ": count")
+  assert(equal(state.name:value(), entry.name), what .. ": name")
+  assert(same_map(state, entry), what .. ": seen")
+  assert(equal(state.log:get(), entry.log), what .. ": log")
+end
+
+-- All keys, by the parts that they belong to.
+local function compare(parts, model, what)
+  local rows = 0
+  for _, part in ipairs(parts) do rows = rows + part.state:rows() end
+  assert.are.equal(model_rows(model), rows, what .. ": rows")
+  for _, part in ipairs(parts) do
+    local mine = {}
+    for i = 1, key_count do
+      local group = part.state:group_of(keys[i])
+      if group >= part.groups[1] and group <= part.groups[2] then mine[#mine + 1] = i end
+    end
+    for from = 1, #mine, 100 do
+      local batch = {}
+      for at = from, math.min(from + 99, #mine) do batch[#batch + 1] = keys[mine[at]] end
+      part.state:resolve(batch)
+      for at = 1, #batch do
+        local i = mine[from + at - 1]
+        compare_entry(part.state:at(at), model[i] or fresh(), what .. ", key " .. i)
+      end
+    end
+  end
+end
+
+-- ---- A run ----
+
+local Run = {}
+Run.__index = Run
+
+local function new_run(options)
+  local self = setmetatable({ options = options, root = keyed.temporary(), checkpoints = 0, model = {}, bases = 0, stores = 0 }, Run)
+  self.backend = keyed.backend(options.memory, options.store and self.root .. "/rows" or nil)
+  self.state = keyed.new { states = states, backend = self.backend, undo = options.undo }
+  return self
+end
+
+function Run:free()
+  self.state:free()
+  C.backend_free(self.backend)
+  keyed.remove(self.root)
+end
+
+function Run:record(index, i)
+  local state = self.state:at(index)
+  local before = self.model[i]
+  local entry = before or fresh()
+  local undone = self.options.undo and random() < 0.2
+  local after = undone and copy({ entry })[1] or entry
+  for _ = 1, random(3) do operations[random(#operations)](state, after) end
+  if undone then
+    state:undo()
+  else
+    self.model[i] = after
+    state:commit()
+  end
+end
+
+function Run:work()
+  local batch, indices = {}, {}
+  local from = random(key_count)
+  local hot = random() < 0.5
+  for n = 1, random(200) do
+    indices[n] = hot and (from + random(60)) % key_count + 1 or random(key_count)
+    batch[n] = keys[indices[n]]
+  end
+  self.state:resolve(batch)
+  for n = 1, #batch do self:record(n, indices[n]) end
+  assert.are.equal(0, C.keyed_state_failure(self.state.handle))
+end
+
+-- A base as the coordinator takes it: into the store if it is open when the base begins.
+function Run:base_begin()
+  local into_store = C.backend_store_opened(self.backend) ~= nil
+  self.base = { first = self.state:epoch(), into_store = into_store }
+  self.state:base_begin(into_store)
+end
+
+function Run:base_end()
+  local base = self.base
+  self.base = nil
+  base.last = self.state:epoch()
+  self.bases = self.bases + 1
+  if base.into_store then
+    base.directory = self.root .. "/base" .. self.bases
+    keyed.check(C.store_checkpoint(C.backend_store_opened(self.backend), base.directory))
+    self.stores = self.stores + 1
+  else
+    base.rows = self.state:dumped()
+  end
+  self.newest_base = base
+end
+
+function Run:slice()
+  if not self.base and random() < 0.1 then self:base_begin() end
+  if self.base and self.state:base_step(random(400)) then self:base_end() end
+  if random() < 0.7 then self.state:sweep(random(150)) end
+end
+
+-- The base and deltas that checkpoint `epoch` consists of.
+function Run:files(epoch)
+  local base = self.newest_base
+  if base and base.last > epoch then base = nil end
+  local list = { base and base.rows or nil }
+  for _, buffer in ipairs(self.state.delta) do
+    if buffer.epoch <= epoch and (not base or buffer.epoch >= base.first) then list[#list + 1] = buffer.rows end
+  end
+  return base, list
+end
+
+-- Parts at this parallelism (S43), over a store cloned from the base if there is one.
+local function open_parts(run, parallelism, directory, rows, stored)
+  local backend = keyed.backend(run.options.memory, run.options.store and directory or nil)
+  if stored then keyed.check(C.backend_store(backend, ffi.new("struct store *[1]"))) end
+  local parts = { backend = backend }
+  for i = 0, parallelism - 1 do
+    local max = keyed.max_parallelism
+    local groups = { math.floor((i * max + parallelism - 1) / parallelism), math.floor(((i + 1) * max - 1) / parallelism) }
+    local state = keyed.new { states = states, backend = backend, groups = groups, subtask = i, epoch = 1000, undo = run.options.undo }
+    parts[i + 1] = { state = state, groups = groups }
+    assert(state:restore(rows, stored))
+  end
+  return parts
+end
+
+local function close_parts(parts)
+  for _, part in ipairs(parts) do part.state:free() end
+  C.backend_free(parts.backend)
+end
+
+function Run:restore(parallelism, epoch)
+  local base, rows = self:files(epoch)
+  local directory = self.root .. "/restored"
+  if base and base.directory then keyed.check(C.store_clone(base.directory, directory)) end
+  local parts = open_parts(self, parallelism, directory, rows, base and base.directory ~= nil)
+  return parts, directory
+end
+
+-- From the parts' own bases at another parallelism.
+function Run:rescale(parts, parallelism, model, what)
+  local rows = {}
+  local into_store = C.backend_store_opened(parts.backend) ~= nil
+  for _, part in ipairs(parts) do
+    part.state:base_begin(into_store)
+    while not part.state:base_step(500) do end
+    rows[#rows + 1] = part.state:dumped()
+  end
+  local directory = self.root .. "/rescaled"
+  if into_store then
+    keyed.check(C.store_checkpoint(C.backend_store_opened(parts.backend), self.root .. "/rescale base"))
+    keyed.check(C.store_clone(self.root .. "/rescale base", directory))
+    rows = {}
+  end
+  local others = open_parts(self, parallelism, directory, rows, into_store)
+  compare(others, model, what)
+  close_parts(others)
+  keyed.remove(directory)
+  keyed.remove(self.root .. "/rescale base")
+end
+
+function Run:checkpoint()
+  local epoch, model = self.state:epoch(), copy(self.model)
+  self.state:freeze(epoch)
+  for _ = 1, random(0, 12) do
+    self:work()
+    self:slice()
+  end
+  while not self.state:sweep(random(300)) do self:work() end
+  self.checkpoints = self.checkpoints + 1
+  local what = ("seed %d, checkpoint %d"):format(seed, self.checkpoints)
+  local first = random() < 0.5 and 1 or 3
+  local parts, directory = self:restore(first, epoch)
+  compare(parts, model, what)
+  if random() < 0.5 then self:rescale(parts, first == 3 and 2 or 3, model, what .. ", rescaled") end
+  close_parts(parts)
+  keyed.remove(directory)
+end
+
+function Run:clear_all()
+  for from = 1, key_count, 500 do
+    local batch = {}
+    for i = from, math.min(from + 499, key_count) do batch[#batch + 1] = keys[i] end
+    self.state:resolve(batch)
+    for n = 1, #batch do
+      local state = self.state:at(n)
+      state.count:clear(); state.name:clear(); state.seen:clear(); state.log:clear()
+      state:commit()
+    end
+  end
+  self.model = {}
+end
+
+local function run_all(options, rounds)
+  local run = new_run(options)
+  for _ = 1, rounds do
+    for _ = 1, random(20) do
+      run:work()
+      run:slice()
+    end
+    run:checkpoint()
+    compare({ { state = run.state, groups = { 0, keyed.max_parallelism - 1 } } }, run.model, ("seed %d, running"):format(seed))
+  end
+  run:clear_all()
+  for _ = 1, 2 do run.state:cut() end
+  assert.are.equal(0, run.state:rows())
+  if not options.store then assert.are.equal(0, run.state:keys()) end
+  return run
+end
+
+describe("keyed state against plain tables", function()
+  print(("model_spec: SEED=%d"):format(seed))
+
+  before_each(function() math.randomseed(seed) end)
+
+  it("in memory, with bases that are dumped", function()
+    local run = run_all({ memory = 2 ^ 30 }, 8)
+    assert.is_true(run.bases > 0)
+    run:free()
+  end)
+
+  it("in memory, with records undone", function()
+    run_all({ memory = 2 ^ 30, undo = true }, 6):free()
+  end)
+
+  it("over a store, the cache far too small", function()
+    local run = run_all({ memory = 400 * 1024, store = true }, 8)
+    assert.is_true(run.stores > 0, "no base of the store")
+    run:free()
+  end)
+
+  it("over a store, the cache too small, with records undone", function()
+    run_all({ memory = 800 * 1024, store = true, undo = true }, 6):free()
+  end)
+end)
