@@ -5,7 +5,7 @@ local testing = require "moontide.testing"
 
 local single_count, warm_batches, measured_batches, batch_records = 2000, 60, 40, 1024
 -- Interpreted instructions for each record, where the loop itself is compiled; tens, where it is not.
-local interpreted_max = 3
+local interpreted_max = 1
 local hook_each = 50
 
 local function numbers(first, count)
