@@ -186,7 +186,7 @@ local function check_used(texts, report)
   for path, text in pairs(texts) do
     local header, module, script = path:match("^engine/(.+%.h)$"), module_of(path), path:match("^scripts/(.+)%.lua$")
     local patterns = header and { '"' .. header .. '"' } or module and { '"' .. module .. '"', "'" .. module .. "'", path }
-      or script and { "scripts/" .. script, '"' .. script .. '"' }
+      or script and { "scripts/" .. script, '"' .. script:gsub("/", ".") .. '"', '"' .. script:match("[^/]+$") .. '"' }
     -- Files of annotations are read by editors alone.
     local read_by_editors = text:sub(1, 8) == "---@meta"
     if patterns and not read_by_editors and not named_elsewhere(path, patterns) then report(path, 1, "a file that nobody includes, requires or names") end
