@@ -15,6 +15,18 @@ CRASH_POINT("retain.before_files")         /* shared files are about to go */
 CRASH_POINT("retain.between_files")        /* passed before each of them */
 CRASH_POINT("tag.before_rename")           /* the new tags are written beside the old ones */
 CRASH_POINT("tag.after_rename")            /* they took their place */
+CRASH_POINT("checkpoint.triggered")        /* a barrier is on its way */
+CRASH_POINT("checkpoint.acknowledged")     /* all steps have acknowledged, nothing is sealed */
+CRASH_POINT("checkpoint.completed")        /* committed and tidied up; no sink knows */
+CRASH_POINT("base.begun")                  /* the workers were asked for a new base */
+CRASH_POINT("base.before_finish")          /* all rows are in its place, nothing is sealed or synced */
+CRASH_POINT("base.before_sync")            /* the rows' directory is linked, not synced */
+CRASH_POINT("base.finished")               /* whole and synced; no manifest names it */
+CRASH_POINT("restore.chosen")              /* the checkpoint is chosen, leftovers are gone */
+CRASH_POINT("restore.before_rows")         /* the last attempt's store is gone */
+CRASH_POINT("restore.after_rows")          /* the base's rows are in its place */
+CRASH_POINT("restore.before_file")         /* before each dump or delta that is read */
+CRASH_POINT("restore.done")                /* a worker's state is back */
 CRASH_POINT("journal.append")              /* before each frame */
 CRASH_POINT("journal.before_seal")         /* before the end frame */
 CRASH_POINT("journal.before_sync")         /* the end frame is written, nothing is synced */

@@ -1,6 +1,7 @@
 #include "checkpoint/coordinator_internal.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -166,6 +167,7 @@ static void trigger(struct coordinator *coordinator, bool final)
         atomic_store(&checkpointing->final, id);
     atomic_store_explicit(&checkpointing->requested, id, memory_order_release);
     dataflow_wake_all(coordinator->dataflow);
+    crash_point("checkpoint.triggered");
 }
 
 static void settle(struct coordinator *coordinator, uint64_t id, const char *failure)
@@ -211,6 +213,7 @@ static void checkpoint_completed(struct coordinator *coordinator)
     struct checkpointing *checkpointing = &coordinator->checkpointing;
     uint64_t id = coordinator->pending.id;
     bool final = coordinator->pending.final;
+    crash_point("checkpoint.completed");
     settle(coordinator, id, NULL);
     acks_free(&coordinator->pending);
     coordinator->failures = 0;
@@ -239,6 +242,7 @@ static void ack_received(struct coordinator *coordinator, struct checkpoint_ack 
     pending->acks = ack;
     if (++pending->ack_count < acks_expected(coordinator))
         return;
+    crash_point("checkpoint.acknowledged");
     if (files_commit(coordinator) < 0)
         checkpoint_failed(coordinator, error_message());
     else

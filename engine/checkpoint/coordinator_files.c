@@ -5,6 +5,7 @@
 #include "checkpoint/coordinator_internal.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -278,6 +279,7 @@ void files_base_begin(struct coordinator *coordinator)
     coordinator->bytes_since_base = 0;
     atomic_store(&checkpointing->base_into_store, coordinator->base_into_store);
     atomic_fetch_add_explicit(&checkpointing->base, 1, memory_order_release);
+    crash_point("base.begun");
 }
 
 static int dump_finish(struct coordinator *coordinator, struct live_file *base)
@@ -333,13 +335,17 @@ static int rows_finish(struct coordinator *coordinator, struct live_file *base)
     live.file.epoch_first = coordinator->base_epoch;
     live.file.epoch_last = coordinator->next_id;
     *base = live;
-    return status < 0 ? status : storage_sync_tree(path);
+    if (status < 0)
+        return status;
+    crash_point("base.before_sync");
+    return storage_sync_tree(path);
 }
 
 /* A base that failed costs nothing but the work: the deltas before it are all still named. */
 void files_base_done(struct coordinator *coordinator, int status)
 {
     struct live_file base = { 0 };
+    crash_point("base.before_finish");
     if (status == 0)
         status = coordinator->base_into_store ? rows_finish(coordinator, &base) : dump_finish(coordinator, &base);
     coordinator->base_running = false;
@@ -351,6 +357,7 @@ void files_base_done(struct coordinator *coordinator, int status)
         live_free(&base);
         return;
     }
+    crash_point("base.finished");
     coordinator->next_base = base;
     coordinator->next_base_epoch = coordinator->base_epoch;
     coordinator->base_usable_from = coordinator->next_id;

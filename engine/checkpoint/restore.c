@@ -1,5 +1,6 @@
 #include "checkpoint/restore.h"
 
+#include "base/crash.h"
 #include "base/error.h"
 #include "checkpoint/journal.h"
 
@@ -145,9 +146,13 @@ int restore_keyed_state(struct storage *storage, const struct manifest *manifest
             bool base = file->kind == MANIFEST_DUMP;
             if (file->kind == MANIFEST_ROWS || base != (pass == 0))
                 continue;
+            crash_point("restore.before_file");
             uint64_t epoch_last = base ? UINT64_MAX : file->epoch_last < manifest->head.id ? file->epoch_last : manifest->head.id;
             status = restore_file(storage, file, epoch_last, state);
         }
     }
-    return status < 0 ? status : keyed_state_restore_done(state);
+    if (status == 0)
+        status = keyed_state_restore_done(state);
+    crash_point("restore.done");
+    return status;
 }

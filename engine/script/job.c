@@ -1,6 +1,7 @@
 #include "script/job_internal.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -171,6 +172,7 @@ static int choose_checkpoint(struct job *job)
         status = storage_clean(job->storage);
     if (status < 0)
         return error_wrap(ERROR_REFUSED, "cannot restore");
+    crash_point("restore.chosen");
     job->older = job->manifest != NULL && job->manifest->head.id < storage_newest_id(job->storage);
     return 0;
 }
@@ -184,7 +186,10 @@ static int state_directory_make(const struct job *job, const char *path)
         return status;
     char base[4400];
     snprintf(base, sizeof base, "%s/%s", storage_shared_directory(job->storage), rows);
-    return store_clone(base, path);
+    crash_point("restore.before_rows");
+    status = store_clone(base, path);
+    crash_point("restore.after_rows");
+    return status;
 }
 
 static int backend_make(struct job *job)
