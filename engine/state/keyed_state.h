@@ -108,6 +108,8 @@ bool keyed_state_stored(const struct keyed_state *state);
 /* Restore: rows of bases and deltas in order, then done. `stored`: the store holds rows already. Rows of other groups or columns are passed over. */
 int keyed_state_restore_rows(struct keyed_state *state, struct slice rows);
 void keyed_state_restore_begin(struct keyed_state *state, bool stored);
+/* A hint, after keyed_state_restore_begin(): the base to come has this many bytes of rows, of all subtasks and only of this step. */
+void keyed_state_restore_expect(struct keyed_state *state, uint64_t bytes);
 int keyed_state_restore_done(struct keyed_state *state);
 
 /* Its key groups. */

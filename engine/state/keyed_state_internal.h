@@ -31,6 +31,7 @@ struct keyed_state {
     struct table_cursor base_cursor;
     struct store_write *pending;       /* evicted rows on their way to the store */
     uint32_t evict_column;
+    uint64_t restore_bytes;            /* of a base that is about to come, for this state */
     int failure;
     int32_t missing[BATCH_RECORDS_MAX];
     struct buffer scratch;             /* of one row or composite key */

@@ -12,6 +12,8 @@
 
 #define ROWS_AHEAD 16
 #define EVICT_EACH_WINDOWS 64
+#define RESERVE_BYTES_MIN (1u << 20)
+#define ROWS_SAMPLED 1024
 
 void keyed_state_restore_begin(struct keyed_state *state, bool stored)
 {
@@ -111,17 +113,46 @@ static int restore_window(struct keyed_state *state, struct slice *rows)
     return status;
 }
 
+void keyed_state_restore_expect(struct keyed_state *state, uint64_t bytes)
+{
+    uint64_t groups = (uint64_t)state->config.group_last - state->config.group_first + 1;
+    state->restore_bytes = bytes / state->config.max_parallelism * groups;
+}
+
+/* With one table it is known from the first rows how many will come. */
+static int reserve(struct keyed_state *state, struct slice rows)
+{
+    uint64_t expected = state->restore_bytes;
+    state->restore_bytes = 0;
+    if (expected < RESERVE_BYTES_MIN || state->column_count > 1)
+        return 0;
+    size_t before = rows.bytes;
+    struct row row;
+    uint64_t count = 0;
+    for (; count < ROWS_SAMPLED && rows.bytes > 0; count++) {
+        int status = row_read(&rows, &row);
+        if (status < 0)
+            return status;
+        if (row.column != state->config.column)
+            return 0; /* the rows are of several steps: how many of each is open */
+    }
+    table_reserve(&state->columns[0].table, expected / ((before - rows.bytes) / count));
+    return 0;
+}
+
 int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
 {
+    int reserved = state->restore_bytes > 0 && rows.bytes > 0 ? reserve(state, rows) : 0;
+    if (reserved < 0)
+        return reserved;
     for (uint32_t windows = 1; rows.bytes > 0; windows++) {
         int status = restore_window(state, &rows);
         if (status < 0)
             return status;
-        if (windows % EVICT_EACH_WINDOWS == 0) {
-            for (uint32_t c = 0; c < state->column_count; c++)
-                table_maintain(&state->columns[c].table);
+        for (uint32_t c = 0; c < state->column_count; c++)
+            table_settle(&state->columns[c].table);
+        if (windows % EVICT_EACH_WINDOWS == 0)
             state_evict(state);
-        }
     }
     return state->failure;
 }

@@ -191,6 +191,26 @@ void table_maintain(struct table *table)
         move_slice(table, MOVED_PER_SLICE);
 }
 
+void table_settle(struct table *table)
+{
+    if (table->old_buckets != NULL)
+        move_slice(table, UINT64_MAX);
+}
+
+void table_reserve(struct table *table, uint64_t entries)
+{
+    uint64_t size = table->mask + 1;
+    while (size * 2 <= (entries + 1) * 3)
+        size *= 2;
+    if (table->count > 0 || size == table->mask + 1)
+        return;
+    table_settle(table);
+    free(table->buckets);
+    table->buckets = buckets_new(size);
+    table->mask = size - 1;
+    table->used = 0;
+}
+
 static struct table_chunk *chunk_add(struct table *table)
 {
     if (table->chunk_count == table->chunk_capacity) {

@@ -67,6 +67,11 @@ void table_prefetch_entry(const struct table *table, uint64_t hash);
 /* Move a slice of the old index, if one is being moved: call between batches. */
 void table_maintain(struct table *table);
 
+/* Move all of it: for callers that no record waits for. */
+void table_settle(struct table *table);
+/* Make the index of an empty table large enough for this many entries. */
+void table_reserve(struct table *table, uint64_t entries);
+
 /* The next entry (live or not: look at its flags) under the clock hand; NULL once when it wraps around. */
 struct entry *table_hand_next(struct table *table);
 
