@@ -1,0 +1,27 @@
+-- The smallest keyed job: count the records of each key, answer the count for every record.
+-- settings: keys, s (exponent of Zipf; 0 is uniform), interval, memory, preload (1: every key once, first)
+local mt = require "moontide"
+local args = mt.args
+
+local keys, exponent = tonumber(args.keys or 1000000), tonumber(args.s or 0)
+local job = mt.job("keyed_count", {
+  checkpoint = { interval = args.interval ~= "false" and (args.interval or "1s") },
+  state = { backend = args.backend or "rocksdb", memory = args.memory or "256MB" },
+})
+
+local numbers = job:from(mt.random_keys { keys = keys, distribution = exponent > 0 and "zipf" or "uniform", s = exponent > 0 and exponent or 1 })
+if args.preload == "1" then numbers = job:from(mt.sequence { from = 1, to = keys }):union(numbers) end
+
+numbers
+  :key_by(function(number) return number end)
+  :process("count", {
+    state = { count = mt.value_state { default = 0 } },
+    process_element = function(self, _, _, out)
+      local count = self.count:value() + 1
+      self.count:update(count)
+      out:collect(count)
+    end,
+  })
+  :to(mt.blackhole {})
+
+return job
