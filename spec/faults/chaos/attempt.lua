@@ -43,7 +43,7 @@ function M.run(words, environment, kill_ms)
   C.kill(-group, process.KILL) -- a child that outlives its parent by a moment
   return {
     status = status, err = started.err, out = started.out, ms = M.now_ms() - began,
-    killed = status == "signal 9", timed_out = late and not kill_ms,
+    killed = status == "signal 9", late = late, timed_out = late and not kill_ms,
     checkpoint = tonumber(started.err:match("goes on from checkpoint (%d+)")),
   }
 end

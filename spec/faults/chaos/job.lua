@@ -98,7 +98,7 @@ end
 
 local rows = args.kind == "rows"
 local input = mt.file { path = args.input, format = rows and "json" or "csv", split = args.split or false }
-local sink = args.kind == "lua_sink" and lua_sink(args.out) or mt.file { dir = args.out, format = "lines", roll_size = "64KB" }
+local sink = args.kind == "lua_sink" and lua_sink(args.out) or mt.file { dir = args.out, format = "lines", roll_size = "16KB" }
 
 job:from(input, { name = "lines" })
    :map(pace)

@@ -4,7 +4,8 @@ local attempt = require "faults.chaos.attempt"
 local M = {}
 
 local PASSAGES = 3
-local ATTEMPTS_MAX = 40
+local ATTEMPTS_MAX = 16
+local LATE_MS = 400 -- a point that was not passed by then is not passed in this attempt
 
 function M.names()
   local names = {}
@@ -31,20 +32,31 @@ local function tag(round, point)
   return false
 end
 
+-- What an attempt before leaves behind, so that a restore has something to do: prepared parts
+-- without their final names, a commit that nobody knows of, or anything.
+local function sow(round, random)
+  local point = ({ "sink.before_rename:%d", "commit.after_sync:%d", "sink.after_directory_sync:%d" })[random(4)]
+  return round:attempt(point and point:format(random(1, 3)), random(60, LATE_MS))
+end
+
 --- Die at the first, second and third passage of the point, each in an attempt of its own, and
---- now and then at a random time before it: some points are passed only by a job that is
---- restored. Answers how often it died there, and what went wrong.
+--- otherwise in between: some points are passed only by a job that is restored, some only where
+--- the one before died at a certain place. Answers how often it died there, and what went wrong.
 function M.strike(round, name, random)
   if name:match("^tag%.") then return tag(round, name) and 1 or 0 end
-  local struck, wanted = 0, 1
+  local struck, passage = 0, 1
   for i = 1, ATTEMPTS_MAX do
     if struck == PASSAGES then break end
-    -- Every second attempt without the point: it leaves behind what a restore has to clear up.
-    local free = i % 2 == 0 and random(20, 250) or nil
-    local ended = round:attempt(not free and ("%s:%d"):format(name, wanted) or nil, free)
-    if ended.problem then return struck, ended.problem end
-    if not free and ended.killed then struck, wanted = struck + 1, wanted % PASSAGES + 1 end
-    if not free and not ended.killed then return struck end
+    local ended
+    if i % 2 == 0 then
+      ended = sow(round, random)
+    else
+      ended = round:attempt(("%s:%d"):format(name, passage), LATE_MS)
+      local hit = ended.killed and not ended.late
+      struck = struck + (hit and 1 or 0)
+      passage = hit and passage + 1 or 1
+    end
+    if ended.problem or not ended.killed then return struck, ended.problem end
   end
   return struck
 end

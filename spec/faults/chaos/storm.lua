@@ -7,6 +7,7 @@ local M = {}
 local Storm = {}
 Storm.__index = Storm
 
+local TRIES_MAX = 5
 local KINDS = { "plain", "lua_sink", "rows" }
 
 function M.new(options)
@@ -26,7 +27,7 @@ function Storm:_case(kind, backend)
   if not options.parallelism and random(4) == 1 then parallelism = function() return random(1, 4) end end
   return {
     kind = kind, backend = backend, parallelism = parallelism, seed = random(1, 2 ^ 30),
-    split = random(2) == 1 and "32KB" or nil, memory = rows and backend == "rocksdb" and "3MB" or "64MB",
+    split = random(2) == 1 and "32KB" or nil, memory = rows and backend == "rocksdb" and ({ "1KB", "300KB", "3MB" })[random(3)] or "64MB",
     base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = rows and 30000 or 60000, pause_us = random(1, 8) * 1000,
   }
 end
@@ -81,6 +82,22 @@ function Storm:_point_round(name, case)
   self:_finish(round, ("%s: killed there %d times"):format(name, struck), problem)
 end
 
+-- Bases of RocksDB's own files exist where state does not fit into memory; old files go when a base takes their place.
+local function needs_rows(name)
+  return name:match("rows$") or name:match("^base%.")
+end
+
+-- A point that no attempt came by is tried again: whether a restore has to cut, unlink or clone depends on chance.
+function Storm:_strike_point(name, kind, backend)
+  for _ = 1, TRIES_MAX do
+    local case = self:_case(kind, backend)
+    case.pause_us, case.base_bytes = 8000, 20 * 1024
+    if needs_rows(name) and backend == "rocksdb" then case.memory = "1KB" end
+    self:_point_round(name, case)
+    if self.struck[name] > 0 or self.failed > 0 then return end
+  end
+end
+
 function Storm:run()
   local options = self.options
   print(("seed %d"):format(options.seed))
@@ -93,9 +110,9 @@ function Storm:run()
   end
   if not options.points then return end
   for i, name in ipairs(points.names()) do
+    local kind = (needs_rows(name) or i % 2 == 1) and "rows" or "plain"
     for _, backend in ipairs(options.backend and { options.backend } or { "rocksdb", "memory" }) do
-      -- The points of the file sink are passed by jobs that have one.
-      self:_point_round(name, self:_case(i % 2 == 0 and "plain" or "rows", backend))
+      self:_strike_point(name, kind, backend)
     end
   end
 end
