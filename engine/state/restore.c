@@ -94,22 +94,30 @@ static int restore_row(struct keyed_state *state, const struct arriving_row *arr
     return status;
 }
 
-/* Rows are taken some at a time, so that the cache misses of their keys overlap. */
-static int restore_window(struct keyed_state *state, struct slice *rows)
+struct window { struct arriving_row rows[ROWS_AHEAD]; uint32_t count; };
+
+/* The next rows, their buckets on the way. */
+static int window_read(struct keyed_state *state, struct slice *rows, struct window *window)
 {
-    struct arriving_row window[ROWS_AHEAD];
-    uint32_t count = 0;
+    window->count = 0;
     for (uint32_t taken = 0; taken < ROWS_AHEAD && rows->bytes > 0; taken++) {
-        int status = row_read(rows, &window[count].row);
+        int status = row_read(rows, &window->rows[window->count].row);
         if (status < 0)
             return status;
-        count += arrive(state, &window[count]);
+        window->count += arrive(state, &window->rows[window->count]);
     }
-    for (uint32_t i = 0; i < count; i++)
-        table_prefetch_entry(&window[i].home->table, window[i].hash);
+    return 0;
+}
+
+static int window_restore(struct keyed_state *state, const struct window *window)
+{
+    for (uint32_t i = 0; i < window->count; i++)
+        table_prefetch_entry(&window->rows[i].home->table, window->rows[i].hash);
     int status = 0;
-    for (uint32_t i = 0; i < count && status == 0; i++)
-        status = restore_row(state, &window[i]);
+    for (uint32_t i = 0; i < window->count && status == 0; i++)
+        status = restore_row(state, &window->rows[i]);
+    for (uint32_t c = 0; c < state->column_count; c++)
+        table_settle(&state->columns[c].table);
     return status;
 }
 
@@ -145,16 +153,21 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
     int reserved = state->restore_bytes > 0 && rows.bytes > 0 ? reserve(state, rows) : 0;
     if (reserved < 0)
         return reserved;
-    for (uint32_t windows = 1; rows.bytes > 0; windows++) {
-        int status = restore_window(state, &rows);
-        if (status < 0)
-            return status;
-        for (uint32_t c = 0; c < state->column_count; c++)
-            table_settle(&state->columns[c].table);
-        if (windows % EVICT_EACH_WINDOWS == 0)
+    /* One window is read while the buckets of the other come: cache misses overlap. */
+    struct window windows[2];
+    int status = window_read(state, &rows, &windows[0]);
+    for (uint32_t turn = 0; status == 0; turn++) {
+        bool last = rows.bytes == 0;
+        if (!last)
+            status = window_read(state, &rows, &windows[(turn + 1) % 2]);
+        if (status == 0)
+            status = window_restore(state, &windows[turn % 2]);
+        if (turn % EVICT_EACH_WINDOWS == EVICT_EACH_WINDOWS - 1)
             state_evict(state);
+        if (last)
+            break;
     }
-    return state->failure;
+    return status < 0 ? status : state->failure;
 }
 
 /* The user's key is the first msgpack value of a map entry's key. */

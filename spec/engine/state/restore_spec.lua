@@ -1,0 +1,197 @@
+local bit = require "bit"
+local keyed = require "engine.state.keyed"
+local C = keyed.C
+
+local seed = keyed.seed
+local states = { { "small", "value" }, { "seen", "map" }, { "log", "list" } }
+
+local function u16(number) return string.char(math.floor(number / 256), number % 256) end
+
+local function row(group, column, key, value)
+  local whole = u16(group) .. u16(column) .. key
+  return string.char(#whole) .. whole .. (value and string.char(#value + 1) .. value or "\0")
+end
+
+describe("restoring keyed state", function()
+  local backend, open
+
+  before_each(function()
+    math.randomseed(seed)
+    backend, open = keyed.backend(64 * 2 ^ 20), {}
+  end)
+
+  after_each(function()
+    for _, state in ipairs(open) do state:free() end
+    C.backend_free(backend)
+  end)
+
+  local function new(options)
+    options = options or {}
+    options.states, options.backend = options.states or states, backend
+    open[#open + 1] = keyed.new(options)
+    return open[#open]
+  end
+
+  local function filled()
+    local state = new()
+    for i = 1, 60 do
+      state:key(i % 3 == 0 and ("key of many letters %d"):format(i) or i)
+      state.small:update(i % 2 == 0 and i or { text = ("x"):rep(i) })
+      for k = 1, i % 5 do state.seen:put("k" .. k, { k }) end
+      for k = 1, i % 4 do state.log:add(("element"):rep(k)) end
+    end
+    local rows = state:cut()
+    state:key(1).small:clear()
+    state.seen:clear()
+    return rows .. state:cut()
+  end
+
+  -- Everything that was accepted can be read, changed, and written again.
+  local function use(state)
+    for i = 1, 60 do
+      local ok = pcall(function()
+        state:key(i % 3 == 0 and ("key of many letters %d"):format(i) or i)
+        state.small:value()
+        state.small:update("changed")
+        for _ in state.seen:entries() do state.seen:put("another", 1) end
+        state.seen:remove("k1")
+        state.seen:clear()
+        state.log:get()
+        state.log:add(1)
+        state.log:clear()
+      end)
+      if not ok then assert.truthy(#require("ffi").string(C.error_message()) > 0) end
+    end
+    state:cut()
+    state:dump_rows()
+  end
+
+  local function close_last()
+    table.remove(open):free()
+  end
+
+  it("takes whole rows, and refuses them cut short anywhere but between rows", function()
+    local rows = filled()
+    local ends, at = { [0] = true }, 0
+    for _, parsed in ipairs(keyed.parse(rows)) do
+      at = at + #row(parsed.group, parsed.column, parsed.key) + (parsed.value and #parsed.value or 0)
+      if parsed.value and #parsed.value + 1 >= 128 then at = at + 1 end
+      ends[at] = true
+    end
+    assert.is_true(ends[#rows])
+    local refused = 0
+    for bytes = 0, #rows, 7 do
+      local state = new()
+      C.keyed_state_restore_begin(state.handle, false)
+      local cut = rows:sub(1, bytes)
+      local status = C.keyed_state_restore_rows(state.handle, { cut, #cut })
+      assert.are.equal(ends[bytes] or false, status == 0, "at " .. bytes)
+      if status < 0 then refused = refused + 1 end
+      close_last()
+    end
+    assert.is_true(refused > 100)
+  end)
+
+  it("meets rows with flipped bits with an error or with other values, never with a crash", function()
+    local rows, refused = filled(), 0
+    for _ = 1, 1500 do
+      local bytes = { rows:byte(1, -1) }
+      for _ = 1, math.random(3) do
+        local at = math.random(#bytes)
+        bytes[at] = bit.bxor(bytes[at], 2 ^ math.random(0, 7))
+      end
+      local parts = {}
+      for from = 1, #bytes, 4000 do parts[#parts + 1] = string.char(unpack(bytes, from, math.min(from + 3999, #bytes))) end
+      local state = new()
+      local ok, message = state:restore { table.concat(parts) }
+      if ok then use(state) else
+        refused = refused + 1
+        assert.is_true(#message > 0, "seed " .. seed)
+      end
+      close_last()
+    end
+    assert.is_true(refused > 100, ("seed %d: %d refused"):format(seed, refused))
+  end)
+
+  it("meets noise with an error", function()
+    for _ = 1, 2000 do
+      local bytes = {}
+      for i = 1, math.random(1, 100) do bytes[i] = string.char(math.random(0, 255)) end
+      local state = new()
+      state:restore { table.concat(bytes) }
+      use(state)
+      close_last()
+    end
+  end)
+
+  describe("refuses", function()
+    local group
+
+    before_each(function() group = new():group_of(1) end)
+
+    local function expect(text, ...)
+      local ok, message = new():restore { table.concat { ... } }
+      assert.is_nil(ok)
+      assert.truthy(message:find(text, 1, true), message)
+    end
+
+    it("a key of another key group than its own", function()
+      expect("key group", row((group + 1) % 128, 1, "\1", "\1\11\0\5"))
+    end)
+
+    it("another format version, unknown flags, a slot twice", function()
+      expect("version", row(group, 1, "\1", "\2\11\0\5"))
+      expect("flags", row(group, 1, "\1", "\1\11\2\5"))
+      expect("twice", row(group, 1, "\1", "\1\11\0\5\11\0\6"))
+    end)
+
+    it("a map entry without its map, or whose key holds no key", function()
+      expect("without its map", row(group, 12, "\1\161k", "\1\0\0\5"))
+      expect("without its map", row(group, 1, "\1", "\1\11\0\5"), row(group, 12, "\1\161k", "\1\0\0\5"))
+      expect("map entry", row(group, 12, "\217", "\1\0\0\5"))
+    end)
+
+    it("a list whose head cannot be", function()
+      expect("list", row(group, 1, "\1", "\1\13\0\5"))
+      expect("chunks", row(group, 1, "\1", "\1\13\0\146\1\2"))
+      expect("chunks", row(group, 1, "\1", "\1\13\0\146\207\1\1\1\1\1\1\1\1\1"))
+    end)
+  end)
+
+  it("meets heads that promise more than there is when they are read", function()
+    local group = new():group_of(1)
+    local state = assert(new():restore { row(group, 1, "\1", "\1\12\0\206\255\255\255\255\13\0\146\206\255\255\255\255\1") })
+    state:key(1)
+    assert.has_error(function() for _ in state.seen:entries() do error("shown") end end)
+    assert.has_error(function() state.log:get() end)
+    assert.has_error(function() state.log:clear() end)
+  end)
+
+  it("passes over rows of other key groups and other columns, and slots that are no more", function()
+    local group = new():group_of(1)
+    local state = new { groups = { group, group } }
+    assert(state:restore { row((group + 1) % 128, 1, "\2", "\1\11\0\5") .. row(group, 99, "\1", "\1\0\0\1") .. row(65535, 1, "\1", "\1\11\0\5")
+      .. row(group, 1, "\1", "\1\90\0\162xx\11\0\7") })
+    assert.are.equal(1, state:keys())
+    assert.are.equal(7, state:key(1).small:value())
+  end)
+
+  it("reads a write time that a row has, and steps over it", function()
+    local group = new():group_of(1)
+    local state = assert(new():restore { row(group, 1, "\1", "\1\11\1\0\0\0\0\0\0\0\9\7") })
+    assert.are.equal(7, state:key(1).small:value())
+  end)
+
+  it("takes a hint of what will come, right or wrong", function()
+    local source = new { states = { { "small", "value" } } }
+    for i = 1, 5000 do source:key(i).small:update(i) end
+    local rows = source:cut()
+    for _, bytes in ipairs { 0, 1, #rows, 2 ^ 24 } do
+      local state = new { states = { { "small", "value" } } }
+      C.keyed_state_restore_expect(state.handle, bytes)
+      assert(state:restore { rows })
+      assert.are.equal(5000, state:keys())
+      assert.are.equal(4999, state:key(4999).small:value())
+    end
+  end)
+end)
