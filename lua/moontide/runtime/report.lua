@@ -44,6 +44,15 @@ function M.catcher(names)
   end
 end
 
+--- What xpcall answered, in the catcher's form. Where memory or the stack has run out, LuaJIT
+--- does not call the catcher: there is a message without frames. What the callback held is
+--- garbage by now; LuaJIT does not collect it by itself when an allocation fails.
+function M.caught(failure)
+  if type(failure) == "table" then return failure end
+  collectgarbage()
+  return { message = tostring(failure), frames = {} }
+end
+
 local function clipped(text)
   if #text <= shown_bytes_max then return text end
   return text:sub(1, shown_bytes_max) .. ("... (%d bytes)"):format(#text)

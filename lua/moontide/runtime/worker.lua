@@ -92,7 +92,7 @@ function Worker:handle_call(index)
   while true do
     local ok, failure = xpcall(handler, self.catch)
     if ok then return true end
-    local go_on, text = recover(self, index, failure)
+    local go_on, text = recover(self, index, report.caught(failure))
     if not go_on then return false, text end
   end
 end
