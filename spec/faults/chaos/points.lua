@@ -3,7 +3,6 @@ local attempt = require "faults.chaos.attempt"
 
 local M = {}
 
-local PASSAGES = 3
 local ATTEMPTS_MAX = 16
 local LATE_MS = 400 -- a point that was not passed by then is not passed in this attempt
 
@@ -39,14 +38,14 @@ local function sow(round, random)
   return round:attempt(point and point:format(random(1, 3)), random(60, LATE_MS))
 end
 
---- Die at the first, second and third passage of the point, each in an attempt of its own, and
---- otherwise in between: some points are passed only by a job that is restored, some only where
+--- Die at the first passage of the point, then at the second, up to `passages`, each in an attempt
+--- of its own, and otherwise in between: some points are passed only by a job that is restored, some only where
 --- the one before died at a certain place. Answers how often it died there, and what went wrong.
-function M.strike(round, name, random)
+function M.strike(round, name, random, passages)
   if name:match("^tag%.") then return tag(round, name) and 1 or 0 end
   local struck, passage = 0, 1
   for i = 1, ATTEMPTS_MAX do
-    if struck == PASSAGES then break end
+    if struck == passages then break end
     local ended
     if i % 2 == 0 then
       ended = sow(round, random)

@@ -14,7 +14,7 @@ function M.new(options)
   local self = setmetatable({ options = options, kills = 0, attempts = 0, rounds = 0, lines = 0, failed = 0,
     restores = 0, struck = {}, missed = {}, began_ms = attempt.now_ms() }, Storm)
   math.randomseed(options.seed)
-  self.random = math.random
+  self.random, self.print = math.random, options.print or print
   return self
 end
 
@@ -54,14 +54,14 @@ function Storm:_finish(round, label, problem)
   if not problem then report, lines = round:compare() end
   if problem then report = { count = 1, problem } end
   local newest = round.restores[#round.restores]
-  print(("%-4s %s: %d kills, %d attempts, restored from %s, %d lines, %d differences%s"):format(report.count == 0 and "ok" or "BAD",
+  self.print(("%-4s %s: %d kills, %d attempts, restored from %s, %d lines, %d differences%s"):format(report.count == 0 and "ok" or "BAD",
     describe(case), round.kills, round.attempts, newest and "checkpoint " .. table.concat(round.restores, " ") or "nothing", lines, report.count,
     label and "; " .. label or ""))
-  for _, difference in ipairs(report) do print("     " .. difference) end
+  for _, difference in ipairs(report) do self.print("     " .. difference) end
   self.kills, self.attempts, self.rounds = self.kills + round.kills, self.attempts + round.attempts, self.rounds + 1
   self.lines, self.restores = self.lines + lines, self.restores + #round.restores
   if report.count > 0 then self.failed = self.failed + 1 end
-  if report.count > 0 and self.options.keep then print("     kept: " .. round.directory) else round:remove() end
+  if report.count > 0 and self.options.keep then self.print("     kept: " .. round.directory) else round:remove() end
 end
 
 --- Kills at random times, at most `kills`.
@@ -77,7 +77,7 @@ end
 
 function Storm:_point_round(name, case)
   local round = rounds.new(case)
-  local struck, problem = points.strike(round, name, self.random)
+  local struck, problem = points.strike(round, name, self.random, self.options.passages or 3)
   self.struck[name] = (self.struck[name] or 0) + struck
   self:_finish(round, ("%s: killed there %d times"):format(name, struck), problem)
 end
@@ -88,7 +88,8 @@ local function needs_rows(name)
 end
 
 -- A point that no attempt came by is tried again: whether a restore has to cut, unlink or clone depends on chance.
-function Storm:_strike_point(name, kind, backend)
+function Storm:strike(name, kind, backend)
+  if needs_rows(name) then kind = "rows" end
   for _ = 1, TRIES_MAX do
     local case = self:_case(kind, backend)
     case.pause_us, case.base_bytes = 8000, 20 * 1024
@@ -100,7 +101,7 @@ end
 
 function Storm:run()
   local options = self.options
-  print(("seed %d"):format(options.seed))
+  self.print(("seed %d"):format(options.seed))
   local number = 0
   while self.kills < options.kills and self.failed == 0 do
     local backend = number % 2 == 0 and "rocksdb" or "memory"
@@ -110,9 +111,9 @@ function Storm:run()
   end
   if not options.points then return end
   for i, name in ipairs(points.names()) do
-    local kind = (needs_rows(name) or i % 2 == 1) and "rows" or "plain"
+    local kind = i % 2 == 1 and "rows" or "plain"
     for _, backend in ipairs(options.backend and { options.backend } or { "rocksdb", "memory" }) do
-      self:_strike_point(name, kind, backend)
+      self:strike(name, kind, backend)
     end
   end
 end
@@ -124,9 +125,9 @@ function Storm:report()
     for _, name in ipairs(names) do
       if (self.struck[name] or 0) == 0 then never[#never + 1] = name end
     end
-    print(("points passed: %d of %d%s"):format(#names - #never, #names, #never > 0 and "; never: " .. table.concat(never, ", ") or ""))
+    self.print(("points passed: %d of %d%s"):format(#names - #never, #names, #never > 0 and "; never: " .. table.concat(never, ", ") or ""))
   end
-  print(("seed %d: %d rounds, %d kills, %d attempts, %d restores, %d lines, %d rounds failed, %.1f s"):format(self.options.seed, self.rounds,
+  self.print(("seed %d: %d rounds, %d kills, %d attempts, %d restores, %d lines, %d rounds failed, %.1f s"):format(self.options.seed, self.rounds,
     self.kills, self.attempts, self.restores, self.lines, self.failed, (attempt.now_ms() - self.began_ms) / 1000))
   return self.failed == 0 and #never == 0
 end

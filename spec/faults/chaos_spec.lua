@@ -1,0 +1,25 @@
+-- A few of the kills of scripts/chaos.
+local attempt = require "faults.chaos.attempt"
+local storms = require "faults.chaos.storm"
+
+-- What the storm prints is shown only where something is wrong.
+local function storm(options)
+  local lines = {}
+  options.print = function(line) lines[#lines + 1] = line end
+  local blown = storms.new(options)
+  blown:run()
+  local well = blown:report()
+  assert.is_true(well, table.concat(lines, "\n"))
+  return blown
+end
+
+describe("S42: kill -9", function()
+  for _, backend in ipairs { "rocksdb", "memory" } do
+    it("at random times loses nothing and doubles nothing, on " .. backend, function()
+      local seed = math.floor(attempt.now_ms()) % 2 ^ 30
+      print(("seed %d, %s"):format(seed, backend))
+      local blown = storm { kills = 20, seed = seed, backend = backend }
+      assert.is_true(blown.kills >= 20 and blown.restores > 0)
+    end)
+  end
+end)

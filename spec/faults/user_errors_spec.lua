@@ -1,0 +1,97 @@
+-- Records and callbacks that cannot be: each ends in an error that names the place.
+local run = require "support.run"
+
+-- A job whose step does `at_seven` at record 7.
+local function script_with(at_seven, key)
+  return ([[
+:key_by(function(n) %s return n %% 3 end)
+:process("detector", { state = { v = mt.value_state() }, process_element = function(self, n, ctx, out)
+  if n == 7 then
+    %s
+  end
+  out:collect(n)
+end }):to(mt.stdout { format = "json" })]]):format(key or "", at_seven or "")
+end
+
+local in_detector = 'job "tide", step "detector", subtask 0: '
+local line_7 = "job%.lua:7: in process_element\n  key     1     time none\n  record  7\n"
+
+describe("an error of user code", function()
+  local here
+
+  before_each(function() here = run.new() end)
+  after_each(function() here:destroy() end)
+
+  local function fail(steps, options)
+    local script = here:job(options or '{ parallelism = 1, restart = "none" }', steps, "mt.sequence { from = 1, to = 100 }")
+    local started = here:run(script)
+    assert.are.equal(1, started:wait(), started.err)
+    return started.err
+  end
+
+  local function names(err, text, pattern)
+    assert.is_truthy(err:find(text, 1, true), err)
+    if pattern then assert.is_truthy(err:match(pattern), err) end
+  end
+
+  it("names a recursion without end, in a report that one can read", function()
+    local err = fail(script_with("local function deep(i) return 1 + deep(i + 1) end  deep(1)"))
+    names(err, in_detector .. "stack overflow", "job%.lua:7: in deep\n.*record  7\n")
+    assert.is_true(select(2, err:gsub("\n", "")) < 40, err)
+  end)
+
+  it("names the step and the record at which memory ran out, in small pieces and in a large one", function()
+    for _, code in ipairs {
+      'local list = {}  for i = 1, math.huge do list[i] = ("x"):rep(1e6) .. i end',
+      'local text = "x"  while true do text = text .. text end',
+    } do
+      names(fail(script_with(code)), in_detector .. "not enough memory", "  key     1     time none\n  record  7\n")
+    end
+  end)
+
+  it("names a table that holds itself, in state and in a record", function()
+    local message = in_detector .. "a table is nested deeper than 64 levels (or holds itself)"
+    names(fail(script_with("local t = {}  t.self = t  self.v:update(t)")), message, line_7)
+    names(fail(script_with("local t = {}  t.self = t  out:collect(t)")), message, line_7)
+  end)
+
+  it("L4: names keys that are none: NaN, nil, a map", function()
+    local place = 'step "key_by-2", subtask 0: '
+    names(fail(script_with("", "if n == 7 then return 0 / 0 end")), place .. "a key cannot be NaN", "  record  7\n")
+    names(fail(script_with("", "if n == 7 then return nil end")), place .. "the key is nil", "  record  7\n")
+    names(fail(script_with("", "if n == 7 then return { a = 1 } end")), place .. "a key cannot be a map", "  record  7\n")
+  end)
+
+  it("names a value that a record cannot hold", function()
+    names(fail(script_with("out:collect { f = print }")), in_detector .. "a record cannot hold a function", line_7)
+  end)
+
+  it("names the field that JSON cannot hold", function()
+    names(fail(script_with('out:collect { text = "\\255\\254" }')), 'step "sink-4", subtask 0: field \'text\': JSON cannot hold a string that is not UTF-8')
+    names(fail(script_with('out:collect { ["\\255"] = 1 }')), 'step "sink-4", subtask 0: JSON cannot hold a field name that is not UTF-8')
+  end)
+
+  it("names the line of a callback that never returns, compiled or not", function()
+    for _, code in ipairs { "while n == 7 do n = 7 end", "for i = 1, math.huge do ctx = tostring(i) end" } do
+      local err = fail(script_with(code), '{ parallelism = 1, watchdog = "300ms", restart = { initial = 1 } }')
+      names(err, "ended by the watchdog", "job%.lua:7: in process_element")
+      here:destroy()
+      here = run.new()
+    end
+  end)
+
+  it("names file and line of a record of 200 MB, and goes on behind it where it is skipped", function()
+    local file = assert(io.open(here.directory .. "/big.txt", "w"))
+    file:write("a\n")
+    for _ = 1, 200 do file:write(("x"):rep(1e6)) end
+    file:write("\nb\n")
+    file:close()
+    local source, sink = ("mt.file { path = '%s/big.txt', format = 'lines' }"):format(here.directory), ":to(mt.stdout { format = 'json' })"
+    local started = here:run(here:job('{ parallelism = 1, restart = "none" }', sink, source))
+    assert.are.equal(1, started:wait(), started.err)
+    names(started.err, "big.txt:2: a line of more than 67108864 bytes")
+    started = here:run(here:job('{ parallelism = 1, on_error = "skip" }', sink, source), "--fresh")
+    assert.are.equal(0, started:wait(), started.err)
+    assert.are.equal('"a"\n"b"\n', started.out)
+  end)
+end)
