@@ -59,22 +59,83 @@ describe("keyed state over a store", function()
   end)
 
   it("sweeps early when all is dirty: rows of the running epoch leave behind all of the frozen one", function()
-    open(1024 * 1024)
-    for i = 1, 3000 do state:key(i).name:update("first " .. i) end
+    open(16 * 2 ^ 20)
+    for first = 1, 30000, 1000 do
+      state:resolve(keys_from(first, 1000))
+      for i = 1, 1000 do state:at(i).name:update(("first "):rep(30)) end
+    end
     state:freeze(1)
-    for i = 1, 3000 do state:key(i).name:update("second " .. i) end
-    for i = 3001, 20000 do state:key(i).name:update("second " .. i) end
+    for first = 1, 12000, 1000 do
+      state:resolve(keys_from(first, 1000))
+      for i = 1, 1000 do state:at(i).name:update(("second "):rep(300) .. i) end
+    end
     settle()
     state:cut()
-    local last = {}
+    local newest, both = 0, {}
     for _, buffer in ipairs(state.delta) do
-      for _, row in ipairs(keyed.parse(buffer.rows)) do
-        assert.is_true((last[row.key] or 0) <= buffer.epoch)
-        last[row.key] = buffer.epoch
-      end
+      assert.is_true(buffer.epoch >= newest)
+      newest = buffer.epoch
+      both[newest] = true
     end
+    assert.are.same({ true, true }, both)
     assert.are.equal(0, failure())
-    for i = 1, 20000, 97 do assert.are.equal("second " .. i, state:key(i).name:value()) end
+    for i = 1, 12000, 97 do assert.are.equal(("second "):rep(300) .. (i - 1) % 1000 + 1, state:key(i).name:value()) end
+  end)
+
+  it("dumps what is evicted while a base walks", function()
+    open(4 * 2 ^ 20)
+    for first = 1, 20000, 1000 do
+      state:resolve(keys_from(first, 1000))
+      for i = 1, 1000 do state:at(i).small:update(first + i - 1) end
+    end
+    state:cut()
+    assert.is_true(C.backend_store_opened(backend) == nil)
+    local from = state:epoch()
+    state:base_begin(false)
+    state:base_step(10)
+    for first = 20001, 120000, 1000 do
+      state:resolve(keys_from(first, 1000))
+      for i = 1, 1000 do state:at(i).small:update(first + i - 1) end
+    end
+    settle()
+    assert.is_true(C.backend_store_opened(backend) ~= nil)
+    while not state:base_step(1000) do end
+    state:cut()
+    local rows = { state:dumped() }
+    for _, buffer in ipairs(state.delta) do
+      if buffer.epoch >= from then rows[#rows + 1] = buffer.rows end
+    end
+    local memory = keyed.backend(2 ^ 30)
+    local again = keyed.new { states = states, backend = memory, epoch = 100 }
+    assert(again:restore(rows))
+    assert.are.equal(120000, again:rows())
+    again:free()
+    C.backend_free(memory)
+  end)
+
+  it("puts a map entry where a restored removal stands over the store's row, and shows it", function()
+    open(512 * 1024)
+    state:key("map").seen:put("x", 1)
+    state.seen:put("y", 2)
+    state:cut()
+    for i = 1, 20000 do state:key(i).small:update(i) end
+    state:cut()
+    state:base_begin(true)
+    while not state:base_step() do end
+    keyed.check(C.store_checkpoint(C.backend_store_opened(backend), root .. "/base"))
+    state:key("map").seen:remove("x")
+    local removal = state:cut()
+    state:free()
+    C.backend_free(backend)
+    keyed.remove(root .. "/rows")
+    keyed.check(C.store_clone(root .. "/base", root .. "/rows"))
+    open(512 * 1024)
+    keyed.check(C.backend_store(backend, ffi.new("struct store *[1]")))
+    assert(state:restore({ removal }, true))
+    state:key("map").seen:put("x", 3)
+    local list = {}
+    for key, value in state.seen:entries() do list[#list + 1] = { key, value } end
+    assert.are.same({ { "x", 3 }, { "y", 2 } }, list)
   end)
 
   it("keeps the last value when a base drains an entry that is written again in the same epoch", function()

@@ -276,6 +276,17 @@ function Run:rescale(parts, parallelism, model, what)
   keyed.remove(self.root .. "/rescale base")
 end
 
+-- Work on what was restored, as if the job had been killed.
+function Run:go_on(parts, model, what)
+  local state, kept = self.state, self.model
+  self.state, self.model = parts[1].state, model
+  for _ = 1, random(10) do self:work() end
+  self.state:cut()
+  for _ = 1, random(10) do self:work() end
+  compare(parts, model, what)
+  self.state, self.model = state, kept
+end
+
 function Run:checkpoint()
   local epoch, model = self.state:epoch(), copy(self.model)
   self.state:freeze(epoch)
@@ -289,6 +300,7 @@ function Run:checkpoint()
   local first = random() < 0.5 and 1 or 3
   local parts, directory = self:restore(first, epoch)
   compare(parts, model, what)
+  if first == 1 then self:go_on(parts, model, what .. ", gone on") end
   if random() < 0.5 then self:rescale(parts, first == 3 and 2 or 3, model, what .. ", rescaled") end
   close_parts(parts)
   keyed.remove(directory)
