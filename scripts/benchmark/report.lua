@@ -4,7 +4,8 @@ local M = {}
 local columns = {
   { "name", "%-26s", 26 }, { "records", "%12.0f", 12 }, { "seconds", "%7.2f", 7 }, { "records_per_second", "%12.0f", 12, "records/s" },
   { "ns_per_record", "%9.1f", 9, "ns/record" }, { "floor_ns_per_record", "%9.1f", 9, "floor ns" }, { "ratio", "%6.2f", 6 },
-  { "cpu_seconds", "%6.2f", 6, "cpu s" }, { "cpu_ns_per_record", "%7.1f", 7, "cpu ns" }, { "rss_mb", "%7.1f", 7, "rss MB" }, { "bytes_written", "%8.1f", 8, "written MB", 2 ^ 20 },
+  { "cpu_seconds", "%6.2f", 6, "cpu s" }, { "cpu_ns_per_record", "%7.1f", 7, "cpu ns" },
+  { "rss_mb", "%7.1f", 7, "rss MB" }, { "bytes_written", "%8.1f", 8, "written MB", 2 ^ 20 },
   { "checkpoints", "%5.0f", 5, "chkp" },
 }
 
@@ -17,7 +18,7 @@ local function json_text(text)
 end
 
 local function json_value(value)
-  if type(value) == "number" then return value == value and math.abs(value) < math.huge and ("%.17g"):format(value) or "null" end
+  if type(value) == "number" then return value == value and math.abs(value) < math.huge and ("%.10g"):format(value) or "null" end
   return type(value) == "string" and json_text(value) or tostring(value)
 end
 
