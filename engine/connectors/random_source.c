@@ -23,6 +23,7 @@ enum record_shape { RECORD_NUMBER, RECORD_ROW, RECORD_STRING };
 struct source {
     struct stripes stripes;
     struct random_keys *keys;
+    uint64_t in_order;       /* so many records come before the random ones, with the keys 1, 2, 3, ... */
     enum record_shape shape;
     uint32_t fields;         /* beside key and value */
     uint32_t row_shape;      /* of codec/shape.h */
@@ -44,6 +45,7 @@ static const struct option_spec random_keys_options[] = {
     { "distribution", OPTION_TEXT, false, "uniform", "\"uniform\" or \"zipf\"." },
     { "s", OPTION_NUMBER, false, "1", "The exponent of zipf: key k comes k^-s as often as key 1." },
     { "seed", OPTION_INTEGER, false, "1", "Another seed, other records." },
+    { "every_key_first", OPTION_BOOL, false, "false", "Begin with every key once, in order: the random ones then meet no new key." },
     { "rate", OPTION_NUMBER, false, NULL, "Records per second of all subtasks together; without it as fast as they are taken." },
     { "shape", OPTION_TEXT, false, "number",
       "\"number\": the key; \"row\": { key = , value = the record's number }; \"string\": the same with a text as key." },
@@ -96,6 +98,7 @@ static int keys_open(struct source *source, const struct options *options)
         return status;
     if (distribution == 1 && !(exponent > 0 && exponent <= RANDOM_KEYS_EXPONENT_MAX))
         return error_set(ERROR_ARGUMENT, "option 's' must be above 0 and at most %g", RANDOM_KEYS_EXPONENT_MAX);
+    source->in_order = options_bool(options, "every_key_first") ? (uint64_t)keys : 0;
     source->keys = random_keys_new((uint64_t)keys, distribution == 1 ? exponent : 0, (uint64_t)options_integer(options, "seed"));
     return 0;
 }
@@ -230,11 +233,20 @@ static void times_fill(const struct reader *reader, struct batch *batch)
         batch->times[i] = reader->source->timestamps ? number / reader->source->rate_per_ms : TIME_NONE;
 }
 
+static void keys_fill(struct reader *reader, uint32_t count)
+{
+    const struct source *source = reader->source;
+    uint64_t number = (uint64_t)reader->stripe.next, step = reader->stripe.step;
+    random_keys_fill(source->keys, number, step, reader->keys, count);
+    for (uint32_t i = 0; i < count && number < source->in_order; i++, number += step)
+        reader->keys[i] = (double)(number + 1);
+}
+
 static int reader_poll(struct reader *reader, struct batch *batch)
 {
     struct stripe *stripe = &reader->stripe;
     int32_t count = stripe_due(stripe, BATCH_RECORDS_MAX);
-    random_keys_fill(reader->source->keys, (uint64_t)stripe->next, stripe->step, reader->keys, (uint32_t)count);
+    keys_fill(reader, (uint32_t)count);
     if (reader->source->shape == RECORD_NUMBER)
         numbers_append(batch, reader->keys, count);
     else

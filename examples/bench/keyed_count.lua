@@ -9,10 +9,9 @@ local job = mt.job("keyed_count", {
   state = { backend = args.backend or "rocksdb", memory = args.memory or "256MB" },
 })
 
-local numbers = job:from(mt.random_keys { keys = keys, distribution = exponent > 0 and "zipf" or "uniform", s = exponent > 0 and exponent or 1 })
-if args.preload == "1" then numbers = job:from(mt.sequence { from = 1, to = keys }):union(numbers) end
-
-numbers
+job:from(mt.random_keys {
+    keys = keys, distribution = exponent > 0 and "zipf" or "uniform", s = exponent > 0 and exponent or 1, every_key_first = args.preload == "1",
+  })
   :key_by(function(number) return number end)
   :process("count", {
     state = { count = mt.value_state { default = 0 } },

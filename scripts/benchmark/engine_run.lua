@@ -105,11 +105,20 @@ function Run:watch(seconds)
   return first, last
 end
 
---- Ends the job without a last checkpoint's wait.
+local function ask_to_end(self, request, seconds_max)
+  process.capture { executable, request, self.data }
+  local status = self.process:wait(seconds_max)
+  if status ~= 0 then self:fail(("the job did not end after '%s': %s"):format(request, tostring(status))) end
+end
+
+--- Ends the job at once.
 function Run:cancel()
-  process.capture { executable, "cancel", self.data }
-  local status = self.process:wait(30)
-  if status ~= 0 then self:fail("the job did not end: " .. tostring(status)) end
+  ask_to_end(self, "cancel", 60)
+end
+
+--- Ends the job with a last checkpoint.
+function Run:stop()
+  ask_to_end(self, "stop", 300)
 end
 
 function Run:checkpoint()
