@@ -159,6 +159,20 @@ static int choose_named(struct job *job)
     return status < 0 ? status : storage_check(job->storage, job->manifest, true);
 }
 
+/*
+ * Where checkpoints are and none is in order, beginning at the start would publish
+ * everything once more: that must be asked for.
+ */
+static int choose_newest(struct job *job)
+{
+    int status = storage_newest_valid(job->storage, true, &job->manifest);
+    uint64_t newest = storage_newest_id(job->storage);
+    if (status < 0 || job->manifest != NULL || newest == 0)
+        return status;
+    status = storage_verify(job->storage, newest);
+    return error_wrap(status < 0 ? status : ERROR_CORRUPT, "no checkpoint is in order (--fresh starts over)");
+}
+
 static int choose_checkpoint(struct job *job)
 {
     int status = storage_open(job->data_directory, &job->storage);
@@ -167,7 +181,7 @@ static int choose_checkpoint(struct job *job)
     if (job->arguments.restore != NULL)
         status = choose_named(job);
     else if (!job->arguments.fresh)
-        status = storage_newest_valid(job->storage, true, &job->manifest);
+        status = choose_newest(job);
     if (status == 0)
         status = storage_clean(job->storage);
     if (status < 0)
