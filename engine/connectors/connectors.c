@@ -1,7 +1,7 @@
 #include "connectors/connectors.h"
 
 extern const struct source_vtab sequence_source, random_keys_source, file_source, stdin_source;
-extern const struct sink_vtab blackhole_sink, collect_sink, file_sink, stdout_sink;
+extern const struct sink_vtab blackhole_sink, collect_sink, file_sink, meter_sink, stdout_sink;
 
 static const struct source_vtab *const sources[] = {
     &file_source,
@@ -15,6 +15,7 @@ static const struct sink_vtab *const sinks[] = {
     &blackhole_sink,
     &collect_sink,
     &file_sink,
+    &meter_sink,
     &stdout_sink,
     NULL,
 };

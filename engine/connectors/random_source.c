@@ -29,7 +29,7 @@ struct source {
     uint32_t row_shape;      /* of codec/shape.h */
     char prefix[PREFIX_BYTES_MAX + 1];
     size_t prefix_bytes;
-    bool timestamps;
+    bool due, timestamps;
     uint32_t rate_per_ms;
 };
 
@@ -49,6 +49,8 @@ static const struct option_spec random_keys_options[] = {
     { "rate", OPTION_NUMBER, false, NULL, "Records per second of all subtasks together; without it as fast as they are taken." },
     { "shape", OPTION_TEXT, false, "number",
       "\"number\": the key; \"row\": { key = , value = the record's number }; \"string\": the same with a text as key." },
+    { "due", OPTION_BOOL, false, "false",
+      "The value of a row is not its number but when it was due by `rate`: nanoseconds of the monotonic clock, for mt.meter." },
     { "prefix", OPTION_TEXT, false, "acct-", "What the keys of shape \"string\" begin with." },
     { "fields", OPTION_INTEGER, false, "0", "Further number fields of a row: field_01, field_02, ..." },
     { "timestamps", OPTION_BOOL, false, "false", "Give records times: `rate_per_ms` of them each millisecond, from 0." },
@@ -132,6 +134,9 @@ static int stripes_open(struct source *source, const struct options *options, co
         status = integer_option(options, "count", 0, STRIPE_NUMBER_MAX, &count);
     if (status < 0)
         return status;
+    source->due = options_bool(options, "due");
+    if (source->due && (!options_has(options, "rate") || source->shape == RECORD_NUMBER))
+        return error_set(ERROR_ARGUMENT, "option 'due' needs a 'rate' and a 'shape' that is a row");
     source->timestamps = options_bool(options, "timestamps");
     source->rate_per_ms = (uint32_t)rate_per_ms;
     return stripes_init(&source->stripes, options, 0, count - 1, context->parallelism);
@@ -195,7 +200,7 @@ static struct cell text_append(const struct source *source, struct arena *arena,
     return (struct cell){ .tag = CELL_STRING, .length = (uint32_t)(arena->used - offset), .offset = offset };
 }
 
-static struct cell row_append(const struct source *source, struct arena *arena, double key, int64_t number)
+static struct cell row_append(const struct source *source, struct arena *arena, double key, int64_t number, struct cell value)
 {
     uint64_t offset = arena_allocate(arena, (source->fields + 2) * sizeof(struct cell));
     struct cell key_cell = cell_of_number(key);
@@ -205,8 +210,15 @@ static struct cell row_append(const struct source *source, struct arena *arena, 
     for (uint32_t i = 0; i < source->fields; i++)
         fields[i] = cell_of_number((double)(((uint64_t)number * 2654435761u + i * 40503u) % FIELD_VALUES));
     fields[source->fields] = key_cell;
-    fields[source->fields + 1] = cell_of_int64(number);
+    fields[source->fields + 1] = value;
     return (struct cell){ .tag = CELL_ROW, .length = source->row_shape, .offset = offset };
+}
+
+/* When record `index` of those that are made next is due. */
+static struct cell due_of(const struct stripe *stripe, int32_t index)
+{
+    double number = (double)(stripe->made + (uint64_t)index) * stripe->step + stripe->index;
+    return cell_of_int64((int64_t)stripe->opened_ns + (int64_t)(number / stripe->rate * 1e9));
 }
 
 static void numbers_append(struct batch *batch, const double *keys, int32_t count)
@@ -221,7 +233,8 @@ static void rows_append(const struct reader *reader, struct batch *batch, int32_
 {
     int64_t number = reader->stripe.next;
     for (int32_t i = 0; i < count && !batch_full(batch); i++, number += reader->stripe.step) {
-        batch->values[i] = row_append(reader->source, &batch->arena, reader->keys[i], number);
+        struct cell value = reader->source->due ? due_of(&reader->stripe, i) : cell_of_int64(number);
+        batch->values[i] = row_append(reader->source, &batch->arena, reader->keys[i], number, value);
         batch->count++;
     }
 }

@@ -1,5 +1,6 @@
 -- The smallest keyed job: count the records of each key, answer the count for every record.
--- settings: keys, s (exponent of Zipf; 0 is uniform), interval, memory, preload (1: every key once, first)
+-- settings: keys, s (exponent of Zipf; 0 is uniform), interval, memory, preload (1: every key once, first),
+--   path (of what mt.meter writes about gaps between batches)
 local mt = require "moontide"
 local args = mt.args
 
@@ -21,6 +22,6 @@ job:from(mt.random_keys {
       out:collect(count)
     end,
   })
-  :to(mt.blackhole {})
+  :to(args.path and mt.meter { path = args.path, delays = false, warm_up = args.warm_up or 0 } or mt.blackhole {})
 
 return job

@@ -72,6 +72,8 @@ function Run:sample()
     checkpoints = number_of(text, "completed"), bytes = number_of(text, "bytes_written"), bases = number_of(text, "bases"),
     failed = number_of(text, "failed"), attempt = number_of(text, "attempt"), state_bytes = number_of(text, "state_bytes"),
   }
+  sample.last_id, sample.last_bytes = text:match '"last":{"id":(%d+),"bytes":(%d+)'
+  sample.last_bytes = tonumber(sample.last_bytes or 0)
   if sample.attempt > 1 then self:fail("the job failed and was started again") end
   measure_processes(self, sample)
   return sample

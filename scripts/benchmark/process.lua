@@ -8,7 +8,8 @@ struct bench_poll { int descriptor; short wanted, found; };
 int fork(void);
 int execvp(const char *file, char *const arguments[]);
 void _exit(int status);
-int waitpid(int process, int *status, int options);
+struct bench_usage { long times[4]; long rss_max_kb; long others[13]; };
+int wait4(int process, int *status, int options, struct bench_usage *usage);
 int kill(int process, int signal);
 int setpgid(int process, int group);
 int pipe(int descriptors[2]);
@@ -91,8 +92,10 @@ end
 --- Has it ended? Its exit status then; 128 + signal where a signal ended it.
 function Process:ended()
   if self.status then return self.status end
-  local status = ffi.new "int[1]"
-  if C.waitpid(self.pid, status, NO_HANG) == 0 then return nil end
+  local status, usage = ffi.new "int[1]", ffi.new "struct bench_usage"
+  if C.wait4(self.pid, status, NO_HANG, usage) == 0 then return nil end
+  -- Of the largest of itself and the children that it waited for.
+  self.rss_max_mb = tonumber(usage.rss_max_kb) / 1024
   local signal = bit.band(status[0], 127)
   self.status = signal == 0 and bit.band(bit.rshift(status[0], 8), 255) or 128 + signal
   if self.descriptor then C.close(self.descriptor) end

@@ -1,0 +1,69 @@
+--- Rows about checkpoints: what they hold up, what they cost, what they write.
+local engine_run = require "benchmark.engine_run"
+local meter = require "benchmark.meter"
+local process = require "benchmark.process"
+
+local stalls_wanted = 30
+
+local function count_run(run, interval, more)
+  local settings = { keys = 1000000, interval = interval }
+  for name, value in pairs(more or {}) do settings[name] = value end
+  return { script = "keyed_count", cores = "0,1", settings = settings }
+end
+
+--- The longest gaps around checkpoints of a million dirty keys, in a run long enough for 30 of them.
+local function stalls(run)
+  local path = run:path "meter"
+  local options = count_run(run, "1s", { path = path, warm_up = "2s" })
+  local job = run:start(options)
+  job:await()
+  process.sleep(2)
+  run:profile(job, 10)
+  local first, last = job:watch(stalls_wanted + 2)
+  job:cancel()
+  return engine_run.between(first, last), meter.read(path, 1)
+end
+
+local function stall(run)
+  local figures, seen = stalls(run)
+  local without = run:measure(count_run(run, "false"))
+  local often = run:measure(count_run(run, "50ms"))
+  figures.gap_p50_ms, figures.gap_p99_ms, figures.gaps = meter.gap_ms(seen, 50), meter.gap_ms(seen, 99), #seen.gaps
+  figures.share_each_second = figures.records_per_second / without.records_per_second
+  figures.share_each_50_ms = often.records_per_second / without.records_per_second
+  figures.score = -figures.gap_p99_ms
+  figures.note = ("largest gap: median %.2f ms, p99 of %d %.2f ms; throughput: each second %.0f %%, each 50 ms %.0f %% (%d taken) of %.0f records/s"):format(
+    figures.gap_p50_ms, figures.gaps, figures.gap_p99_ms, figures.share_each_second * 100, figures.share_each_50_ms * 100,
+    often.checkpoints, without.records_per_second)
+  return figures
+end
+
+local function small(run)
+  local keys = 10000000
+  local job = run:start { script = "few_changes", settings = { keys = keys, memory = "2GB" } }
+  local begin = job:await(function(sample) return sample.records > keys + 500000 end, 120)
+  job:checkpoint()
+  local full = job:sample()
+  process.sleep(3)
+  job:checkpoint()
+  local last = job:sample()
+  job:cancel()
+  local figures = engine_run.between(begin, last)
+  figures.full_bytes, figures.small_bytes = full.last_bytes, last.last_bytes
+  figures.share = last.last_bytes / full.last_bytes
+  figures.score = -figures.share
+  figures.note = ("all keys: %.1f MB; 1 %% of them: %.2f MB, %.2f %%"):format(full.last_bytes / 2 ^ 20, last.last_bytes / 2 ^ 20, figures.share * 100)
+  return figures
+end
+
+return {
+  {
+    name = "checkpoint_stall", what = "1 M dirty keys at each barrier, 2 cores: gaps between batches, and throughput by interval",
+    target = "gap <= 2 ms (p99 of 30), >= 95 % and >= 80 % of without", run = stall,
+    reached = function(result) return result.gap_p99_ms <= 2 and result.share_each_second >= 0.95 and result.share_each_50_ms >= 0.8 end,
+  },
+  {
+    name = "checkpoint_small", what = "1 % of 10 M keys changed since the checkpoint before", target = "<= 3 % of a full one", run = small,
+    reached = function(result) return result.share <= 0.03 end,
+  },
+}
