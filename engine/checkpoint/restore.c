@@ -139,6 +139,10 @@ static int restore_file(struct storage *storage, const struct manifest_file *fil
 int restore_keyed_state(struct storage *storage, const struct manifest *manifest, struct keyed_state *state)
 {
     keyed_state_restore_begin(state, restore_rows_directory(manifest) != NULL);
+    uint64_t dumped_bytes = 0;
+    for (uint32_t i = 0; manifest != NULL && i < manifest->file_count; i++)
+        dumped_bytes += manifest->files[i].kind == MANIFEST_DUMP ? manifest->files[i].bytes : 0;
+    keyed_state_restore_expect(state, dumped_bytes);
     int status = 0;
     for (uint32_t pass = 0; pass < 2 && status == 0; pass++) { /* the base, then what changed since, oldest first */
         for (uint32_t i = 0; manifest != NULL && i < manifest->file_count && status == 0; i++) {
