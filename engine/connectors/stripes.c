@@ -113,6 +113,6 @@ int stripe_wait_ms(const struct stripe *stripe)
         return 0;
     double due_seconds = ((double)stripe->made * stripe->step + stripe->index) / stripe->rate;
     double gone_seconds = (double)(clock_monotonic_ns() - stripe->opened_ns) / 1e9;
-    double wait_ms = ceil((due_seconds - gone_seconds) * 1e3);
+    double wait_ms = floor((due_seconds - gone_seconds) * 1e3);
     return wait_ms < 0 ? 0 : wait_ms > WAIT_MS_MAX ? WAIT_MS_MAX : (int)wait_ms;
 }

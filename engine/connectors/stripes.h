@@ -41,5 +41,5 @@ int32_t stripe_due(const struct stripe *stripe, int32_t room);
 /* `count` of them were made: what the reader's poll answers. */
 int stripe_advance(struct stripe *stripe, int32_t count);
 void stripe_position(const struct stripe *stripe, struct buffer *position);
-/* Milliseconds until the next record is due. */
+/* Whole milliseconds until the next record is due: 0 in the last one, so that what comes often is not held back for as long. */
 int stripe_wait_ms(const struct stripe *stripe);
