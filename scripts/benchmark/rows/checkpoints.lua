@@ -38,10 +38,20 @@ local function stall(run)
   return figures
 end
 
+--- All keys are there once the records come no faster than the rate of the few.
+local function all_keys_there(keys, rate)
+  local before
+  return function(sample)
+    local slow = before and (sample.records - before.records) / (sample.at - before.at) < 1.3 * rate
+    before = sample
+    return slow and sample.records > keys
+  end
+end
+
 local function small(run)
-  local keys = 10000000
-  local job = run:start { script = "few_changes", settings = { keys = keys, memory = "2GB" } }
-  local begin = job:await(function(sample) return sample.records > keys + 500000 end, 120)
+  local keys, rate = 10000000, 300000
+  local job = run:start { script = "few_changes", settings = { keys = keys, rate = rate, memory = "2GB" } }
+  local begin = job:await(all_keys_there(keys, rate), 120)
   job:checkpoint()
   local full = job:sample()
   process.sleep(3)
