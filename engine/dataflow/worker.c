@@ -168,11 +168,17 @@ void operator_pass(struct operator *op, int port, struct batch *batch)
     output_queue(&op->outputs[port], batch_share(batch));
 }
 
-static int fail(struct worker *worker, const struct operator *op)
+/* What the world did may be over at the next attempt; what a record or the script did is not. */
+static bool may_pass(int status)
+{
+    return status == ERROR_IO || status == ERROR_FULL || status == ERROR_MEMORY || status == ERROR_TIMEOUT;
+}
+
+static int fail(struct worker *worker, const struct operator *op, int status)
 {
     char report[4400];
     snprintf(report, sizeof report, "step \"%s\", subtask %u: %s", op->step->name, worker->subtask, error_message());
-    dataflow_fail(worker->dataflow, report, op->step->name);
+    dataflow_fail(worker->dataflow, report, may_pass(status) ? "" : report);
     worker->failed = true;
     return WORKER_FAILED;
 }
@@ -268,7 +274,7 @@ static int run_stack(struct worker *worker)
             return (int)work.op->step->id;
         }
         if (status < 0)
-            return fail(worker, work.op);
+            return fail(worker, work.op, status);
         if (work.op != NULL)
             settle(work.op);
     }
@@ -282,7 +288,7 @@ static int finish_call(struct worker *worker)
     atomic_store_explicit(&worker->running_step, -1, memory_order_relaxed);
     int status = op->vtab->returned(op, op->call->request);
     if (status < 0)
-        return fail(worker, op);
+        return fail(worker, op, status);
     settle(op);
     return 0;
 }
@@ -310,7 +316,7 @@ static int flush_all(struct worker *worker)
         struct operator *op = &worker->ops[plan->order[i]];
         int status = op->vtab->flush == NULL ? 0 : op->vtab->flush(op);
         if (status < 0)
-            return fail(worker, op);
+            return fail(worker, op, status);
     }
     return 0;
 }

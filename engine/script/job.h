@@ -56,7 +56,7 @@ const struct job_config *job_config(const struct job *job);
  * `previous_failure` is what job_failure() answered in the attempt before, or NULL.
  */
 enum job_end job_run(struct job *job, const char *data, uint32_t attempt, const char *previous_failure);
-/* A line that identifies where the job failed ("step/key/record position"), to tell a failure that comes back; "" if it did not. */
+/* A line that identifies where the job failed ("step/key/record position"), to tell a failure that comes back; "" if it did not, or not even begin. */
 const char *job_failure(const struct job *job);
 void job_free(struct job *job);
 

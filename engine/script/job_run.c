@@ -95,13 +95,21 @@ static void say_where_it_goes_on(const struct job *job)
     fprintf(stderr, "moontide: %s goes on from checkpoint %llu%s\n", job->name, (unsigned long long)job->manifest->head.id, tag);
 }
 
+/* What has no place (a disk, a checkpoint) may be over at the next attempt: it never counts as the failure before. */
+static char *failure_of(const struct job *job, const char *place)
+{
+    char text[40];
+    snprintf(text, sizeof text, "attempt %u", job->attempt);
+    return memory_copy_text(*place != 0 ? place : text);
+}
+
 static enum job_end failed(struct job *job, const char *previous_failure)
 {
     const char *place;
     const char *report = dataflow_failure(job->dataflow, &place);
     fprintf(stderr, "%s%s\n", strncmp(report, "moontide:", 9) == 0 ? "" : "moontide: ", report);
-    job->failure = memory_copy_text(place);
-    bool again = previous_failure != NULL && *previous_failure != 0 && strcmp(previous_failure, place) == 0;
+    job->failure = failure_of(job, place);
+    bool again = previous_failure != NULL && *previous_failure != 0 && strcmp(previous_failure, job->failure) == 0;
     return again ? JOB_FAILED_FINALLY : JOB_FAILED;
 }
 

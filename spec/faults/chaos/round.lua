@@ -13,17 +13,17 @@ local function shell(command)
   assert(os.execute(command) == 0, command)
 end
 
-local function temporary_directory()
-  local pipe = assert(io.popen("mktemp -d"))
+local function temporary_directory(home)
+  local pipe = assert(io.popen(home and ("mktemp -d -p '%s'"):format(home) or "mktemp -d"))
   local path = pipe:read("*l")
   pipe:close()
   return path
 end
 
 --- `case`: kind, backend, parallelism (a number or a function answering one for each attempt),
---- split, memory, base_bytes, records, seed, pause_us.
+--- split, memory, base_bytes, records, seed, pause_us, tolerable, restart; home: where its directory is made.
 function M.new(case)
-  local directory = temporary_directory()
+  local directory = temporary_directory(case.home)
   local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",
     input = directory .. "/input", kills = 0, attempts = 0, restores = {} }, Round)
   shell(("mkdir '%s'"):format(self.out))
@@ -36,12 +36,14 @@ function Round:remove()
   shell(("rm -rf '%s'"):format(self.directory))
 end
 
-function Round:_words()
+--- The words of `moontide` for the next attempt.
+function Round:words()
   local case = self.case
   local parallelism = type(case.parallelism) == "function" and case.parallelism() or case.parallelism
   local words = { "run", script, "--data", self.data, "--no-progress", "--parallelism", tostring(parallelism) }
   local settings = { input = self.input, out = self.out, kind = case.kind, backend = case.backend, memory = case.memory,
-    split = case.split, pause_us = case.pause_us }
+    split = case.split, pause_us = case.pause_us, tolerable = case.tolerable,
+    restart = case.restart }
   for name, value in pairs(settings) do
     words[#words + 1] = "--set"
     words[#words + 1] = name .. "=" .. tostring(value)
@@ -52,7 +54,7 @@ end
 --- One attempt; `point` is "name:N" or nil, `kill_ms` a time or nil.
 function Round:attempt(point, kill_ms)
   local environment = { MOONTIDE_BASE_BYTES = self.case.base_bytes and tostring(self.case.base_bytes) or "", MOONTIDE_CRASH_POINT = point or "" }
-  local ended = attempt.run(self:_words(), environment, kill_ms)
+  local ended = attempt.run(self:words(), environment, kill_ms)
   self.attempts = self.attempts + 1
   self.kills = self.kills + (ended.killed and 1 or 0)
   if ended.checkpoint then self.restores[#self.restores + 1] = ended.checkpoint end

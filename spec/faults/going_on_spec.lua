@@ -1,0 +1,97 @@
+-- Jobs that end before their input does, in other ways than by a crash, and go on when they are
+-- run again with their data: stopped, cancelled, interrupted, at another parallelism.
+local attempt = require "faults.chaos.attempt"
+local process = require "support.process"
+local rounds = require "faults.chaos.round"
+
+describe("a job that is run again with its data", function()
+  local round, started
+
+  local function new(options)
+    local case = { kind = "rows", backend = "rocksdb", memory = "300KB", parallelism = 2, base_bytes = 64 * 1024, records = 20000,
+      seed = math.floor(attempt.now_ms()) % 2 ^ 30, pause_us = 6000 }
+    for name, value in pairs(options or {}) do case[name] = value end
+    print(("seed %d"):format(case.seed))
+    round = rounds.new(case)
+  end
+
+  after_each(function()
+    if started then started:destroy() end
+    if round then round:remove() end
+    started, round = nil, nil
+  end)
+
+  local function finish()
+    round.case.pause_us = 0
+    local ended = round:attempt()
+    assert.is_nil(ended.problem)
+    local report = round:compare()
+    assert.are.equal(0, report.count, table.concat(report, "\n"))
+    return ended
+  end
+
+  local function start()
+    started = process.start(round:words(), { environment = { MOONTIDE_BASE_BYTES = tostring(round.case.base_bytes) } })
+  end
+
+  local function ask(name, ...)
+    local out, status, err = process.run { name, round.data, ... }
+    return status == 0 and out or "", err
+  end
+
+  local function wait_for_checkpoint()
+    started:wait_until("there is a second checkpoint", function() return ask("checkpoints", "--format", "json"):match('"id":2,') end)
+  end
+
+  for _, parallelisms in ipairs { { 1, 3, 2 }, { 4, 1, 3 } } do
+    for _, backend in ipairs { "rocksdb", "memory" } do
+      it(("S43: goes on at parallelism %s, on %s"):format(table.concat(parallelisms, ", then "), backend), function()
+        new { backend = backend, memory = backend == "memory" and "64MB" or "300KB", split = "64KB", records = 40000, pause_us = 10000 }
+        for number, parallelism in ipairs(parallelisms) do
+          round.case.parallelism = parallelism
+          if number == #parallelisms then break end
+          local ended = round:attempt("commit.after_sync:3")
+          assert.is_true(ended.killed, ended.err)
+        end
+        assert.is_truthy(finish().checkpoint >= 6)
+      end)
+    end
+  end
+
+  for name, signal in pairs { SIGINT = process.INT, SIGTERM = process.TERM } do
+    it("goes on after " .. name .. ", from the checkpoint that it stopped with", function()
+      new()
+      start()
+      wait_for_checkpoint()
+      started:signal(signal)
+      assert.are.equal(0, started:wait(), started.err)
+      assert.is_truthy(started.err:match("stopped, "), started.err)
+      assert.is_truthy(finish().checkpoint > 2)
+    end)
+  end
+
+  it("goes on after stop", function()
+    new()
+    start()
+    wait_for_checkpoint()
+    local _, err = ask("stop")
+    assert.are.equal(0, started:wait(), started.err .. err)
+    assert.is_truthy(finish().checkpoint > 2)
+  end)
+
+  it("goes on after cancel, from the last checkpoint before it", function()
+    new()
+    start()
+    wait_for_checkpoint()
+    local _, err = ask("cancel")
+    assert.are.equal(0, started:wait(), started.err .. err)
+    assert.is_truthy(finish().checkpoint >= 2)
+  end)
+
+  it("has nothing to do after its end, and says so", function()
+    new { pause_us = 0 }
+    finish()
+    local ended = finish()
+    assert.are.equal(0, ended.status)
+  end)
+end)
