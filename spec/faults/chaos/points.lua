@@ -4,7 +4,8 @@ local attempt = require "faults.chaos.attempt"
 local M = {}
 
 local ATTEMPTS_MAX = 16
-local LATE_MS = 400 -- a point that was not passed by then is not passed in this attempt
+local LATE_MS = 400 -- times the case's patience: a point that was not passed by then is not passed in this attempt
+local SURE_MS = 30000 -- for a point that every job passes, however slow the machine
 
 function M.names()
   local names = {}
@@ -31,11 +32,25 @@ local function tag(round, point)
   return false
 end
 
+-- The place where the attempt before has to die, so that a restore comes by the point: a part is cut
+-- or unlinked where the last checkpoint was synced and not committed; it is renamed where nobody knew of the
+-- commit; rows are cloned where some checkpoint already has a base of them.
+local SOWN = {
+  ["recover.before_truncate"] = "checkpoint.acknowledged:2",
+  ["recover.after_truncate"] = "checkpoint.acknowledged:2",
+  ["recover.before_unlink"] = "checkpoint.acknowledged:2",
+  ["recover.before_rename"] = "commit.after_sync:2",
+  ["recover.after_rename"] = "commit.after_sync:2",
+  ["restore.before_rows"] = "checkpoint.completed:6",
+  ["restore.after_rows"] = "checkpoint.completed:6",
+}
+
 -- What an attempt before leaves behind, so that a restore has something to do: prepared parts
 -- without their final names, a commit that nobody knows of, or anything.
-local function sow(round, random)
+local function sow(round, name, random)
+  if SOWN[name] then return round:attempt(SOWN[name], SURE_MS) end
   local point = ({ "sink.before_rename:%d", "commit.after_sync:%d", "sink.after_directory_sync:%d" })[random(4)]
-  return round:attempt(point and point:format(random(1, 3)), random(60, LATE_MS))
+  return round:attempt(point and point:format(random(1, 3)), random(60, LATE_MS) * round.case.patience)
 end
 
 --- Die at the first passage of the point, then at the second, up to `passages`, each in an attempt
@@ -48,9 +63,9 @@ function M.strike(round, name, random, passages)
     if struck == passages then break end
     local ended
     if i % 2 == 0 then
-      ended = sow(round, random)
+      ended = sow(round, name, random)
     else
-      ended = round:attempt(("%s:%d"):format(name, passage), LATE_MS)
+      ended = round:attempt(("%s:%d"):format(name, passage), LATE_MS * round.case.patience)
       local hit = ended.killed and not ended.late
       struck = struck + (hit and 1 or 0)
       passage = hit and passage + 1 or 1

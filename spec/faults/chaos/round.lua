@@ -21,7 +21,7 @@ local function temporary_directory(home)
 end
 
 --- `case`: kind, backend, parallelism (a number or a function answering one for each attempt),
---- split, memory, base_bytes, records, seed, pause_us, tolerable, restart; home: where its directory is made.
+--- split, memory, base_bytes, records, seed, pause_us, patience, tolerable, restart; home: where its directory is made.
 function M.new(case)
   local directory = temporary_directory(case.home)
   local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",

@@ -7,7 +7,7 @@ local M = {}
 local Storm = {}
 Storm.__index = Storm
 
-local TRIES_MAX = 5
+local TRIES_MAX = 4
 local KINDS = { "plain", "lua_sink", "rows" }
 
 function M.new(options)
@@ -87,12 +87,14 @@ local function needs_rows(name)
   return name:match("rows$") or name:match("^base%.")
 end
 
--- A point that no attempt came by is tried again: whether a restore has to cut, unlink or clone depends on chance.
+-- A point that no attempt came by is tried again, in a job that takes twice as long: a checkpoint
+-- or a base may take longer on this machine than an attempt was given.
 function Storm:strike(name, kind, backend)
   if needs_rows(name) then kind = "rows" end
-  for _ = 1, TRIES_MAX do
+  for try = 1, TRIES_MAX do
     local case = self:_case(kind, backend)
-    case.pause_us, case.base_bytes = 8000, 20 * 1024
+    case.patience = 2 ^ (try - 1)
+    case.pause_us, case.base_bytes = 8000 * case.patience, 20 * 1024
     if needs_rows(name) and backend == "rocksdb" then case.memory = "1KB" end
     self:_point_round(name, case)
     if self.struck[name] > 0 or self.failed > 0 then return end
