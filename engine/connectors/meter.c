@@ -4,7 +4,9 @@
  * A record is a number, the moment at which it was due, in nanoseconds of the
  * monotonic clock (mt.random_keys with `due`): its delay goes into a histogram
  * whose cells are at most 1/64 wide. Beside that, the longest time between two
- * writes is kept for every checkpoint, from its barrier to the next one.
+ * writes is kept for every checkpoint, from its barrier to the next one; and the
+ * longest of those in which the thread was never put aside for another one, so
+ * that on a busy machine the engine's own share can be told.
  *
  * What was seen is written when the sink is closed, as one line of JSON, into
  * `path`.<subtask>: the moment of the first write, delays as pairs of nanoseconds
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define CELL_BITS 6
 #define CELLS ((64 - CELL_BITS + 1) << CELL_BITS)
@@ -30,8 +33,9 @@ struct sink {
     uint64_t warm_up_ns, records;
     bool delays;
     uint64_t first_ns, last_ns;   /* 0: nothing was written yet */
-    uint64_t gap_ns;              /* the longest since the last barrier */
-    struct buffer gaps;           /* uint64_t each */
+    long put_aside;               /* how often this thread was, by the last write */
+    uint64_t gap_ns, own_gap_ns;  /* the longest since the last barrier; of those without being put aside */
+    struct buffer gaps, own_gaps; /* uint64_t each */
     uint64_t cells[CELLS];
 };
 
@@ -85,15 +89,32 @@ static int delays_count(struct sink *sink, const struct batch *batch, int32_t fr
     return 0;
 }
 
+static long times_put_aside(void)
+{
+    struct rusage usage = { 0 };
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nivcsw;
+}
+
+static void gap_count(struct sink *sink, uint64_t now_ns, bool counts)
+{
+    long put_aside = times_put_aside();
+    uint64_t gap_ns = counts && sink->last_ns > 0 ? now_ns - sink->last_ns : 0;
+    if (gap_ns > sink->gap_ns)
+        sink->gap_ns = gap_ns;
+    if (gap_ns > sink->own_gap_ns && put_aside == sink->put_aside)
+        sink->own_gap_ns = gap_ns;
+    sink->put_aside = put_aside;
+    sink->last_ns = now_ns;
+}
+
 static int sink_write(struct sink *sink, const struct batch *batch, int32_t from, int32_t to, int32_t *failed)
 {
     uint64_t now_ns = clock_monotonic_ns();
     if (sink->first_ns == 0)
         sink->first_ns = now_ns;
     bool counts = now_ns - sink->first_ns >= sink->warm_up_ns;
-    if (counts && sink->last_ns > 0 && now_ns - sink->last_ns > sink->gap_ns)
-        sink->gap_ns = now_ns - sink->last_ns;
-    sink->last_ns = now_ns;
+    gap_count(sink, now_ns, counts);
     sink->records += (uint64_t)(to - from);
     return counts && sink->delays ? delays_count(sink, batch, from, to, now_ns, failed) : 0;
 }
@@ -101,10 +122,21 @@ static int sink_write(struct sink *sink, const struct batch *batch, int32_t from
 static int sink_prepare(struct sink *sink, uint64_t checkpoint, enum prepare_kind kind, struct buffer *committable)
 {
     (void)checkpoint, (void)kind, (void)committable;
-    if (sink->gap_ns > 0)
+    if (sink->gap_ns > 0) {
         buffer_append(&sink->gaps, &sink->gap_ns, sizeof sink->gap_ns);
-    sink->gap_ns = 0;
+        buffer_append(&sink->own_gaps, &sink->own_gap_ns, sizeof sink->own_gap_ns);
+    }
+    sink->gap_ns = sink->own_gap_ns = 0;
     return 0;
+}
+
+static void numbers_append(const struct buffer *numbers, struct buffer *json)
+{
+    for (size_t at = 0; at < numbers->bytes; at += sizeof(uint64_t)) {
+        uint64_t number;
+        memcpy(&number, numbers->data + at, sizeof number);
+        buffer_append_format(json, "%s%" PRIu64, at == 0 ? "" : ",", number);
+    }
 }
 
 static void results_append(const struct sink *sink, struct buffer *json)
@@ -118,11 +150,9 @@ static void results_append(const struct sink *sink, struct buffer *json)
         comma = ",";
     }
     buffer_append_format(json, "],\"gaps\":[");
-    for (size_t at = 0; at < sink->gaps.bytes; at += sizeof(uint64_t)) {
-        uint64_t gap_ns;
-        memcpy(&gap_ns, sink->gaps.data + at, sizeof gap_ns);
-        buffer_append_format(json, "%s%" PRIu64, at == 0 ? "" : ",", gap_ns);
-    }
+    numbers_append(&sink->gaps, json);
+    buffer_append_format(json, "],\"own_gaps\":[");
+    numbers_append(&sink->own_gaps, json);
     buffer_append_format(json, "]}\n");
 }
 
@@ -142,6 +172,7 @@ static void sink_close(struct sink *sink)
         fprintf(stderr, "moontide: meter: cannot write %s: %s\n", sink->path.data, strerror(errno));
     buffer_deinit(&json);
     buffer_deinit(&sink->gaps);
+    buffer_deinit(&sink->own_gaps);
     buffer_deinit(&sink->path);
     free(sink);
 }
