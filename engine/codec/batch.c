@@ -6,6 +6,7 @@
 #include "codec/batch.h"
 
 #include "base/memory.h"
+#include "codec/key.h"
 #include "codec/shape.h"
 
 #include <pthread.h>
@@ -124,21 +125,41 @@ struct cell cell_copy(struct cell cell, const char *source_bytes, struct arena *
     return cell;
 }
 
-static void key_copy(struct batch *target, const struct batch *source, int32_t index)
+/* Keys are padded: most are one copy of fixed size. */
+static inline void key_copy(struct batch *target, const struct batch *source, int32_t index)
 {
     struct batch_key key = source->keys[index];
-    size_t padded = (key.bytes + 15) & ~(size_t)15;
     const char *bytes = arena_at(&source->arena, key.offset);
-    key.offset = (uint32_t)arena_append(&target->arena, bytes, padded);
+    if (key.bytes <= KEY_PAD_BYTES)
+        key.offset = (uint32_t)arena_append(&target->arena, bytes, KEY_PAD_BYTES);
+    else
+        key.offset = (uint32_t)arena_append(&target->arena, bytes, (key.bytes + KEY_PAD_BYTES - 1) & ~(size_t)(KEY_PAD_BYTES - 1));
     target->keys[target->count] = key;
+}
+
+static inline void record_copy(struct batch *target, const struct batch *source, int32_t index)
+{
+    struct cell value = source->values[index];
+    if (value.tag >= CELL_STRING)
+        value = cell_copy(value, source->arena.bytes, &target->arena);
+    target->values[target->count] = value;
+    target->times[target->count] = source->times[index];
+    if (source->keyed)
+        key_copy(target, source, index);
+    target->count++;
 }
 
 void batch_append_record(struct batch *target, const struct batch *source, int32_t index)
 {
-    target->values[target->count] = cell_copy(source->values[index], source->arena.bytes, &target->arena);
-    target->times[target->count] = source->times[index];
     target->keyed = source->keyed;
-    if (source->keyed)
-        key_copy(target, source, index);
-    target->count++;
+    record_copy(target, source, index);
+}
+
+int32_t batch_append_picked(struct batch *target, const struct batch *source, const uint16_t *picked, int32_t count)
+{
+    int32_t taken = 0;
+    target->keyed = source->keyed;
+    while (taken < count && !batch_full(target))
+        record_copy(target, source, picked[taken++]);
+    return taken;
 }

@@ -67,6 +67,31 @@ describe("an exchange at parallelism 3", function()
     assert.are.equal(300, #result.sinks.results)
     for _, row in ipairs(result.sinks.results) do assert.are.equal(testing.subtask_of(row.key, 3), row.subtask, row.key) end
   end)
+
+  it("S43: the same with key groups that are no power of two, and keys and values of all lengths", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("lengths", { checkpoint = { interval = false }, max_parallelism = 100 })
+      job:from(mt.sequence { from = 1, to = 3000 })
+        :map(function(n) return { key = ("k"):rep(n % 70) .. n, text = ("v"):rep(n % 300), n = n } end)
+        :key_by("key")
+        :process("where", { process_element = function(_, row, ctx, out)
+          out:collect { key = row.key, own = ctx:current_key(), text = row.text, n = row.n, subtask = ctx:subtask() }
+        end })
+        :to(mt.collect { name = "results" })
+      return job
+    end, { parallelism = 3 })
+    assert.are.equal(3000, #result.sinks.results)
+    local counts = {}
+    for _, row in ipairs(result.sinks.results) do
+      assert.are.equal(testing.subtask_of(row.key, 3, 100), row.subtask, row.key)
+      assert.are.equal(("k"):rep(row.n % 70) .. row.n, row.key)
+      assert.are.equal(row.key, row.own)
+      assert.are.equal(("v"):rep(row.n % 300), row.text)
+      counts[row.subtask] = (counts[row.subtask] or 0) + 1
+    end
+    for subtask = 0, 2 do assert.is_true(counts[subtask] > 500) end
+  end)
 end)
 
 describe("back-pressure", function()

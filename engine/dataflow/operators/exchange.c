@@ -2,6 +2,9 @@
  * Records to the worker that they belong to. Each target has a batch that is
  * being filled, and a list of what its ring did not take: the chain is asked for
  * no more input while any list holds something, so it stays short.
+ *
+ * The records of an input batch are first sorted by target, as positions only, and
+ * then copied target by target, so that one batch at a time is written.
  */
 #include "dataflow/worker_internal.h"
 
@@ -16,16 +19,29 @@
 struct target {
     struct ring *ring;
     struct batch *partial;
+    uint64_t partial_since_ns; /* 0: not looked at since its first record came */
     struct ring_item *pending;
     uint32_t pending_first, pending_count, pending_capacity;
+    int32_t picked_count;
+    uint16_t picked[BATCH_RECORDS_MAX]; /* positions in the input batch */
 };
 
 struct exchange {
     struct target *targets;
     uint32_t target_count;
     uint32_t next;             /* of rebalance */
-    uint64_t partial_since_ns; /* 0: nothing waits */
+    uint16_t *subtask_of_group;
+    uint64_t group_mask;       /* hash & mask is hash % max_parallelism; 0: that is no power of two */
 };
+
+static void groups_fill(struct exchange *exchange, const struct plan *plan)
+{
+    uint64_t groups = plan->max_parallelism;
+    exchange->group_mask = (groups & (groups - 1)) == 0 ? groups - 1 : 0;
+    exchange->subtask_of_group = memory_new(groups * sizeof exchange->subtask_of_group[0]);
+    for (uint32_t group = 0; group < groups; group++)
+        exchange->subtask_of_group[group] = (uint16_t)plan_subtask_of_group(plan, group);
+}
 
 static int exchange_open(struct operator *op)
 {
@@ -39,6 +55,7 @@ static int exchange_open(struct operator *op)
     exchange->next = worker->subtask;
     for (uint32_t to = 0; to < plan->parallelism; to++)
         exchange->targets[to].ring = dataflow_ring(worker->dataflow, op->step->id, worker->subtask, to);
+    groups_fill(exchange, plan);
     op->self = exchange;
     return 0;
 }
@@ -58,6 +75,7 @@ static void exchange_close(struct operator *op)
         }
         free(target->pending);
     }
+    free(exchange->subtask_of_group);
     free(exchange->targets);
     free(exchange);
     op->self = NULL;
@@ -109,37 +127,58 @@ static void partial_send(struct operator *op, uint32_t to)
         return;
     struct batch *batch = target->partial;
     target->partial = NULL;
+    target->partial_since_ns = 0;
     counter_add(&op->records_out, (uint64_t)batch->count);
     send(op, to, (struct ring_item){ .kind = RING_BATCH, .batch = batch });
 }
 
-static void append(struct operator *op, uint32_t to, const struct batch *batch, int32_t index)
+static inline void pick(struct target *target, int32_t index)
+{
+    target->picked[target->picked_count++] = (uint16_t)index;
+}
+
+static void picked_append(struct operator *op, uint32_t to, const struct batch *batch)
 {
     struct exchange *exchange = op->self;
     struct target *target = &exchange->targets[to];
-    if (target->partial == NULL)
-        target->partial = batch_take();
-    batch_append_record(target->partial, batch, index);
-    if (batch_full(target->partial))
-        partial_send(op, to);
+    int32_t done = 0;
+    while (done < target->picked_count) {
+        if (target->partial == NULL)
+            target->partial = batch_take();
+        done += batch_append_picked(target->partial, batch, target->picked + done, target->picked_count - done);
+        if (batch_full(target->partial))
+            partial_send(op, to);
+    }
+    target->picked_count = 0;
+}
+
+static void picked_append_all(struct operator *op, const struct batch *batch)
+{
+    struct exchange *exchange = op->self;
+    for (uint32_t to = 0; to < exchange->target_count; to++)
+        picked_append(op, to, batch);
 }
 
 static void by_hash(struct operator *op, const struct batch *batch)
 {
-    const struct plan *plan = op->worker->dataflow->plan;
+    struct exchange *exchange = op->self;
+    uint64_t groups = op->worker->dataflow->plan->max_parallelism, mask = exchange->group_mask;
     for (int32_t i = 0; i < batch->count; i++) {
-        uint32_t group = (uint32_t)(batch->keys[i].hash % plan->max_parallelism);
-        append(op, plan_subtask_of_group(plan, group), batch, i);
+        uint64_t hash = batch->keys[i].hash;
+        uint64_t group = mask != 0 ? hash & mask : hash % groups;
+        pick(&exchange->targets[exchange->subtask_of_group[group]], i);
     }
+    picked_append_all(op, batch);
 }
 
 static void rebalance(struct operator *op, const struct batch *batch)
 {
     struct exchange *exchange = op->self;
     for (int32_t i = 0; i < batch->count; i++) {
-        append(op, exchange->next, batch, i);
+        pick(&exchange->targets[exchange->next], i);
         exchange->next = (exchange->next + 1) % exchange->target_count;
     }
+    picked_append_all(op, batch);
 }
 
 static void to_all(struct operator *op, struct batch *batch, uint32_t targets)
@@ -149,14 +188,19 @@ static void to_all(struct operator *op, struct batch *batch, uint32_t targets)
     counter_add(&op->records_out, (uint64_t)batch->count * targets);
 }
 
-static void flush_if_old(struct operator *op)
+static void send_old(struct operator *op)
 {
     struct exchange *exchange = op->self;
     uint64_t now = clock_monotonic_ns();
-    if (exchange->partial_since_ns == 0)
-        exchange->partial_since_ns = now;
-    else if (now - exchange->partial_since_ns > PARTIAL_NS_MAX)
-        exchange_flush(op);
+    for (uint32_t to = 0; to < exchange->target_count; to++) {
+        struct target *target = &exchange->targets[to];
+        if (target->partial == NULL)
+            continue;
+        if (target->partial_since_ns == 0)
+            target->partial_since_ns = now;
+        else if (now - target->partial_since_ns > PARTIAL_NS_MAX)
+            partial_send(op, to);
+    }
 }
 
 /* A worker that is driven alone has nobody to send them to. */
@@ -185,7 +229,7 @@ static int exchange_batch(struct operator *op, struct batch *batch)
     case EXCHANGE_GLOBAL: to_all(op, batch, 1); break;
     case EXCHANGE_BROADCAST: to_all(op, batch, exchange->target_count); break;
     }
-    flush_if_old(op);
+    send_old(op);
     return 0;
 }
 
@@ -196,8 +240,6 @@ int exchange_flush(struct operator *op)
         partial_send(op, to);
         pending_drain(op, to);
     }
-    if (exchange != NULL)
-        exchange->partial_since_ns = 0;
     return 0;
 }
 
