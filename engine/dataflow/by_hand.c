@@ -169,6 +169,15 @@ static int output_snapshot(struct operator *op, uint64_t checkpoint, bool final,
     return 0;
 }
 
+/* Time is told as it comes; the end of it by the last watermark. */
+static int output_time(struct operator *op, uint32_t mark, int64_t number)
+{
+    static const uint32_t kinds[] = { [MARK_WATERMARK] = BY_HAND_WATERMARK, [MARK_IDLE] = BY_HAND_IDLE, [MARK_ACTIVE] = BY_HAND_ACTIVE };
+    if (mark <= MARK_ACTIVE)
+        by_hand_mark(op, kinds[mark], number);
+    return 0;
+}
+
 static int output_end(struct operator *op)
 {
     by_hand_mark(op, BY_HAND_END, 0);
@@ -188,5 +197,5 @@ void by_hand_snapshot(struct worker *worker, uint64_t checkpoint)
 }
 
 const struct operator_vtab operator_by_hand_output = {
-    .open = output_open, .batch = output_batch, .snapshot = output_snapshot, .end = output_end, .close = output_close,
+    .open = output_open, .batch = output_batch, .snapshot = output_snapshot, .end = output_end, .time = output_time, .close = output_close,
 };

@@ -40,14 +40,14 @@ static void ring_channels_add(struct worker *worker, struct chain *chain, struct
     struct dataflow *dataflow = worker->dataflow;
     for (uint32_t from = 0; from < dataflow->plan->parallelism; from++) {
         struct ring *ring = dataflow_ring(dataflow, op->step->id, from, worker->subtask);
-        channel_add(chain, (struct chain_channel){ .kind = CHANNEL_RING, .op = op, .ring = ring, .from = from });
+        channel_add(chain, (struct chain_channel){ .kind = CHANNEL_RING, .op = op, .ring = ring, .from = from, .number = from });
     }
 }
 
 static void hand_channels_add(struct worker *worker, struct chain *chain, struct operator *op)
 {
     for (uint32_t i = 0; i < op->step->channels; i++)
-        channel_add(chain, (struct chain_channel){ .kind = CHANNEL_RING, .op = op, .ring = &worker->dataflow->rings[op->step->id][i], .from = worker->subtask });
+        channel_add(chain, (struct chain_channel){ .kind = CHANNEL_RING, .op = op, .ring = &worker->dataflow->rings[op->step->id][i], .from = worker->subtask, .number = i });
 }
 
 static void chain_fill(struct worker *worker, struct chain *chain)
@@ -67,7 +67,6 @@ static void chain_fill(struct worker *worker, struct chain *chain)
             hand_channels_add(worker, chain, op);
     }
     chain->aligner = aligner_new(chain->channel_count, plan->at_least_once);
-    chain->valve = valve_new(chain->channel_count);
 }
 
 static uint32_t chain_rank(const struct worker *worker, uint32_t chain)
@@ -105,7 +104,6 @@ void chains_free(struct worker *worker)
         if (chain->ack != NULL)
             checkpoint_ack_free(chain->ack);
         aligner_free(chain->aligner);
-        valve_free(chain->valve);
         free(chain->channels);
         free(chain->ops);
     }
@@ -181,19 +179,6 @@ static void aligner_events(struct worker *worker, struct chain *chain)
     }
 }
 
-/* So far watermarks pass: no step has timers. */
-static void valve_events(struct chain *chain)
-{
-    static const uint32_t marks[] = { [VALVE_WATERMARK] = BY_HAND_WATERMARK, [VALVE_IDLE] = BY_HAND_IDLE, [VALVE_ACTIVE] = BY_HAND_ACTIVE };
-    struct valve_event event;
-    while (valve_next_event(chain->valve, &event)) {
-        for (uint32_t i = 0; i < chain->op_count; i++) {
-            if (chain->ops[i]->step->kind == STEP_OUTPUT)
-                by_hand_mark(chain->ops[i], marks[event.kind], event.watermark);
-        }
-    }
-}
-
 static void chain_end_begin(struct worker *worker, struct chain *chain)
 {
     chain->ending = true;
@@ -210,9 +195,8 @@ void chain_end_done(struct worker *worker, struct chain *chain)
 
 static void channel_end(struct worker *worker, struct chain *chain, uint32_t channel)
 {
-    chain->channels[channel].ended = true;
-    valve_end(chain->valve, channel);
-    valve_events(chain);
+    struct chain_channel *ended = &chain->channels[channel];
+    ended->ended = true;
     aligner_end(chain->aligner, channel);
     bool all = true;
     for (uint32_t i = 0; i < chain->channel_count; i++)
@@ -220,6 +204,10 @@ static void channel_end(struct worker *worker, struct chain *chain, uint32_t cha
     if (all)
         chain_end_begin(worker, chain); /* pushed first: a snapshot that the end completes is done before it */
     aligner_events(worker, chain);
+    if (ended->kind == CHANNEL_RING) /* and pushed last: time ends before both */
+        marks_from_ring(ended->op, ended->number, MARK_END, 0);
+    else
+        work_push(worker, (struct work){ .kind = WORK_FORWARD, .op = ended->op, .mark = MARK_END });
 }
 
 bool chains_all_ended(const struct worker *worker)
@@ -231,11 +219,12 @@ bool chains_all_ended(const struct worker *worker)
     return true;
 }
 
-static void ring_batch(struct worker *worker, struct operator *exchange, struct batch *batch)
+static void ring_batch(struct worker *worker, struct operator *exchange, uint32_t ring, struct batch *batch)
 {
     const struct port *edges = &exchange->step->ports[0];
     for (uint32_t t = edges->count; t-- > 0;)
-        work_push(worker, (struct work){ .kind = WORK_BATCH, .op = &worker->ops[edges->targets[t]], .batch = batch_share(batch) });
+        work_push(worker, (struct work){ .kind = WORK_BATCH, .op = &worker->ops[edges->edges[t].step], .batch = batch_share(batch),
+                                         .input = edges->edges[t].input, .channel = edges->edges[t].channel + ring });
     batch_drop(batch);
 }
 
@@ -249,18 +238,15 @@ static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
     if (sender != NULL && sender != worker && atomic_load_explicit(&sender->waker.sleeping, memory_order_relaxed))
         worker_wake(sender);
     switch (item.kind) {
-    case RING_BATCH:
-        valve_active(chain->valve, index);
-        ring_batch(worker, channel->op, item.batch);
-        break;
-    case RING_WATERMARK: valve_watermark(chain->valve, index, (int64_t)item.number); break;
-    case RING_IDLE: valve_idle(chain->valve, index); break;
-    case RING_ACTIVE: valve_active(chain->valve, index); break;
+    case RING_BATCH: ring_batch(worker, channel->op, channel->number, item.batch); break;
+    case RING_WATERMARK: marks_from_ring(channel->op, channel->number, MARK_WATERMARK, (int64_t)item.number); break;
+    case RING_IDLE: marks_from_ring(channel->op, channel->number, MARK_IDLE, 0); break;
+    case RING_ACTIVE: marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0); break;
+    case RING_TIME_END: marks_from_ring(channel->op, channel->number, MARK_END, 0); break;
     case RING_BARRIER: aligner_barrier(chain->aligner, index, item.number); break;
     case RING_CANCEL: aligner_cancel(chain->aligner, item.number); break;
     case RING_END: channel_end(worker, chain, index); break;
     }
-    valve_events(chain);
     aligner_events(worker, chain);
     return 1;
 }

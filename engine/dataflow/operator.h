@@ -8,12 +8,19 @@
 #pragma once
 
 #include "dataflow/worker.h"
+#include "time/valve.h"
 
 #define OPERATOR_CALL 1
 
+struct output_item {
+    struct batch *batch;             /* NULL: a mark */
+    uint32_t mark;                   /* enum mark_kind */
+    int64_t number;
+};
+
 struct operator_output {
     struct batch *current;           /* being filled, or NULL */
-    struct batch **full;             /* filled before it, in order */
+    struct output_item *full;        /* what was emitted before it, in order */
     uint32_t full_count, full_capacity;
 };
 
@@ -27,9 +34,24 @@ struct operator_vtab {
     int (*snapshot)(struct operator *op, uint64_t checkpoint, bool final, struct buffer *blob);
     int (*committed)(struct operator *op, uint64_t checkpoint);
     int (*end)(struct operator *op);                             /* all inputs have ended */
+    /* Time has moved: what the step emits by it precedes the mark. NULL: nothing to do. See dataflow/marks.h. */
+    int (*time)(struct operator *op, uint32_t mark, int64_t number);
+    /* Timers of enum time_domain that are due at `now` are to fire. */
+    int (*timers)(struct operator *op, uint32_t domain, int64_t now);
+    /* Looked at between two inputs: what is due by the clock is pushed as work. Answers when to look again, INT64_MAX: never. */
+    int64_t (*clock)(struct operator *op, int64_t now_ms);
     int (*flush)(struct operator *op);                           /* the input pauses */
     void (*close)(struct operator *op);
     const char *part;                                            /* kind of its part in a checkpoint, NULL: none */
+};
+
+/* Event time of a step: see dataflow/marks.h. */
+struct operator_time {
+    struct valve *inputs[PLAN_INPUTS_MAX];
+    struct valve *both;               /* over the inputs, if there are two */
+    int64_t watermark;
+    bool idle, ended;
+    bool idle_seen;                   /* some channel was idle once: records are looked at */
 };
 
 struct operator {
@@ -40,6 +62,8 @@ struct operator {
     struct operator_output outputs[PLAN_PORTS_MAX];
     struct batch *input;              /* held while a call is under way */
     struct buffer *blob;              /* of a snapshot under way */
+    struct operator_time time;
+    uint32_t input_number;            /* of the batch at hand */
     bool source_ended;
     int64_t wait_ns;                  /* a source that is idle: the pause it asks for, 0: the usual one */
     uint64_t wait_until_ns;           /* 0: it is not waiting */
@@ -53,6 +77,8 @@ extern const struct operator_vtab operator_source, operator_call, operator_key, 
 struct batch *operator_output(struct operator *op, int port);
 /* The current batch is full: queue it. */
 void operator_output_roll(struct operator *op, int port);
+/* Queue a batch (whose reference passes) or a mark behind what is there. */
+void operator_queue(struct operator *op, int port, struct output_item item);
 /* Hand a whole batch on, unchanged (a reference is added). */
 void operator_pass(struct operator *op, int port, struct batch *batch);
 /* Exchange: does any target have more waiting than its ring takes? */

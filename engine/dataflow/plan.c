@@ -33,7 +33,7 @@ static void step_free(struct step *step)
     for (uint32_t i = 0; i < step->state_count; i++)
         free(step->states[i].name);
     for (uint32_t i = 0; i < step->port_count; i++)
-        free(step->ports[i].targets);
+        free(step->ports[i].edges);
     if (step->options != NULL)
         options_free(step->options);
     free(step->option_specs);
@@ -59,7 +59,7 @@ int plan_add(struct plan *plan, int kind, const char *name)
     return (int)plan->count++;
 }
 
-int plan_connect(struct plan *plan, int from, int port, int to)
+int plan_connect(struct plan *plan, int from, int port, int to, int input)
 {
     if (port >= PLAN_PORTS_MAX)
         return error_set(ERROR_ARGUMENT, "step '%s' has more than %d outputs", plan->steps[from].name, PLAN_PORTS_MAX);
@@ -67,8 +67,8 @@ int plan_connect(struct plan *plan, int from, int port, int to)
     if ((uint32_t)port >= step->port_count)
         step->port_count = (uint32_t)port + 1;
     struct port *output = &step->ports[port];
-    output->targets = memory_resize(output->targets, (output->count + 1) * sizeof output->targets[0]);
-    output->targets[output->count++] = (uint32_t)to;
+    output->edges = memory_resize(output->edges, (output->count + 1) * sizeof output->edges[0]);
+    output->edges[output->count++] = (struct edge){ .step = (uint32_t)to, .input = (uint32_t)input, .place = plan->steps[to].input_count };
     plan->steps[to].input_count++;
     return 0;
 }
@@ -95,6 +95,12 @@ int plan_set_policy(struct plan *plan, int step, int policy, int dead_letter_por
 int plan_set_keyed(struct plan *plan, int step)
 {
     plan->steps[step].keyed = true;
+    return 0;
+}
+
+int plan_set_timers(struct plan *plan, int step)
+{
+    plan->steps[step].timers = true;
     return 0;
 }
 
@@ -190,8 +196,8 @@ static int order_steps(struct plan *plan)
         step->rank = next;
         for (uint32_t p = 0; p < step->port_count; p++) {
             for (uint32_t t = 0; t < step->ports[p].count; t++) {
-                if (--waiting[step->ports[p].targets[t]] == 0)
-                    plan->order[done++] = step->ports[p].targets[t];
+                if (--waiting[step->ports[p].edges[t].step] == 0)
+                    plan->order[done++] = step->ports[p].edges[t].step;
             }
         }
     }
@@ -221,7 +227,7 @@ static void find_chains(struct plan *plan)
         bool ring = step->kind == STEP_EXCHANGE && plan_has_rings(plan);
         for (uint32_t p = 0; p < step->port_count; p++) {
             for (uint32_t t = 0; t < step->ports[p].count; t++)
-                sets[set_root(sets, step->ports[p].targets[t])] = set_root(sets, ring ? plan->count + i : i);
+                sets[set_root(sets, step->ports[p].edges[t].step)] = set_root(sets, ring ? plan->count + i : i);
         }
     }
     for (uint32_t i = 0; i < nodes; i++) {
@@ -238,6 +244,43 @@ static void find_chains(struct plan *plan)
     free(numbers);
 }
 
+static uint32_t channels_of(const struct plan *plan, const struct step *from)
+{
+    if (from->kind == STEP_INPUT)
+        return from->channels;
+    return from->kind == STEP_EXCHANGE && plan_has_rings(plan) ? plan->parallelism : 1;
+}
+
+static uint32_t channels_before(const struct plan *plan, const struct edge *before)
+{
+    uint32_t channels = 0;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct step *from = &plan->steps[i];
+        for (uint32_t p = 0; p < from->port_count; p++) {
+            for (uint32_t e = 0; e < from->ports[p].count; e++) {
+                const struct edge *edge = &from->ports[p].edges[e];
+                if (edge->step == before->step && edge->input == before->input && edge->place < before->place)
+                    channels += channels_of(plan, from);
+            }
+        }
+    }
+    return channels;
+}
+
+static void number_channels(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        struct step *from = &plan->steps[i];
+        for (uint32_t p = 0; p < from->port_count; p++) {
+            for (uint32_t e = 0; e < from->ports[p].count; e++) {
+                struct edge *edge = &from->ports[p].edges[e];
+                edge->channel = channels_before(plan, edge);
+                plan->steps[edge->step].input_channels[edge->input] += channels_of(plan, from);
+            }
+        }
+    }
+}
+
 int plan_finish(struct plan *plan)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
@@ -246,6 +289,7 @@ int plan_finish(struct plan *plan)
         if (status < 0)
             return error_wrap(status, "step '%s'", step->name);
     }
+    number_channels(plan);
     int status = order_steps(plan);
     if (status == 0)
         find_chains(plan);

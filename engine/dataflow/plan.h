@@ -18,6 +18,7 @@
 #include "state/keyed_state.h"
 
 #define PLAN_PORTS_MAX 16
+#define PLAN_INPUTS_MAX 2
 
 /* <cdef> */
 enum step_kind {
@@ -38,8 +39,8 @@ struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_le
 void plan_free(struct plan *plan);
 /* A step; the answer is its number, from 0. Names are unique. */
 int plan_add(struct plan *plan, int kind, const char *name);
-/* Records of `port` of step `from` go to step `to`. */
-int plan_connect(struct plan *plan, int from, int port, int to);
+/* Records of `port` of step `from` go to step `to`, into its input `input` (0, or 1 of a step of two inputs). */
+int plan_connect(struct plan *plan, int from, int port, int to, int input);
 int plan_set_exchange(struct plan *plan, int step, int kind);
 int plan_set_call(struct plan *plan, int step, int call_kind);
 int plan_set_policy(struct plan *plan, int step, int policy, int dead_letter_port);
@@ -51,6 +52,8 @@ int plan_option(struct plan *plan, int step, const char *name, const char *key, 
 /* A state of a keyed step; `kind` is enum slot_kind. The answer is its slot, from 0. */
 int plan_add_state(struct plan *plan, int step, const char *name, int kind);
 int plan_set_keyed(struct plan *plan, int step);
+/* A keyed step that may have timers. */
+int plan_set_timers(struct plan *plan, int step);
 /* Of STEP_INPUT: how many channels it has. */
 int plan_set_channels(struct plan *plan, int step, uint32_t channels);
 /* The plan of one worker alone: exchanges are forward edges whatever the parallelism. Before plan_finish(). */
@@ -65,6 +68,14 @@ struct source_shared;
 
 struct step_state { char *name; uint16_t kind; uint16_t id; };
 
+/*
+ * Where records go. Time is kept for each input over its channels: an edge is one of
+ * them, or, behind rings, as many as there are rings into one worker.
+ */
+struct edge { uint32_t step; uint32_t input; uint32_t channel /* the first one */; uint32_t place /* among the edges into that step */; };
+
+enum time_domain { DOMAIN_EVENT = 0, DOMAIN_PROCESSING = 1, DOMAINS = 2 };
+
 struct step {
     uint32_t id;
     char *name;
@@ -74,6 +85,8 @@ struct step {
     int policy;
     int dead_port;
     bool keyed;                       /* has keyed state */
+    bool timers;                      /* and timers */
+    uint16_t timer_columns[DOMAINS];  /* as `column` */
     bool key_list;
     char **key_fields;
     uint32_t key_field_count;
@@ -86,8 +99,9 @@ struct step {
     uint32_t state_count;
     uint16_t column;                  /* of key rows; given by the checkpoint's registry */
     uint32_t port_count;
-    struct port { uint32_t *targets; uint32_t count; } ports[PLAN_PORTS_MAX];
-    uint32_t input_count;
+    struct port { struct edge *edges; uint32_t count; } ports[PLAN_PORTS_MAX];
+    uint32_t input_count;             /* edges that lead here */
+    uint32_t input_channels[PLAN_INPUTS_MAX];
     uint32_t chain;                   /* of an exchange: the chain that sends */
     uint32_t receiver_chain;          /* of an exchange: the chain that receives */
     uint32_t rank;                    /* place in topological order */

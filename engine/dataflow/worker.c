@@ -33,6 +33,7 @@ static void ops_new(struct worker *worker)
         op->step = &plan->steps[i];
         op->vtab = kinds[op->step->kind];
         op->worker = worker;
+        marks_open(op);
         if (op->step->kind != STEP_CALL)
             continue;
         op->call = memory_new_zeroed(1, sizeof *op->call);
@@ -63,8 +64,10 @@ static void outputs_free(struct operator *op)
 {
     for (int port = 0; port < PLAN_PORTS_MAX; port++) {
         struct operator_output *output = &op->outputs[port];
-        for (uint32_t i = 0; i < output->full_count; i++)
-            batch_drop(output->full[i]);
+        for (uint32_t i = 0; i < output->full_count; i++) {
+            if (output->full[i].batch != NULL)
+                batch_drop(output->full[i].batch);
+        }
         if (output->current != NULL)
             batch_drop(output->current);
         free(output->full);
@@ -84,6 +87,7 @@ void worker_free(struct worker *worker)
         if (worker->phase != WORKER_NEW)
             op->vtab->close(op);
         outputs_free(op);
+        marks_close(op);
         if (op->input != NULL)
             batch_drop(op->input);
         if (op->call != NULL)
@@ -108,7 +112,17 @@ struct call *worker_call(struct worker *worker, int step)
     return worker->ops[step].call;
 }
 
-/* Push an output's batches to all who read it, such that the first is done first. */
+static void settle_item(struct operator *op, const struct edge *edge, const struct output_item *item)
+{
+    struct work work = { .kind = WORK_BATCH, .op = &op->worker->ops[edge->step], .input = edge->input, .channel = edge->channel };
+    if (item->batch != NULL)
+        work.batch = batch_share(item->batch);
+    else
+        work.kind = WORK_MARK, work.mark = item->mark, work.number = (uint64_t)item->number;
+    work_push(op->worker, work);
+}
+
+/* Push what an output holds to all who read it, such that the first is done first. */
 static void settle_port(struct operator *op, int port)
 {
     struct operator_output *output = &op->outputs[port];
@@ -117,11 +131,12 @@ static void settle_port(struct operator *op, int port)
         operator_output_roll(op, port);
     uint64_t records = 0;
     for (uint32_t i = output->full_count; i-- > 0;) {
-        struct batch *batch = output->full[i];
-        records += (uint64_t)batch->count;
+        struct output_item *item = &output->full[i];
+        records += item->batch == NULL ? 0 : (uint64_t)item->batch->count;
         for (uint32_t t = (uint32_t)port < op->step->port_count ? edges->count : 0; t-- > 0;)
-            work_push(op->worker, (struct work){ .kind = WORK_BATCH, .op = &op->worker->ops[edges->targets[t]], .batch = batch_share(batch) });
-        batch_drop(batch);
+            settle_item(op, &edges->edges[t], item);
+        if (item->batch != NULL)
+            batch_drop(item->batch);
     }
     output->full_count = 0;
     if (records > 0)
@@ -148,24 +163,28 @@ struct batch *operator_output(struct operator *op, int port)
     return output->current;
 }
 
-static void output_queue(struct operator_output *output, struct batch *batch)
+void operator_queue(struct operator *op, int port, struct output_item item)
 {
+    struct operator_output *output = &op->outputs[port];
+    if (output->current != NULL && output->current->count > 0)
+        operator_output_roll(op, port);
     if (output->full_count == output->full_capacity) {
         output->full_capacity = output->full_capacity * 2 + 8;
         output->full = memory_resize(output->full, output->full_capacity * sizeof output->full[0]);
     }
-    output->full[output->full_count++] = batch;
+    output->full[output->full_count++] = item;
 }
 
 void operator_output_roll(struct operator *op, int port)
 {
-    output_queue(&op->outputs[port], op->outputs[port].current);
+    struct batch *batch = op->outputs[port].current;
     op->outputs[port].current = NULL;
+    operator_queue(op, port, (struct output_item){ .batch = batch });
 }
 
 void operator_pass(struct operator *op, int port, struct batch *batch)
 {
-    output_queue(&op->outputs[port], batch_share(batch));
+    operator_queue(op, port, (struct output_item){ .batch = batch_share(batch) });
 }
 
 /* What the world did may be over at the next attempt; what a record or the script did is not. */
@@ -240,13 +259,49 @@ static int perform_poll(const struct work *work)
     return status;
 }
 
+/* A record ends the idleness of its channel, and that is told before it. */
+static int perform_batch(struct worker *worker, struct work *work)
+{
+    struct operator *op = work->op;
+    uint32_t place = worker->stack_count;
+    if (op->time.idle_seen) {
+        work_push(worker, *work);
+        if (marks_wake(op, work->input, work->channel)) {
+            work->batch = NULL; /* it waits on the stack */
+            return 0;
+        }
+        worker->stack_count = place;
+    }
+    counter_add(&op->records_in, (uint64_t)work->batch->count);
+    op->input_number = work->input;
+    return op->vtab->batch(op, work->batch);
+}
+
+/* Behind what the step emits by it, its followers are told. */
+static int perform_time(struct worker *worker, const struct work *work)
+{
+    struct operator *op = work->op;
+    if (work->mark == MARK_WATERMARK)
+        op->time.watermark = (int64_t)work->number;
+    if (work->mark == MARK_IDLE || work->mark == MARK_ACTIVE)
+        op->time.idle = work->mark == MARK_IDLE;
+    if (op->vtab->time == NULL) {
+        marks_forward(op, work->mark, (int64_t)work->number);
+        return 0;
+    }
+    work_push(worker, (struct work){ .kind = WORK_FORWARD, .op = op, .mark = work->mark, .number = work->number });
+    return op->vtab->time(op, work->mark, (int64_t)work->number);
+}
+
 static int perform(struct worker *worker, struct work *work)
 {
     struct operator *op = work->op;
     switch (work->kind) {
-    case WORK_BATCH:
-        counter_add(&op->records_in, (uint64_t)work->batch->count);
-        return op->vtab->batch(op, work->batch);
+    case WORK_BATCH: return perform_batch(worker, work);
+    case WORK_MARK: marks_receive(op, work->input, work->channel, work->mark, (int64_t)work->number); return 0;
+    case WORK_TIME: return perform_time(worker, work);
+    case WORK_FORWARD: marks_forward(op, work->mark, (int64_t)work->number); return 0;
+    case WORK_TIMERS: return op->vtab->timers(op, work->mark, (int64_t)work->number);
     case WORK_POLL: return perform_poll(work);
     case WORK_OPEN: return op->vtab->open == NULL ? 0 : op->vtab->open(op);
     case WORK_SNAPSHOT: return perform_snapshot(worker, work);
@@ -333,6 +388,25 @@ static int wait_for_work(struct worker *worker, int64_t wait_ns)
     return 0;
 }
 
+int64_t worker_clock_ms(const struct worker *worker)
+{
+    return worker->by_hand ? worker->clock_by_hand_ms : clock_wall_ms();
+}
+
+/* What is due by the clock becomes work; *wait_ns is lowered to when to look again. */
+static void clocks_look(struct worker *worker, int64_t *wait_ns)
+{
+    const struct plan *plan = worker->dataflow->plan;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        struct operator *op = &worker->ops[plan->order[i]];
+        if (op->vtab->clock == NULL || op->time.ended)
+            continue;
+        int64_t now = worker_clock_ms(worker), next = op->vtab->clock(op, now);
+        if (!worker->by_hand && next - now < *wait_ns / 1000000)
+            *wait_ns = next <= now ? 0 : (next - now) * 1000000;
+    }
+}
+
 /* Between two inputs: 0 to go on, else an answer. */
 static int between(struct worker *worker)
 {
@@ -351,6 +425,9 @@ static int between(struct worker *worker)
         return 0;
     }
     int64_t wait_ns = WAIT_NS_MAX;
+    clocks_look(worker, &wait_ns);
+    if (worker->stack_count > 0)
+        return 0;
     int status = chains_poll(worker, &wait_ns);
     if (status > 0) {
         worker->idle_flushed = false;

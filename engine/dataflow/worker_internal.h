@@ -7,7 +7,7 @@
 #pragma once
 
 #include "dataflow/aligner.h"
-#include "dataflow/operator.h"
+#include "dataflow/marks.h"
 #include "time/valve.h"
 
 #include <pthread.h>
@@ -26,6 +26,7 @@ struct chain_channel {
     struct operator *op;        /* the source, or the exchange whose receiving half this is */
     struct ring *ring;
     uint32_t from;              /* worker at the other end of the ring */
+    uint32_t number;            /* of the ring among those of its step into this worker */
     bool ended;
 };
 
@@ -36,7 +37,6 @@ struct chain {
     struct operator **ops;      /* upstream first; an exchange by its sending half */
     uint32_t op_count;
     struct aligner *aligner;
-    struct valve *valve;
     bool ended, halted;         /* halted: behind a final barrier */
     bool ending;
     uint64_t injected;          /* the newest barrier that its sources sent */
@@ -46,6 +46,10 @@ struct chain {
 
 enum work_kind {
     WORK_BATCH, WORK_POLL, WORK_OPEN, WORK_SNAPSHOT, WORK_SNAPSHOT_DONE, WORK_COMMIT, WORK_CLOSE, WORK_END, WORK_END_DONE,
+    WORK_MARK,      /* a mark has come by `input` and `channel` */
+    WORK_TIME,      /* the step's own time moves */
+    WORK_FORWARD,   /* the steps behind are told */
+    WORK_TIMERS,    /* timers of domain `mark` that are due at `number` */
 };
 
 struct work {
@@ -54,6 +58,8 @@ struct work {
     struct chain *chain;
     struct batch *batch;
     uint64_t number;
+    uint32_t input, channel;     /* where a batch or mark has come from */
+    uint32_t mark;
 };
 
 enum worker_phase { WORKER_NEW, WORKER_RUNNING, WORKER_CLOSING, WORKER_CLOSED };
@@ -76,6 +82,7 @@ struct worker {
     uint32_t bases_running;
     bool ended_told, failed, idle_flushed;
     uint64_t snapshot_by_hand;   /* see by_hand_snapshot() */
+    int64_t clock_by_hand_ms;    /* processing time of a worker that is driven by hand */
     struct waker waker;
 };
 
@@ -112,6 +119,8 @@ bool chains_all_ended(const struct worker *worker);
 /* An output by hand notes a mark; `kind` is enum by_hand_kind. */
 void by_hand_mark(struct operator *op, uint32_t kind, int64_t number);
 void source_pause(struct operator *op);
+/* Processing time in milliseconds since 1970 UTC. */
+int64_t worker_clock_ms(const struct worker *worker);
 void waker_init(struct waker *waker);
 void waker_deinit(struct waker *waker);
 void waker_wait(struct waker *waker, int64_t nanoseconds);

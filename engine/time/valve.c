@@ -21,9 +21,6 @@ struct valve {
     struct valve_channel channel[];
 };
 
-/* MIN: no watermark yet. INT64_MIN is the engine's "no time" (codec/batch.h). */
-#define WATERMARK_MIN (INT64_MIN + 1)
-
 struct valve *valve_new(uint32_t channels)
 {
     struct valve *valve = memory_new_zeroed(1, sizeof *valve + channels * sizeof valve->channel[0]);
@@ -104,6 +101,11 @@ static bool all_ended(const struct valve *valve)
             return false;
     }
     return true;
+}
+
+bool valve_ended(const struct valve *valve)
+{
+    return all_ended(valve);
 }
 
 void valve_watermark(struct valve *valve, uint32_t index, int64_t watermark)

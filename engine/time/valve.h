@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* MIN: no watermark yet. INT64_MIN is the engine's "no time" (codec/batch.h). */
+#define WATERMARK_MIN (INT64_MIN + 1)
+
 /* <cdef> */
 enum valve_event_kind { VALVE_WATERMARK = 1, VALVE_IDLE = 2, VALVE_ACTIVE = 3 };
 struct valve_event { int kind; int64_t watermark; };
@@ -24,6 +27,8 @@ void valve_idle(struct valve *valve, uint32_t channel);
 /* Also before a record of an idle channel. */
 void valve_active(struct valve *valve, uint32_t channel);
 void valve_end(struct valve *valve, uint32_t channel);
+/* Have all channels ended? */
+bool valve_ended(const struct valve *valve);
 /* Take the oldest event; false if there is none. */
 bool valve_next_event(struct valve *valve, struct valve_event *event);
 /* </cdef> */

@@ -258,7 +258,7 @@ void call_rollback(struct call *call)
         struct operator_output *output = &op->outputs[port];
         while (output->full_count > self->marks[port].full) { /* the batch that the record began in is the last of these */
             batch_drop(output->current);
-            output->current = output->full[--output->full_count];
+            output->current = output->full[--output->full_count].batch;
         }
         output->current->count = self->marks[port].count;
         output->current->arena.used = self->marks[port].used;

@@ -43,7 +43,7 @@ local function policy_of(job, operator)
 end
 M.policy_of = policy_of
 
-local function add_operator(plan, job, operator)
+local function add_operator(plan, job, operator, options)
   local index = check(C.plan_add(plan, kinds[operator.kind], operator.name))
   local step = operator.step
   if operator.kind == "source" or operator.kind == "sink" then set_connector(plan, index, step) end
@@ -52,6 +52,7 @@ local function add_operator(plan, job, operator)
   if operator.kind == "key" then
     for _, field in ipairs(step.fields) do check(C.plan_add_key_field(plan, index, field, not step.single)) end
   end
+  if operator.kind == "input" then check(C.plan_set_channels(plan, index, options.channels)) end
   if operator.keyed then set_states(plan, index, step) end
   local policy, port = policy_of(job, operator)
   check(C.plan_set_policy(plan, index, policy, port or -1))
@@ -61,9 +62,10 @@ end
 ---@param plan ffi.cdata* struct plan
 ---@param job Job
 ---@param graph { operators: Operator[], edges: table[] }
-function M.fill(plan, job, graph)
-  for _, operator in ipairs(graph.operators) do add_operator(plan, job, operator) end
-  for _, edge in ipairs(graph.edges) do check(C.plan_connect(plan, edge.from - 1, edge.port, edge.to - 1)) end
+---@param options? { channels: integer } of inputs that are fed by hand
+function M.fill(plan, job, graph, options)
+  for _, operator in ipairs(graph.operators) do add_operator(plan, job, operator, options) end
+  for _, edge in ipairs(graph.edges) do check(C.plan_connect(plan, edge.from - 1, edge.port, edge.to - 1, edge.input or 0)) end
   check(C.plan_finish(plan))
 end
 

@@ -73,8 +73,7 @@ end
 
 local function open_worker(self, built, channels)
   local plan = C.harness_plan(self._handle)
-  graph.fill(plan, built.job, built.graph)
-  for _, step in ipairs(built.inputs) do check(C.plan_set_channels(plan, step, channels)) end
+  graph.fill(plan, built.job, built.graph, { channels = channels })
   check(C.harness_open(self._handle))
   self._worker_handle = C.harness_worker(self._handle)
   self._worker = worker.new(self._worker_handle, built.job, built.graph)
