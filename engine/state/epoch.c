@@ -108,12 +108,12 @@ void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64
         list->next = list->count = 0;
 }
 
-bool keyed_state_swept(const struct keyed_state *state)
+bool state_swept(const struct keyed_state *state)
 {
     return state->frozen.count == 0 && state->frozen_buffer == NULL;
 }
 
-bool keyed_state_sweep(struct keyed_state *state, uint32_t entries)
+bool state_sweep(struct keyed_state *state, uint32_t entries)
 {
     state_sweep_list(state, &state->frozen, state->frozen_epoch, &state->frozen_buffer, entries);
     if (state->frozen.count > 0)
@@ -122,9 +122,9 @@ bool keyed_state_sweep(struct keyed_state *state, uint32_t entries)
     return true;
 }
 
-void keyed_state_freeze(struct keyed_state *state, uint64_t checkpoint)
+void state_freeze(struct keyed_state *state, uint64_t checkpoint)
 {
-    while (!keyed_state_sweep(state, UINT32_MAX))
+    while (!state_sweep(state, UINT32_MAX))
         continue;
     struct dirty_list empty = state->frozen;
     state->frozen = state->dirty;
@@ -138,7 +138,7 @@ void keyed_state_freeze(struct keyed_state *state, uint64_t checkpoint)
     state->view.epoch = (uint32_t)state->epoch;
 }
 
-bool keyed_state_stored(const struct keyed_state *state)
+bool state_stored(const struct keyed_state *state)
 {
     for (uint32_t c = 0; c < state->column_count; c++) {
         if (state->columns[c].stored)
@@ -147,17 +147,12 @@ bool keyed_state_stored(const struct keyed_state *state)
     return false;
 }
 
-void keyed_state_base_begin(struct keyed_state *state, bool into_store)
+void state_base_begin(struct keyed_state *state, bool into_store)
 {
     state->base_running = true;
     state->base_into_store = into_store;
     state->base_column = 0;
     state->base_cursor = (struct table_cursor){ 0 };
-}
-
-bool keyed_state_base_running(const struct keyed_state *state)
-{
-    return state->base_running;
 }
 
 void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *entry)
@@ -206,7 +201,7 @@ static int base_done(struct keyed_state *state, struct store *store)
     return 1;
 }
 
-int keyed_state_base_step(struct keyed_state *state, uint32_t entries)
+int state_base_step(struct keyed_state *state, uint32_t entries)
 {
     struct store *store = state->base_into_store ? backend_store_opened(state->config.backend) : NULL;
     while (state->base_column < state->column_count) {

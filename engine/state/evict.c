@@ -116,7 +116,7 @@ static size_t evict_bytes(struct keyed_state *state, size_t wanted)
 
 static size_t account(struct keyed_state *state)
 {
-    size_t bytes = keyed_state_bytes(state);
+    size_t bytes = state_bytes(state);
     size_t over = backend_account(state->config.backend, state->accounted_bytes, bytes);
     state->accounted_bytes = bytes;
     return over;
@@ -126,17 +126,23 @@ static size_t account(struct keyed_state *state)
  * Nothing is evicted after a write to the store failed: the rows that it refused
  * are lost to the cache, and the job fails with the reason before it reads them.
  */
-void state_evict(struct keyed_state *state)
+static void evict(struct keyed_state *state)
 {
     size_t over = account(state);
     if (over == 0 || state->failure < 0)
         return;
     if (evict_bytes(state, over + state->accounted_bytes / EVICTED_PART) < over) {
         /* Rows of the running epoch leave after all of the frozen one: the last row of a key wins in a restore. */
-        if (keyed_state_sweep(state, SWEPT_EARLY_PER_CALL))
+        if (state_sweep(state, SWEPT_EARLY_PER_CALL))
             state_sweep_list(state, &state->dirty, state->epoch, &state->dirty_buffer, SWEPT_EARLY_PER_CALL);
     }
     account(state);
+}
+
+void state_evict(struct keyed_state *state)
+{
+    evict(state);
+    state_parts_evict(state);
 }
 
 static int fill(struct state_column *home, struct entry *entry, struct slice value)

@@ -1,6 +1,7 @@
 #include "state/keyed_state_internal.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "codec/msgpack.h"
 #include "state/payload.h"
@@ -62,7 +63,9 @@ static void column_free(struct keyed_state *state, uint32_t column)
 
 void keyed_state_free(struct keyed_state *state)
 {
-    keyed_state_commit_record(state);
+    state_commit_record(state);
+    if (state->attached_to != NULL)
+        keyed_state_detach(state->attached_to, state);
     for (uint32_t c = 0; c < state->column_count; c++)
         column_free(state, c);
     struct state_buffer *buffers[] = { state->dirty_buffer, state->frozen_buffer, state->dump_buffer };
@@ -118,6 +121,15 @@ static void undo_add(struct keyed_state *state, struct undo_record record)
         state->undo = memory_resize(state->undo, state->undo_capacity * sizeof state->undo[0]);
     }
     state->undo[state->view.undo_count++] = record;
+    if (state->attached_to != NULL)
+        keyed_state_undo_mark(state->attached_to);
+}
+
+bool keyed_state_undo_mark(struct keyed_state *state)
+{
+    if (state->config.undo && state->view.undo_count == 0)
+        undo_add(state, (struct undo_record){ .entry = NULL });
+    return state->config.undo;
 }
 
 char *state_slot_reuse(struct keyed_state *state, const struct cell *slot)
@@ -152,19 +164,21 @@ void value_state_set(struct keyed_state *state, struct entry *entry, uint32_t sl
     state_slot_set(state, 0, entry, slot, payload_store(*cell, bytes, reuse));
 }
 
-void keyed_state_commit_record(struct keyed_state *state)
+void state_commit_record(struct keyed_state *state)
 {
     for (uint32_t i = 0; i < state->view.undo_count; i++) {
-        if (slot_has_payload(&state->undo[i].old))
+        if (slot_has_payload(&state->undo[i].old)) /* a part's mark has none */
             old_payload_free(state, &state->undo[i].old);
     }
     state->view.undo_count = 0;
 }
 
-void keyed_state_undo(struct keyed_state *state)
+void state_undo(struct keyed_state *state)
 {
     while (state->view.undo_count > 0) {
         struct undo_record *record = &state->undo[--state->view.undo_count];
+        if (record->entry == NULL)
+            continue; /* a part's mark */
         struct cell *slot = &record->entry->slots[record->slot];
         if (slot->tag == SLOT_MAP || slot->tag == SLOT_MAP_PARTIAL) {
             slot->length = record->old.tag == CELL_ABSENT ? 0 : record->old.length; /* the chain stays */
@@ -187,9 +201,17 @@ void state_drop(struct keyed_state *state, uint32_t column, struct entry *entry)
     table_remove(&home->table, entry);
 }
 
-static uint16_t group_of(const struct keyed_state *state, const struct batch_key *key)
+uint16_t state_group(const struct keyed_state *state, struct slice key, uint64_t hash)
 {
-    return (uint16_t)(key->hash % state->config.max_parallelism);
+    struct slice rest = key;
+    if (state->config.name_spaces && msgpack_skip(&rest) == 0)
+        hash = hash_bytes(key.data, key.bytes - rest.bytes);
+    return (uint16_t)(hash % state->config.max_parallelism);
+}
+
+static uint16_t group_of(const struct keyed_state *state, const struct batch *batch, const struct batch_key *key)
+{
+    return state_group(state, slice_of(arena_at(&batch->arena, key->offset), key->bytes), key->hash);
 }
 
 /* Asked for all keys before an entry is made: one that was not filled from the store must not be found later. */
@@ -197,7 +219,7 @@ static int groups_check(const struct keyed_state *state, const struct batch *bat
 {
     const struct keyed_state_config *config = &state->config;
     for (int32_t i = 0; i < count; i++) {
-        uint16_t group = group_of(state, &batch->keys[state->missing[i]]);
+        uint16_t group = group_of(state, batch, &batch->keys[state->missing[i]]);
         if (group < config->group_first || group > config->group_last)
             return error_set(ERROR_ARGUMENT, "a key of key group %u came to subtask %u, which has %u to %u", group, config->subtask,
                              config->group_first, config->group_last);
@@ -215,7 +237,7 @@ static int entries_make(struct keyed_state *state, const struct batch *batch, st
     for (int32_t i = 0; i < count; i++) {
         int32_t index = state->missing[i];
         const struct batch_key *key = &batch->keys[index];
-        uint16_t group = group_of(state, key);
+        uint16_t group = group_of(state, batch, key);
         bool made;
         entries[index] = table_find_or_make(&main->table, arena_at(&batch->arena, key->offset), key->bytes, key->hash, group, &made);
         if (made)
@@ -233,7 +255,7 @@ int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, st
     return missing == 0 ? 0 : entries_make(state, batch, entries, missing);
 }
 
-size_t keyed_state_bytes(const struct keyed_state *state)
+size_t state_bytes(const struct keyed_state *state)
 {
     size_t bytes = state->payload_bytes + (state->dirty.capacity + state->frozen.capacity) * sizeof(uint64_t);
     for (uint32_t c = 0; c < state->column_count; c++)
@@ -252,11 +274,6 @@ uint64_t keyed_state_keys(const struct keyed_state *state)
     return state->columns[0].table.count;
 }
 
-int keyed_state_failure(const struct keyed_state *state)
-{
-    return state->failure;
-}
-
 /* A value counts one, a map its entries, a list its elements: what a user would count. */
 uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry)
 {
@@ -269,7 +286,7 @@ uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entr
     return rows;
 }
 
-uint64_t keyed_state_rows(struct keyed_state *state)
+uint64_t state_rows(struct keyed_state *state)
 {
     uint64_t rows = state_rows_stored(state);
     struct table_cursor cursor = { 0 };

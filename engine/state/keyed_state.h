@@ -55,6 +55,7 @@ struct keyed_state_config {
     uint16_t group_first, group_last;  /* key groups of this subtask */
     uint64_t epoch;                    /* the number that the first barrier's checkpoint has at least */
     bool undo;                         /* keep what is needed to take back the writes of one record */
+    bool name_spaces;                  /* a key is followed by a namespace (one msgpack value): its key group is that of the key alone */
     struct backend *backend;
     struct state_output output;
 };

@@ -1,16 +1,21 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
  * keyed_state.c (keys, writes, undo), epoch.c (sweeps and bases), evict.c (the
- * store below), restore.c, map_state.c and list_state.c. Nobody else includes it.
+ * store below), restore.c, map_state.c, list_state.c and parts.c (what is attached).
+ * Nobody else includes it.
  *
  * Thread   the worker.
  */
 #pragma once
 
 #include "state/keyed_state.h"
+#include "state/state_part.h"
 
 /* A map entry's second slot: its neighbours among the cached entries of the same map. */
 struct map_link { struct entry *next, *previous; };
+
+#define STATE_PARTS_MAX 8
+struct attached_part { const struct state_part *table; void *self; };
 
 struct keyed_state {
     struct keyed_state_view view;      /* first: Lua holds a pointer to it */
@@ -33,6 +38,9 @@ struct keyed_state {
     uint32_t evict_column;
     uint64_t restore_bytes;            /* of a base that is about to come, for this state */
     int failure;
+    struct attached_part parts[STATE_PARTS_MAX];
+    uint32_t part_count;
+    struct keyed_state *attached_to;   /* the one that it is a part of, or NULL */
     int32_t missing[BATCH_RECORDS_MAX];
     struct buffer scratch;             /* of one row or composite key */
 };
@@ -46,6 +54,30 @@ static inline bool frozen_unswept(const struct keyed_state *state, const struct 
 {
     return entry->dirty_epoch != 0 && entry->dirty_epoch == (uint32_t)state->frozen_epoch;
 }
+
+/* The functions of keyed_state.h without the parts. */
+void state_freeze(struct keyed_state *state, uint64_t checkpoint);
+bool state_sweep(struct keyed_state *state, uint32_t entries);
+bool state_swept(const struct keyed_state *state);
+void state_base_begin(struct keyed_state *state, bool into_store);
+int state_base_step(struct keyed_state *state, uint32_t entries);
+bool state_stored(const struct keyed_state *state);
+void state_restore_begin(struct keyed_state *state, bool stored);
+int state_restore_done(struct keyed_state *state);
+void state_commit_record(struct keyed_state *state);
+void state_undo(struct keyed_state *state);
+uint64_t state_rows(struct keyed_state *state);
+size_t state_bytes(const struct keyed_state *state);
+
+/* One row of a column that it owns. */
+bool state_owns(const struct keyed_state *state, uint16_t column);
+int state_restore_row(struct keyed_state *state, const struct row *row);
+/* A row of a column that it does not own: a part's, or nobody's. */
+int state_parts_restore_row(struct keyed_state *state, const struct row *row);
+void state_parts_evict(struct keyed_state *state);
+
+/* The key group of an entry's key, whose hash is given: with namespaces it is that of the key alone. */
+uint16_t state_group(const struct keyed_state *state, struct slice key, uint64_t hash);
 
 /* Mark an entry of any column as written in this epoch. */
 void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry);
@@ -66,7 +98,7 @@ int state_load_batch(struct keyed_state *state, struct entry **entries, const in
 uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry);
 uint64_t state_rows_stored(struct keyed_state *state);
 
-/* Evict while the budget asks for it; a bounded amount of work. */
+/* Evict while the budget asks for it, the parts too; a bounded amount of work. */
 void state_evict(struct keyed_state *state);
 
 /* Encode one entry into the base that is being dumped. */

@@ -15,7 +15,7 @@
 #define RESERVE_BYTES_MIN (1u << 20)
 #define ROWS_SAMPLED 1024
 
-void keyed_state_restore_begin(struct keyed_state *state, bool stored)
+void state_restore_begin(struct keyed_state *state, bool stored)
 {
     for (uint32_t c = 0; c < state->column_count; c++)
         state->columns[c].stored = stored;
@@ -73,7 +73,7 @@ static int restore_row(struct keyed_state *state, const struct arriving_row *arr
 {
     const struct row *row = &arriving->row;
     struct state_column *home = arriving->home;
-    if (arriving->column == 0 && arriving->hash % state->config.max_parallelism != row->group)
+    if (arriving->column == 0 && state_group(state, row->key, arriving->hash) != row->group)
         return error_set(ERROR_CORRUPT, "state row: its key is not of key group %u", row->group);
     const char *key = row->key.bytes <= ENTRY_KEY_INLINED_MAX ? arriving->key : row->key.data;
     bool made;
@@ -94,6 +94,23 @@ static int restore_row(struct keyed_state *state, const struct arriving_row *arr
     return status;
 }
 
+bool state_owns(const struct keyed_state *state, uint16_t column)
+{
+    for (uint32_t c = 0; c < state->column_count; c++) {
+        if (state->columns[c].layout.column == column)
+            return true;
+    }
+    return false;
+}
+
+int state_restore_row(struct keyed_state *state, const struct row *row)
+{
+    struct arriving_row arriving = { .row = *row };
+    int status = arrive(state, &arriving) ? restore_row(state, &arriving) : 0;
+    table_settle(&arriving.home->table);
+    return status;
+}
+
 struct window { struct arriving_row rows[ROWS_AHEAD]; uint32_t count; };
 
 /* The next rows, their buckets on the way. */
@@ -104,7 +121,10 @@ static int window_read(struct keyed_state *state, struct slice *rows, struct win
         int status = row_read(rows, &window->rows[window->count].row);
         if (status < 0)
             return status;
-        window->count += arrive(state, &window->rows[window->count]);
+        struct arriving_row *arriving = &window->rows[window->count];
+        window->count += arrive(state, arriving);
+        if (arriving->home == NULL && (status = state_parts_restore_row(state, &arriving->row)) < 0)
+            return status;
     }
     return 0;
 }
@@ -170,11 +190,13 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
     return status < 0 ? status : state->failure;
 }
 
-/* The user's key is the first msgpack value of a map entry's key. */
+/* The key of the map's entry comes first in that of a map entry: one msgpack value, with a namespace two. */
 static int owner_of(struct keyed_state *state, const struct entry *child, struct entry **owner)
 {
     struct slice whole = slice_of(entry_key(child), child->key_bytes), rest = whole;
     int status = msgpack_skip(&rest);
+    if (status == 0 && state->config.name_spaces)
+        status = msgpack_skip(&rest);
     if (status < 0)
         return error_wrap(ERROR_CORRUPT, "state: the key of a map entry");
     uint32_t key_bytes = (uint32_t)(whole.bytes - rest.bytes);
@@ -213,7 +235,7 @@ static void mark_whole(struct keyed_state *state, uint32_t slot)
     }
 }
 
-int keyed_state_restore_done(struct keyed_state *state)
+int state_restore_done(struct keyed_state *state)
 {
     for (uint32_t slot = 0; slot < state->config.states; slot++) {
         if (state->config.state[slot].kind != KIND_MAP)

@@ -50,17 +50,17 @@ local function take_into(self)
   end
 end
 
----@param options table states = { { "name", "value" | "map" | "list" } ... }, backend, groups, epoch, undo
+---@param options table states = { { "name", "value" | "map" | "list" } ... }, backend, groups, epoch, undo, column (those of maps and lists follow it by 10), name_spaces
 function M.new(options)
   local self = setmetatable({ delta = {}, dump = {}, options = options }, Keyed)
   local config = ffi.new("struct keyed_state_config", {
-    column = 1, states = #options.states, max_parallelism = M.max_parallelism, epoch = options.epoch or 1,
+    column = options.column or 1, name_spaces = options.name_spaces or false, states = #options.states, max_parallelism = M.max_parallelism, epoch = options.epoch or 1,
     subtask = options.subtask or 0, undo = options.undo or false, backend = options.backend,
   })
   local groups = options.groups or { 0, M.max_parallelism - 1 }
   config.group_first, config.group_last = groups[1], groups[2]
   for i, state in ipairs(options.states) do
-    config.state[i - 1].id, config.state[i - 1].kind = 10 + i, M.kinds[state[2]]
+    config.state[i - 1].id, config.state[i - 1].kind = config.column + 9 + i, M.kinds[state[2]]
   end
   self.take = ffi.cast("void (*)(void *, struct state_buffer *)", take_into(self))
   config.output.take = self.take
