@@ -1,7 +1,8 @@
 /*
- * The pool is a stack behind a mutex: one lock for each batch of 1024 records,
- * and what was used last, and is still in the cache, is used first. A batch
- * whose arena grew far beyond the usual is freed instead of kept.
+ * The pool: every thread keeps a few batches for itself, so that what it used last,
+ * and is still in its core's cache, is used first; beyond them there is a stack for
+ * all behind a mutex, since batches wander to the workers that take most records.
+ * A batch whose arena grew far beyond the usual is freed instead of kept.
  */
 #include "codec/batch.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 
 #define POOL_MAX 256
+#define OWN_MAX 8
 #define POOLED_ARENA_BYTES_MAX (4 * BATCH_BYTES_SOFT)
 
 /* What callers do not see: the count of references. */
@@ -22,9 +24,14 @@ struct pooled_batch {
     atomic_int references;
 };
 
+struct own_pool { struct pooled_batch *batches[OWN_MAX]; int count; };
+
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct pooled_batch *pool[POOL_MAX];
 static int pool_count;
+static _Thread_local struct own_pool own;
+static pthread_once_t own_once = PTHREAD_ONCE_INIT;
+static pthread_key_t own_key;
 
 static struct pooled_batch *pooled(struct batch *batch)
 {
@@ -51,13 +58,57 @@ static void pooled_free(struct pooled_batch *old)
     free(old);
 }
 
-struct batch *batch_take(void)
+/* Half of the own batches, and all when the thread ends, go to where others find them. */
+static void own_give(struct own_pool *mine, int keep)
 {
     pthread_mutex_lock(&pool_lock);
-    struct pooled_batch *taken = pool_count > 0 ? pool[--pool_count] : NULL;
+    while (mine->count > keep && pool_count < POOL_MAX)
+        pool[pool_count++] = mine->batches[--mine->count];
     pthread_mutex_unlock(&pool_lock);
-    if (taken == NULL)
-        taken = pooled_new();
+    while (mine->count > keep)
+        pooled_free(mine->batches[--mine->count]);
+}
+
+static void own_end(void *mine)
+{
+    own_give(mine, 0);
+}
+
+static void own_key_make(void)
+{
+    pthread_key_create(&own_key, own_end);
+}
+
+/* Before an empty pool gets a batch: the end of the thread is to be noticed. */
+static void own_watch(struct own_pool *mine)
+{
+    pthread_once(&own_once, own_key_make);
+    pthread_setspecific(own_key, mine);
+}
+
+static void own_take(struct own_pool *mine)
+{
+    own_watch(mine);
+    pthread_mutex_lock(&pool_lock);
+    while (mine->count < OWN_MAX / 2 && pool_count > 0)
+        mine->batches[mine->count++] = pool[--pool_count];
+    pthread_mutex_unlock(&pool_lock);
+}
+
+static void own_keep(struct own_pool *mine, struct pooled_batch *old)
+{
+    if (mine->count == OWN_MAX)
+        own_give(mine, OWN_MAX / 2);
+    if (mine->count == 0)
+        own_watch(mine);
+    mine->batches[mine->count++] = old;
+}
+
+struct batch *batch_take(void)
+{
+    if (own.count == 0)
+        own_take(&own);
+    struct pooled_batch *taken = own.count > 0 ? own.batches[--own.count] : pooled_new();
     atomic_store_explicit(&taken->references, 1, memory_order_relaxed);
     batch_clear(&taken->batch);
     return &taken->batch;
@@ -74,13 +125,9 @@ void batch_drop(struct batch *batch)
     struct pooled_batch *old = pooled(batch);
     if (atomic_fetch_sub_explicit(&old->references, 1, memory_order_acq_rel) > 1)
         return;
-    bool keep = batch->arena.capacity <= POOLED_ARENA_BYTES_MAX;
-    pthread_mutex_lock(&pool_lock);
-    keep = keep && pool_count < POOL_MAX;
-    if (keep)
-        pool[pool_count++] = old;
-    pthread_mutex_unlock(&pool_lock);
-    if (!keep)
+    if (batch->arena.capacity <= POOLED_ARENA_BYTES_MAX)
+        own_keep(&own, old);
+    else
         pooled_free(old);
 }
 
