@@ -1,12 +1,11 @@
 --- What a callback emits: `out:collect(value)` writes a cell into the step's
 --- output batch. Made anew for each output, for the sake of its traces.
 local C = require "moontide.engine"
-local values = require "moontide.runtime.values"
+local encoding = require "moontide.runtime.encode"
 local times = require "moontide.runtime.times"
 
 local source = [[
-local call, port, C, encode, time_of = ...
-local cache = {}
+local call, port, C, encode, place, time_of = ...
 local Collector = {}
 
 function Collector:collect(value, timestamp)
@@ -24,7 +23,7 @@ function Collector:collect(value, timestamp)
   elseif value == nil then
     error("nil cannot be a record (mt.null can)", 2)
   else
-    encode(out.arena, out.values[count], value, cache)
+    encode(out.arena, out.values[count], value, place)
   end
   if timestamp == nil then
     out.times[count] = call.times[call.index]
@@ -40,8 +39,9 @@ return Collector
 --- The collector of an output of a step.
 ---@param call ffi.cdata* struct call
 ---@param port integer
-return function(call, port)
-  local class = assert(loadstring(source, "=collector"))(call, port, C, values.encode, times.to_engine)
+---@param fields table<string, true>? all that its tables can have, if that is known
+return function(call, port, fields)
+  local class = assert(loadstring(source, "=collector"))(call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
   class.__index = class
   return setmetatable({}, class)
 end

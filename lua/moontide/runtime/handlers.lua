@@ -6,6 +6,7 @@ local graph = require "moontide.runtime.graph"
 local loops = require "moontide.runtime.loops"
 local lua_sink = require "moontide.runtime.lua_sink"
 local lua_source = require "moontide.runtime.lua_source"
+local made_fields = require "moontide.runtime.made_fields"
 local no_key = require "moontide.runtime.no_key"
 
 local M = {}
@@ -34,8 +35,8 @@ end
 
 local function process_handler(call, operator, guarded)
   local definition, names = operator.step.definition, operator.step.state_names
-  local self = {}
-  local ctx, out = context(call, operator.ports, operator.rest_port), collector(call, 0)
+  local self, made = {}, made_fields.of_process(definition)
+  local ctx, out = context(call, operator.ports, operator.rest_port), collector(call, 0, made.collected)
   local states, loop
   local requests = {}
 
@@ -45,7 +46,7 @@ local function process_handler(call, operator, guarded)
     states = {}
     for slot, name in ipairs(names) do
       local descriptor = definition.state[name]
-      states[name] = bind_state[descriptor.kind](call, slot - 1, descriptor, not guarded)
+      states[name] = bind_state[descriptor.kind](call, slot - 1, descriptor, { plain_writes = not guarded, fields = made.states[name] })
     end
     set_states(self, names, states)
     loop = loops.make(call, operator, { fn = definition.process_element, self = self, ctx = ctx, out = out, guarded = guarded })
@@ -59,7 +60,7 @@ local function process_handler(call, operator, guarded)
 end
 
 local function stateless_handler(call, operator, guarded)
-  local out, step = collector(call, 0), operator.step
+  local out, step = collector(call, 0, made_fields.of_operator(operator)), operator.step
   call.pass_input = operator.terminal == "key" and #operator.stages == 0
   local loop
   return {

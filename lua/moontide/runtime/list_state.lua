@@ -3,6 +3,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local no_key = require "moontide.runtime.no_key"
+local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 
 local ListState = {}
@@ -29,7 +30,7 @@ end
 local function add(self, entry, value)
   local call = self.call
   call.scratch.used = 0
-  values.encode(call.scratch, call.cell, value, self.cache)
+  encoding.encode(call.scratch, call.cell, value, self.place)
   check(C.list_state_add(call.state, entry, self.slot, call.cell, call.scratch.bytes))
 end
 
@@ -70,5 +71,5 @@ function ListState:clear()
 end
 
 return function(call, slot_index)
-  return setmetatable({ call = call, slot = slot_index, cache = {}, cursor = ffi.new("struct list_cursor") }, ListState)
+  return setmetatable({ call = call, slot = slot_index, place = encoding.place(), cursor = ffi.new("struct list_cursor") }, ListState)
 end

@@ -1,6 +1,7 @@
 --- The loop over a batch of one operator, generated so that each operator has
 --- byte code of its own: decode, the fused stages, and the terminal in one trace.
 local C = require "moontide.engine"
+local encoding = require "moontide.runtime.encode"
 local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
 
@@ -51,7 +52,7 @@ end
 
 local function key_setter(call)
   local check = require "moontide.runtime.fail"
-  local scratch_cache = {}
+  local place = encoding.place()
   return function(record, key)
     local kind, status = type(key), nil
     if kind == "number" then
@@ -61,7 +62,7 @@ local function key_setter(call)
     else
       if key == nil then error("the key is nil", 0) end
       call.scratch.used = 0
-      values.encode(call.scratch, call.cell, key, scratch_cache)
+      encoding.encode(call.scratch, call.cell, key, place)
       status = C.call_key(call, record, call.cell, call.scratch.bytes)
     end
     if status < 0 then check(status) end

@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local collector = require "moontide.runtime.collector"
 local generator = require "moontide.runtime.generator"
+local made_fields = require "moontide.runtime.made_fields"
 local saved = require "moontide.runtime.saved"
 local times = require "moontide.runtime.times"
 
@@ -77,8 +78,10 @@ local function single(call, reader, out)
 end
 
 return function(call, operator)
+  local connector, definition = operator.step.connector, operator.step.definition
+  if connector == "generator" then
+    return generator(call, operator, collector(call, 0, made_fields.answered(definition.fn)), times_of_source)
+  end
   local out = collector(call, 0)
-  local connector = operator.step.connector
-  if connector == "generator" then return generator(call, operator, out, times_of_source) end
   return single(call, connector == "values" and values_reader(operator) or own_reader(operator), out)
 end

@@ -4,12 +4,13 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local no_key = require "moontide.runtime.no_key"
+local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 
 local source = [[
-local call, slot_index, ffi, C, check, no_key, values = ...
-local decode, decode_slot, encode = values.decode, values.decode_slot, values.encode
-local key_cache, value_cache = {}, {}
+local call, slot_index, ffi, C, check, no_key, values, encoding = ...
+local decode, decode_slot, encode = values.decode, values.decode_slot, encoding.encode
+local key_place, value_place = encoding.place(), encoding.place()
 local found = ffi.new("const struct cell *[1]")
 local MapState = {}
 
@@ -29,7 +30,7 @@ local function set_key(entry, key)
   else
     if key == nil then error("map state: nil cannot be a key", 3) end
     call.scratch.used = 0
-    encode(call.scratch, call.cell, key, key_cache)
+    encode(call.scratch, call.cell, key, key_place)
     status = C.map_key_cell(call.state, entry, call.cell, call.scratch.bytes)
   end
   if status < 0 then check(status) end
@@ -58,7 +59,7 @@ function MapState:put(key, value)
   set_key(entry, key)
   local cell, scratch = call.cell, call.scratch
   scratch.used = 0
-  encode(scratch, cell, value, value_cache)
+  encode(scratch, cell, value, value_place)
   local status = C.map_state_put(call.state, entry, slot_index, cell, scratch.bytes)
   if status < 0 then check(status) end
 end
@@ -108,7 +109,7 @@ return MapState
 ]]
 
 return function(call, slot_index)
-  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, no_key, values)
+  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, no_key, values, encoding)
   class.__index = class
   return setmetatable({}, class)
 end

@@ -3,12 +3,13 @@
 --- The class is made anew for each state from its source, so that each has byte
 --- code of its own and a trace through it holds the state's numbers as constants.
 local C = require "moontide.engine"
+local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 local no_key = require "moontide.runtime.no_key"
 
 local source = [[
-local call, slot_index, default, plain_writes, C, decode_slot, encode, no_key, copy = ...
-local view, cache = call.view, {}
+local call, slot_index, default, plain_writes, C, decode, encode, place, no_key, copy = ...
+local view = call.view
 local ValueState = {}
 
 function ValueState:value()
@@ -18,7 +19,7 @@ function ValueState:value()
   local tag = slot.tag
   if tag == 4 then return slot.number end
   if tag == 0 then return copy(default) end
-  return decode_slot(slot)
+  return decode(slot)
 end
 
 local function write(value)
@@ -26,7 +27,7 @@ local function write(value)
   if entries == nil then no_key() end
   local cell, scratch = call.cell, call.scratch
   scratch.used = 0
-  if value == nil then cell.tag = 0 else encode(scratch, cell, value, cache) end
+  if value == nil then cell.tag = 0 else encode(scratch, cell, value, place) end
   C.value_state_set(call.state, entries[call.index], slot_index, cell, scratch.bytes)
 end
 
@@ -60,10 +61,26 @@ local function copy(value)
   return fresh
 end
 
---- `plain_writes`: no undo is asked for, so a number may be stored over a number.
-return function(call, slot_index, descriptor, plain_writes)
-  local class = assert(loadstring(source, "=value_state"))(call, slot_index, descriptor.default, plain_writes, C,
-    values.decode_slot, values.encode, no_key, copy)
+-- A value of another version of the script may have other fields, which the code then stores again.
+local function watching_decoder(place)
+  return values.slot_decoder(function(names)
+    local known = place.fields
+    if not known then return end
+    for _, name in ipairs(names or { "" }) do
+      if not known[name] then return encoding.forget_fields(place) end
+    end
+  end)
+end
+
+---@class StateBinding
+---@field plain_writes boolean no undo is asked for, so a number may be stored over a number
+---@field fields table<string, true>? all that the tables have that the step's code stores, if that is known
+
+---@param binding StateBinding
+return function(call, slot_index, descriptor, binding)
+  local place = encoding.place(binding.fields)
+  local class = assert(loadstring(source, "=value_state"))(call, slot_index, descriptor.default, binding.plain_writes, C,
+    watching_decoder(place), encoding.encode, place, no_key, copy)
   class.__index = class
   return setmetatable({}, class)
 end

@@ -1,7 +1,7 @@
---- Cells to Lua values and back (codec/cell.h says what a cell is).
+--- Cells to Lua values (codec/cell.h says what a cell is); encode.lua goes the other way.
 ---
---- For every shape of row a decoder and an encoder are generated: straight-line
---- code over its fields, which a trace can drop where the table does not escape.
+--- For every shape of row a decoder is generated: straight-line code over its
+--- fields, which a trace can drop where the table does not escape.
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local msgpack = require "moontide.runtime.msgpack"
@@ -10,12 +10,10 @@ local null = require "moontide.null"
 local M = {}
 
 local cell_pointer = ffi.typeof("struct cell *")
-local int64_t, uint64_t = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
-local ffi_string, ffi_cast, ffi_copy, ffi_istype = ffi.string, ffi.cast, ffi.copy, ffi.istype
+local ffi_string, ffi_cast = ffi.string, ffi.cast
 local unpack_packed = msgpack.unpack
 
 local decoders = {}    -- by shape
-local encoders = {}    -- by shape
 
 --- The value of a cell whose bytes count from `bytes`.
 local function decode(cell, bytes)
@@ -43,7 +41,10 @@ function M.decode_slot(slot)
   return decode(slot, nil)
 end
 
-local function shape_names(id)
+--- The names of a shape's fields, in its order.
+---@param id integer
+---@return string[]
+function M.shape_names(id)
   local shape = C.shape_get(id)
   local names = {}
   for i = 0, shape.count - 1 do
@@ -51,6 +52,7 @@ local function shape_names(id)
   end
   return names
 end
+local shape_names = M.shape_names
 
 -- Chunks of generated code have at most 200 locals: a wide row is read in a loop.
 local fields_straight_max = 60
@@ -120,214 +122,23 @@ function M.decoder(wanted)
   end
 end
 
--- Room for `bytes` in an arena; the answer is their offset. As arena_allocate() in C.
-local function allocate(arena, bytes)
-  local start = arena.used + 7
-  start = start - start % 8
-  if start + bytes + 16 > arena.capacity then C.arena_grow(arena, bytes + 8) end
-  arena.used = start + bytes
-  return start
-end
-
-local function put_string(arena, text)
-  local length, start = #text, arena.used
-  if start + length + 16 > arena.capacity then C.arena_grow(arena, length) end
-  ffi_copy(arena.bytes + start, text, length)
-  arena.used = start + length
-  return start
-end
-
-local function put_packed(arena, value)
-  local start = arena.used
-  msgpack.pack(arena, value)
-  return start, arena.used - start
-end
-
--- Fields: like encode() below, but tables are always packed.
-local function put_field_slow(arena, row, index, value)
-  local kind = type(value)
-  local tag, length, offset = 0, 0, nil
-  if kind == "boolean" then
-    tag = value and 3 or 2
-  elseif value == null then
-    tag = 1
-  elseif kind == "table" then
-    tag = 9
-    offset, length = put_packed(arena, value)
-  elseif ffi_istype(int64_t, value) then
-    if value >= -9007199254740992LL and value <= 9007199254740992LL then tag = 4 else tag = 5 end
-  elseif ffi_istype(uint64_t, value) then
-    if value <= 9007199254740992ULL then tag = 4 elseif value <= 0x7fffffffffffffffULL then tag = 5 else tag = 6 end
-  else
-    error("a record cannot hold a " .. (kind == "cdata" and tostring(ffi.typeof(value)) or kind), 0)
-  end
-  local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-  cell.tag, cell.length = tag, length
-  if offset then cell.offset = offset
-  elseif tag == 4 then cell.number = tonumber(value)
-  elseif tag == 5 then cell.integer = value
-  elseif tag == 6 then cell.natural = value
+--- As decode_slot(), for one who wants to know which rows there are: `met` is called with the names of each shape
+--- when it is first met, and with nothing for each packed value.
+---@param met fun(names: string[]?)
+---@return fun(slot: ffi.cdata*): any
+function M.slot_decoder(met)
+  local rows = setmetatable({}, { __index = function(cache, id)
+    met(shape_names(id))
+    rawset(cache, id, decoders[id])
+    return cache[id]
+  end })
+  return function(slot)
+    local tag = slot.tag
+    if tag == 4 then return slot.number end
+    if tag == 8 then return rows[slot.length](ffi_cast(cell_pointer, slot.payload), slot.payload) end
+    if tag == 9 then met() end
+    return M.decode_slot(slot)
   end
 end
-
-local function put_field(arena, row, index, value)
-  local kind = type(value)
-  if kind == "number" then
-    local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-    cell.tag = 4
-    cell.number = value
-  elseif kind == "string" then
-    local offset = put_string(arena, value)
-    local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-    cell.tag, cell.length = 7, #value
-    cell.offset = offset
-  else
-    put_field_slow(arena, row, index, value)
-  end
-end
-
--- Answers false if the table has other fields than the shape.
-local function encoder_source(id, names)
-  local out = { "local allocate, put_field, next = ...\nreturn function(arena, target, value)\n" }
-  for i, name in ipairs(names) do out[#out + 1] = ("  local v%d = value[%q]\n"):format(i, name) end
-  if #names > 0 then
-    out[#out + 1] = "  if v1 == nil"
-    for i = 2, #names do out[#out + 1] = (" or v%d == nil"):format(i) end
-    out[#out + 1] = " then return false end\n"
-  end
-  -- It has all of them; that it has no others is seen by walking over as many keys. No loop: an inner loop would not become part of the batch loop's trace.
-  out[#out + 1] = "  local key = next(value)\n"
-  for _ = 2, #names do out[#out + 1] = "  key = next(value, key)\n" end
-  out[#out + 1] = #names > 0 and "  if next(value, key) ~= nil then return false end\n" or "  if key ~= nil then return false end\n"
-  out[#out + 1] = ("  local row = allocate(arena, %d)\n"):format(#names * 16)
-  for i = 1, #names do out[#out + 1] = ("  put_field(arena, row, %d, v%d)\n"):format(i - 1, i) end
-  out[#out + 1] = ("  target.tag, target.length = 8, %d\n  target.offset = row\n  return true\nend"):format(id)
-  return table.concat(out)
-end
-
-local function wide_encoder(id, names)
-  return function(arena, target, value)
-    local count = 0
-    for _ in pairs(value) do count = count + 1 end
-    if count ~= #names then return false end
-    for i = 1, #names do
-      if value[names[i]] == nil then return false end
-    end
-    local row = allocate(arena, #names * 16)
-    for i = 1, #names do put_field(arena, row, i - 1, value[names[i]]) end
-    target.tag, target.length = 8, id
-    target.offset = row
-    return true
-  end
-end
-
-local function make_encoder(id)
-  local names = shape_names(id)
-  if #names > fields_straight_max then return wide_encoder(id, names) end
-  return assert(loadstring(encoder_source(id, names), "=row encoder"))(allocate, put_field, next)
-end
-
-setmetatable(encoders, { __index = function(_, id)
-  local encoder = make_encoder(id)
-  encoders[id] = encoder
-  return encoder
-end })
-
-local shape_none = 0xffffffff
-
--- The shape of a table all of whose keys are strings, else nil.
-local function shape_of(value)
-  local names = {}
-  for key in pairs(value) do
-    if type(key) ~= "string" then return nil end
-    names[#names + 1] = key
-  end
-  table.sort(names)
-  local slices = ffi.new("struct slice[?]", #names + 1)
-  for i, name in ipairs(names) do
-    slices[i - 1].data, slices[i - 1].bytes = name, #name
-  end
-  local id = C.shape_intern(slices, #names)
-  return id ~= shape_none and id or nil
-end
-
--- `cache` belongs to the place that encodes: the encoders it used last, newest first.
-local cache_max = 8
-
-local function remember(cache, encoder)
-  table.insert(cache, 1, encoder)
-  cache[cache_max + 1] = nil
-end
-
-local function encode_new_shape(arena, target, value, cache)
-  local id = shape_of(value)
-  if id then
-    local encoder = encoders[id]
-    remember(cache, encoder)
-    encoder(arena, target, value)
-  else
-    local offset, length = put_packed(arena, value)
-    target.tag, target.length = 9, length
-    target.offset = offset
-  end
-end
-
-local function encode_other_shape(arena, target, value, cache)
-  if getmetatable(value) == "null" then
-    target.tag = 1
-    return
-  end
-  for i = 2, #cache do
-    if cache[i](arena, target, value) then
-      local encoder = table.remove(cache, i)
-      return table.insert(cache, 1, encoder)
-    end
-  end
-  return encode_new_shape(arena, target, value, cache)
-end
-
-local function encode_cdata(target, value)
-  if ffi_istype(int64_t, value) then
-    if value >= -9007199254740992LL and value <= 9007199254740992LL then
-      target.tag, target.number = 4, tonumber(value)
-    else
-      target.tag, target.integer = 5, value
-    end
-  elseif ffi_istype(uint64_t, value) then
-    if value <= 9007199254740992ULL then
-      target.tag, target.number = 4, tonumber(value)
-    elseif value <= 0x7fffffffffffffffULL then
-      target.tag, target.integer = 5, ffi_cast(int64_t, value)
-    else
-      target.tag, target.natural = 6, value
-    end
-  else
-    error("a record cannot be cdata of type " .. tostring(ffi.typeof(value)), 0)
-  end
-end
-
---- Write a value into the cell `target`, its bytes into `arena`.
----@param cache table the caller's own, empty at first
-local function encode(arena, target, value, cache)
-  local kind = type(value)
-  if kind == "number" then
-    target.tag = 4
-    target.number = value
-  elseif kind == "string" then
-    local offset = put_string(arena, value)
-    target.tag, target.length = 7, #value
-    target.offset = offset
-  elseif kind == "table" then
-    local encoder = cache[1]
-    if encoder == nil or not encoder(arena, target, value) then encode_other_shape(arena, target, value, cache) end
-  elseif kind == "boolean" then
-    target.tag = value and 3 or 2
-  elseif kind == "cdata" then
-    encode_cdata(target, value)
-  else
-    error("a record cannot be a " .. kind, 0)
-  end
-end
-M.encode = encode
 
 return M

@@ -4,7 +4,7 @@ local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local describe = require "moontide.describe"
 local times = require "moontide.runtime.times"
-local values = require "moontide.runtime.values"
+local encoding = require "moontide.runtime.encode"
 local where = require "moontide.where"
 
 local M = {}
@@ -26,11 +26,11 @@ local function check_channel(self, what)
   if self.finished then where.raise("%s: channel %d of input %d is finished", what, self.number, self.input) end
 end
 
-local function put(batch, value, timestamp, cache)
+local function put(batch, value, timestamp, place)
   if value == nil then error("push: nil cannot be a record (mt.null can)", 0) end
   local count = batch.count
   batch.times[count] = timestamp == nil and times.none or times.to_engine(timestamp)
-  values.encode(batch.arena, batch.values[count], value, cache)
+  encoding.encode(batch.arena, batch.values[count], value, place)
   batch.count = count + 1
 end
 
@@ -48,7 +48,7 @@ end
 ---@param timestamp? number
 function Channel:push(value, timestamp)
   check_channel(self, "push")
-  send(self, "batch", 0, filled(function(batch) put(batch, value, timestamp, self.cache) end))
+  send(self, "batch", 0, filled(function(batch) put(batch, value, timestamp, self.place) end))
   self.harness:_run()
 end
 
@@ -60,7 +60,7 @@ function Channel:push_all(list)
   while i <= #list do
     send(self, "batch", 0, filled(function(batch)
       while i <= #list and batch.count < batch_records_max and batch.arena.used < batch_bytes_soft do
-        put(batch, list[i], nil, self.cache)
+        put(batch, list[i], nil, self.place)
         i = i + 1
       end
     end))
@@ -142,7 +142,7 @@ end
 function M.new(harness, step, number, channel_count)
   local channels = {}
   for k = 1, channel_count do
-    channels[k] = setmetatable({ harness = harness, step = step, input = number, number = k, cache = {}, finished = false }, Channel)
+    channels[k] = setmetatable({ harness = harness, step = step, input = number, number = k, place = encoding.place(), finished = false }, Channel)
   end
   return setmetatable({ step = step, channels = channels }, Input)
 end

@@ -3,7 +3,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local describe = require "moontide.describe"
-local values = require "moontide.runtime.values"
+local encoding = require "moontide.runtime.encode"
 local where = require "moontide.where"
 
 local M = {}
@@ -19,7 +19,7 @@ end
 
 local function hash_of(key, arena, bytes)
   local cell = ffi.new("struct cell")
-  values.encode(arena, cell, key, {})
+  encoding.encode(arena, cell, key, encoding.place())
   check(C.msgpack_write_key(bytes, cell, arena.bytes))
   return C.key_hash(ffi.new("struct slice", bytes.data, bytes.bytes))
 end

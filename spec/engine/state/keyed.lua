@@ -7,7 +7,7 @@ local bind = {
   map = require "moontide.runtime.map_state",
   list = require "moontide.runtime.list_state",
 }
-local values = require "moontide.runtime.values"
+local encoding = require "moontide.runtime.encode"
 
 local M = { C = C }
 
@@ -71,9 +71,9 @@ function M.new(options)
     scratch = ffi.new("struct arena"), cell = ffi.new("struct cell"),
   }
   for i, state in ipairs(options.states) do
-    self[state[1]] = bind[state[2]](self.call, i - 1, { default = state.default }, not options.undo)
+    self[state[1]] = bind[state[2]](self.call, i - 1, { default = state.default }, { plain_writes = not options.undo })
   end
-  self.batch, self.key_cache = C.batch_take(), {}
+  self.batch, self.key_place = C.batch_take(), encoding.place()
   return self
 end
 
@@ -89,7 +89,7 @@ local function set_key(self, index, key)
   if type(key) == "string" then return check(C.batch_key_set_string(self.batch, index, key, #key)) end
   local call = self.call
   call.scratch.used = 0
-  values.encode(call.scratch, call.cell, key, self.key_cache)
+  encoding.encode(call.scratch, call.cell, key, self.key_place)
   return check(C.batch_key_set_cell(self.batch, index, call.cell, call.scratch.bytes))
 end
 

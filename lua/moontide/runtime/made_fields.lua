@@ -1,0 +1,199 @@
+--- Which fields the tables have that a function answers, collects or stores. A
+--- table that the function makes with fields of fixed names, and that nobody else
+--- gets to see, has no others: an encoder need not walk over it to know, so
+--- compiled code need not make it at all.
+local origins = require "moontide.runtime.origins"
+local used_fields = require "moontide.runtime.used_fields"
+
+local M = {}
+
+local fields_max = 60
+
+-- Origins, as this module names them: "self", "out", "collect of out", "state NAME", "value of NAME" and the other
+-- methods of a state, "value NAME" (what it answered), "table N".
+local Made = {}
+Made.__index = Made
+
+local function new_made(states)
+  local self = setmetatable({ tables = {}, count = 0, answered = { given = {} }, collected = { given = {} }, states = {} }, Made)
+  for name in pairs(states or {}) do self.states[name] = { given = {}, own = "value " .. name } end
+  return self
+end
+
+-- What is known of a table, or of the tables that a state answers.
+function Made:table_of(origin)
+  self.tables[origin] = self.tables[origin] or { fields = {} }
+  return self.tables[origin]
+end
+
+local function add_names(fields, example)
+  for name in pairs(example) do
+    if type(name) ~= "string" then return false end
+    fields[name] = true
+  end
+  return true
+end
+
+local function give(self, consumer, given)
+  for origin in pairs(given) do
+    if self.tables[origin] and (origin:find("^table ") or origin == consumer.own) then
+      consumer.given[origin] = true
+    elseif origin ~= origins.scalar then
+      consumer.open = true
+      self:escaped(origin)
+    end
+  end
+end
+
+function Made:escaped(origin)
+  local known = self.tables[origin]
+  if known then known.escaped = true end
+  if origin == "self" then
+    for _, state in pairs(self.states) do state.open = true end
+  elseif origin == "out" or origin == "collect of out" then
+    self.collected.open = true
+  end
+  local state = self.states[origin:match("^state (.*)$") or origin:match("^%l+ of (.*)$")]
+  if state then state.open = true end
+end
+
+function Made:field(origin, name)
+  if origin == "self" then return self.states[name] and "state " .. name end
+  local state = origin:match("^state (.*)$")
+  if state and (name == "value" or name == "update" or name == "clear") then return name .. " of " .. state end
+  if origin == "out" and name == "collect" then return "collect of out" end
+  if state or origin == "out" then self:escaped(origin) end
+end
+
+function Made:store(origin, name)
+  local known = self.tables[origin]
+  if known then
+    known.fields[name] = true
+  elseif origin ~= "self" or self.states[name] then
+    self:escaped(origin)
+  end
+end
+
+-- Called as a method of `object` and of nothing else.
+local function is_method(arguments, object)
+  local first = arguments[1]
+  return first and first[object] and next(first, next(first)) == nil
+end
+
+function Made:call(fn, arguments)
+  local method, name = fn:match("^(%l+) of (.*)$")
+  if not method or not is_method(arguments, name == "out" and name or "state " .. name) then return nil end
+  if method == "value" then
+    self:table_of("value " .. name)
+    return "value " .. name
+  end
+  if method ~= "clear" then give(self, method == "collect" and self.collected or self.states[name], arguments[2] or {}) end
+  for i = 3, #arguments do give(self, { given = {} }, arguments[i]) end
+  return origins.scalar
+end
+
+function Made:returned(given)
+  give(self, self.answered, given)
+end
+
+function Made:walk(fn, parameters)
+  local first = self.count
+  local listener = {
+    made = function(pc, template)
+      local origin = "table " .. (first + pc)
+      local known = self:table_of(origin)
+      if template and not add_names(known.fields, template) then known.escaped = true end
+      self.count = math.max(self.count, first + pc)
+      return origin
+    end,
+  }
+  for _, name in ipairs { "field", "store", "call", "escaped", "returned" } do
+    listener[name] = function(...) return Made[name](self, ...) end
+  end
+  return origins.walk(fn, parameters, listener)
+end
+
+local function fields_of(self, consumer)
+  local fields, count = {}, 0
+  for origin in pairs(consumer.given) do
+    local known = self:table_of(origin)
+    if known.escaped then return nil end
+    add_names(fields, known.fields)
+  end
+  for _ in pairs(fields) do count = count + 1 end
+  return not consumer.open and count > 0 and count <= fields_max and fields or nil
+end
+
+--- The fields of the tables that `fn` answers first; nil: not known.
+---@param fn function
+---@return table<string, true>?
+function M.answered(fn)
+  local self = new_made()
+  return self:walk(fn, {}) and fields_of(self, self.answered) or nil
+end
+
+--- The fields of the tables that a function collects with its parameter `index`.
+---@param fn function
+---@param index integer
+---@return table<string, true>?
+function M.collected(fn, index)
+  local self, parameters = new_made(), {}
+  for i = 1, index do parameters[i] = i == index and "out" end
+  return self:walk(fn, parameters) and fields_of(self, self.collected) or nil
+end
+
+-- Nobody behind the last map step changes what it answered.
+local function answered_last(stages)
+  for i = #stages, 1, -1 do
+    local stage = stages[i]
+    if stage.kind == "map" then return M.answered(stage.fn) end
+    if not used_fields.add(stage.fn, 1, {}) then return nil end
+  end
+end
+
+--- The fields of the tables that a fused operator without state emits; nil: not known.
+---@param operator Operator
+---@return table<string, true>?
+function M.of_operator(operator)
+  local terminal, fn = operator.terminal, operator.step.fn
+  if terminal == "flat_map" then return M.collected(fn, 2) end
+  if terminal == "key" and not used_fields.add(fn, 1, {}) then return nil end
+  return answered_last(operator.stages)
+end
+
+local callbacks = {
+  process_element = { "self", false, false, "out" },
+  on_timer = { "self", false, false, "out" },
+  open = { "self" },
+  close = { "self" },
+}
+
+-- Fields that a default brings along; false if it is a table with other keys.
+local function add_default(fields, default)
+  if type(default) ~= "table" then return true end
+  return getmetatable(default) == nil and add_names(fields, default)
+end
+
+--- What a process step collects, and the fields of what it stores in each of its value states. A state's fields
+--- hold for what this code stores: what else it answers, of an older version's making, its reader has to look for.
+---@param definition table
+---@return { collected: table<string, true>?, states: table<string, table<string, true>> }
+function M.of_process(definition)
+  local values = {}
+  for name, descriptor in pairs(definition.state or {}) do
+    if descriptor.kind == "value" then values[name] = descriptor end
+  end
+  local self = new_made(values)
+  for name, parameters in pairs(callbacks) do
+    local fn = rawget(definition, name)
+    if fn and not self:walk(fn, parameters) then return { states = {} } end
+  end
+  local result = { collected = fields_of(self, self.collected), states = {} }
+  for name, state in pairs(self.states) do
+    local fields = fields_of(self, state)
+    if fields and add_default(fields, values[name].default) then result.states[name] = fields end
+  end
+  return result
+end
+
+return M

@@ -1,0 +1,206 @@
+--- Where the values in a function's registers come from, told from its byte code:
+--- which parameter, which table constructor, which method call. The function is
+--- walked until nothing new is found; where ways meet, a register may hold what
+--- either way put there.
+---
+--- Sound, not complete: what is not understood is an unknown value, and a value
+--- that is used in a way not understood has escaped. An extra way through the
+--- function only adds possibilities, so jumps are read generously.
+local bytecode = require "moontide.runtime.bytecode"
+
+local M = {}
+
+local bytecodes_max = 1000
+
+--- Any value at all.
+M.unknown = "unknown"
+--- A number, text, boolean or nil.
+M.scalar = "scalar"
+
+---@class Listener what the walk is told to do with origins; all may be called many times for one place
+---@field made fun(pc: integer, template: table?): string origin of a table that is made here
+---@field field fun(origin: string, name: string): string? origin of a field that is read
+---@field store fun(origin: string, name: string) a field is written
+---@field call fun(fn: string, arguments: table<string, true>[]): string? origin of the result; nil: not understood
+---@field escaped fun(origin: string)
+---@field returned fun(origins: table<string, true>) the first value
+
+local unknown, scalar = { [M.unknown] = true }, { [M.scalar] = true }
+
+local function escape(self, origins)
+  for origin in pairs(origins or unknown) do
+    if origin ~= M.unknown and origin ~= M.scalar then self.listener.escaped(origin) end
+  end
+end
+
+local function escape_from(self, registers, first)
+  for register, origins in pairs(registers) do
+    if register >= first then escape(self, origins) end
+  end
+end
+
+local function forget_from(registers, first)
+  for register in pairs(registers) do
+    if register >= first then registers[register] = nil end
+  end
+end
+
+-- The one origin of a register, nil where it may have several.
+local function only(origins)
+  local first = next(origins or unknown)
+  return next(origins or unknown, first) == nil and first or nil
+end
+
+local run = {}
+
+function run.MOV(_, at, registers) registers[at.a] = registers[at.c] end
+
+local function constant(_, at, registers) registers[at.a] = scalar end
+run.KSTR, run.KSHORT, run.KNUM, run.KPRI = constant, constant, constant, constant
+
+function run.KNIL(_, at, registers)
+  for register = at.a, at.c do registers[register] = scalar end
+end
+
+function run.TDUP(self, at, registers, pc)
+  registers[at.a] = { [self.listener.made(pc, bytecode.constant(self.fn, at.c))] = true }
+end
+
+function run.TNEW(self, at, registers, pc)
+  registers[at.a] = { [self.listener.made(pc)] = true }
+end
+
+function run.TGETS(self, at, registers)
+  local origins, name, found = registers[at.b] or unknown, bytecode.constant(self.fn, at.c), nil
+  for origin in pairs(origins) do
+    found = self.listener.field(origin, name)
+    if found and not only(origins) then
+      self.listener.escaped(origin)
+      found = nil
+    end
+  end
+  registers[at.a] = found and { [found] = true } or unknown
+end
+
+function run.TSETS(self, at, registers)
+  escape(self, registers[at.a])
+  local name = bytecode.constant(self.fn, at.c)
+  for origin in pairs(registers[at.b] or unknown) do self.listener.store(origin, name) end
+end
+
+-- Whether a value is true, or nil, tells nothing to anybody.
+local function look() end
+run.IST, run.ISF, run.ISEQP, run.ISNEP, run.RET0 = look, look, look, look, look
+
+local function copy_if(_, at, registers)
+  local both = {}
+  for origin in pairs(registers[at.a] or unknown) do both[origin] = true end
+  for origin in pairs(registers[at.c] or unknown) do both[origin] = true end
+  registers[at.a] = both
+end
+run.ISTC, run.ISFC = copy_if, copy_if
+
+local function call(self, at, registers)
+  local arguments, first = {}, at.a + bytecode.arguments_at
+  for i = 1, at.c - 1 do arguments[i] = registers[first + i - 1] or unknown end
+  local fn = only(registers[at.a])
+  local result = fn and self.listener.call(fn, arguments)
+  if not result then
+    escape(self, registers[at.a])
+    for _, origins in ipairs(arguments) do escape(self, origins) end
+  end
+  forget_from(registers, at.a)
+  return result
+end
+
+function run.CALL(self, at, registers)
+  local result = call(self, at, registers)
+  registers[at.a] = result and { [result] = true } or unknown
+end
+
+function run.CALLT(self, at, registers)
+  at = { a = at.a, c = at.c }
+  self.listener.returned { [call(self, at, registers) or M.unknown] = true }
+end
+
+function run.RET1(self, at, registers) self.listener.returned(registers[at.a] or unknown) end
+
+function run.RET(self, at, registers)
+  self.listener.returned(registers[at.a] or unknown)
+  for register = at.a + 1, at.a + at.c - 2 do escape(self, registers[register]) end
+end
+
+-- An instruction that is not known: what it may read has escaped, what it may write is unknown.
+local function other(self, at, registers)
+  local from_base = at.mode_a == bytecode.base
+  if at.mode_a == bytecode.var then escape(self, registers[at.a]) end
+  if at.mode_b == bytecode.var then escape(self, registers[at.b]) end
+  if at.mode_c == bytecode.var then escape(self, registers[at.c]) end
+  if at.mode_b == bytecode.base or at.mode_b == bytecode.rbase then escape_from(self, registers, at.b) end
+  if at.mode_c ~= bytecode.jump and (from_base or at.mode_a == bytecode.rbase) then
+    escape_from(self, registers, at.a - 3) -- an iterator's function, state and control lie below its base
+  end
+  if at.mode_a == bytecode.dst then registers[at.a] = unknown end
+  if from_base then forget_from(registers, at.a) end
+end
+
+-- Adds what a way brings to the registers before `pc`; that place is walked again if it is new.
+local function meet(self, pc, registers)
+  if not self.code[pc] then return end
+  local before = self.before[pc]
+  if not before then
+    before, self.pending[pc] = {}, true
+    for register, origins in pairs(registers) do
+      before[register] = {}
+      for origin in pairs(origins) do before[register][origin] = true end
+    end
+    self.before[pc] = before
+    return
+  end
+  for register, known in pairs(before) do
+    for origin in pairs(registers[register] or unknown) do
+      if not known[origin] then known[origin], self.pending[pc] = true, true end
+    end
+  end
+  -- A register that held nothing known on the first way stays unknown, and what it may hold has to be watched.
+  for register, origins in pairs(registers) do
+    if not before[register] then
+      before[register], self.pending[pc] = { [M.unknown] = true }, true
+      for origin in pairs(origins) do before[register][origin] = true end
+    end
+  end
+end
+
+local function step(self, pc)
+  local registers, at = {}, self.code[pc]
+  for register, origins in pairs(self.before[pc]) do registers[register] = origins end
+  local name = bytecode.names[at.op]
+  if name then run[name](self, at, registers, pc) else other(self, at, registers) end
+  meet(self, pc + 1, registers)
+  local behind = self.code[pc + 1]
+  if behind and behind.mode_c == bytecode.jump then meet(self, pc + 2, registers) end
+  if at.mode_c == bytecode.jump then meet(self, pc + 1 + at.c - 0x8000, registers) end
+end
+
+--- Walk a function: false where it cannot be understood at all.
+---@param fn function
+---@param parameters (string|false)[] their origins
+---@param listener Listener
+---@return boolean
+function M.walk(fn, parameters, listener)
+  local code, count = bytecode.read(fn, bytecodes_max)
+  if not code then return false end
+  local self, registers = { fn = fn, listener = listener, before = {}, pending = {}, code = code }, {}
+  for i = 1, count do
+    if parameters[i] then registers[i - 1] = { [parameters[i]] = true } end
+  end
+  meet(self, 1, registers)
+  while next(self.pending) do
+    local pc = next(self.pending)
+    self.pending[pc] = nil
+    step(self, pc)
+  end
+  return true
+end
+
+return M

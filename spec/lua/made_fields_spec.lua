@@ -1,0 +1,165 @@
+-- Which fields a function's tables have is told from its byte code, and only then are they encoded without a look at what else they hold.
+local made_fields = require "moontide.runtime.made_fields"
+local mt = require "moontide"
+local testing = require "moontide.testing"
+
+local function text(fields)
+  if not fields then return "any" end
+  local names = {}
+  for name in pairs(fields) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, ",")
+end
+
+local function answered(fn) return text(made_fields.answered(fn)) end
+local function collected(fn) return text(made_fields.collected(fn, 2)) end
+
+local function of_state(process_element, more)
+  local definition = { state = { kept = mt.value_state(), other = mt.value_state() }, process_element = process_element }
+  for name, value in pairs(more or {}) do definition[name] = value end
+  return text(made_fields.of_process(definition).states.kept)
+end
+
+local kept
+
+describe("the fields of tables that a function", function()
+  it("answers are those it gives them", function()
+    assert.equal("a,b", answered(function(v) return { a = v.x, b = 1 } end))
+    assert.equal("a", answered(function() return { a = "constant" } end))
+    assert.equal("a,b", answered(function(v) local t = {} t.a = v if v.x then t.b = t.a end return t end))
+    assert.equal("a,b,c", answered(function(v) if v.x then return { a = 1, b = 2 } end return { a = v.y, c = v.z } end))
+    assert.equal("at,user", answered(function(v) return { user = { id = v.id }, at = v.at } end))
+    assert.equal("a,n", answered(function(v) local t = { n = 0 } for i = 1, v.n do t.n = t.n + i end t.a = 1 return t end))
+    assert.equal("a", answered(function(v) if v.x then return 7 end return { a = v.y }, v.at end))
+    assert.equal("odd key", answered(function(v) return { ["odd key"] = v.a } end))
+  end)
+
+  it("collects are those it gives them", function()
+    assert.equal("a,b", collected(function(v, out) out:collect { a = v.a } if v.b then out:collect { b = v.b } end end))
+    assert.equal("a", collected(function(v, out) for i = 1, 3 do out:collect({ a = v.a * i }, v.at) end end))
+    assert.equal("a", collected(function(v, out) local t = { a = 1 } out:collect(t) t.a = v.b return out:collect(t) end))
+  end)
+
+  it("stores are those it gives them and those it adds", function()
+    assert.equal("a,b", of_state(function(self, v) local s = self.kept:value() or { a = 0 } s.b = v.b self.kept:update(s) end))
+    assert.equal("a", of_state(function(self) self.kept:update { a = 1 } self.other:update { b = self.other:value() } end))
+    assert.equal("a,d", of_state(function(self) self.kept:update { a = 1 } end, { state = { kept = mt.value_state { default = { d = 1 } } } }))
+  end)
+
+  for name, fn in pairs {
+    ["answers its parameter"] = function(v) return v end,
+    ["answers what another function made"] = function(v) return kept(v) end,
+    ["may answer either"] = function(v) return v.x or { a = 1 } end,
+    ["gives the table away"] = function(v) local t = { a = v.a } kept(t) return t end,
+    ["keeps the table"] = function(v) local t = { a = v.a } kept = t return t end,
+    ["puts the table into another"] = function(v) local t = { a = v.a } kept.t = t return t end,
+    ["puts the table into a list"] = function(v) local t = { a = v.a } kept[1] = t return t end,
+    ["gives it a metatable"] = function(v) return setmetatable({ a = v.a }, kept) end,
+    ["writes by a variable"] = function(v) local t = { a = 1 } t[v.k] = 1 return t end,
+    ["writes by a variable in a loop, behind"] = function(v)
+      local t, last = { a = 1 }, {}
+      for i = 1, v.n do last[v.k] = i last = t end
+      return t
+    end,
+    ["makes a list"] = function(v) return { v.a } end,
+    ["makes a list of constants"] = function() return { 1, 2 } end,
+    ["makes a table with a number as key"] = function(v) return { [7] = v.a } end,
+    ["walks over the table"] = function(v) local t = { a = v.a } for k in pairs(t) do kept = k end return t end,
+    ["has inner functions"] = function(v) local t = { a = v.a } kept = function() t.b = 1 end return t end,
+    ["takes any number of arguments"] = function(...) return { a = select("#", ...) } end,
+    ["makes none"] = function() return 1 end,
+    ["is no Lua function"] = tostring,
+  } do
+    it("answers may be any where it " .. name, function() assert.equal("any", answered(fn)) end)
+  end
+
+  for name, fn in pairs {
+    ["collects what it was given"] = function(v, out) out:collect { a = 1 } out:collect(v) end,
+    ["gives the collector away"] = function(_, out) out:collect { a = 1 } kept(out) end,
+    ["keeps the collector"] = function(_, out) out:collect { a = 1 } kept = out end,
+    ["keeps collect itself"] = function(_, out) out:collect { a = 1 } kept = out.collect end,
+    ["calls another collect"] = function(v, out) local either = v.x and kept or out either:collect { a = 1 } end,
+    ["collects for another"] = function(_, out) out.collect(kept, { a = 1 }) end,
+    ["collects what a call answers"] = function(v, out) out:collect(kept(v)) end,
+  } do
+    it("collects may be any where it " .. name, function() assert.equal("any", collected(fn)) end)
+  end
+
+  local function stores(self) self.kept:update { a = 1 } end
+
+  for name, fn in pairs {
+    ["stores a record"] = function(self, v) self.kept:update(v) end,
+    ["stores what another state holds"] = function(self) self.kept:update { a = 1 } self.kept:update(self.other:value()) end,
+    ["gives the value away"] = function(self) local s = self.kept:value() kept(s) self.kept:update(s) self.kept:update { a = 1 } end,
+    ["gives self away"] = function(self) stores(self) self.kept:update { a = 1 } end,
+    ["gives the state away"] = function(self) kept(self.kept) self.kept:update { a = 1 } end,
+    ["keeps self"] = function(self) kept = self self.kept:update { a = 1 } end,
+    ["reaches it by a variable"] = function(self, v) self[v.name]:update(v) self.kept:update { a = 1 } end,
+    ["may update another"] = function(self, v) local s = v.x and self.kept or kept s:update(v) self.kept:update { a = 1 } end,
+    ["may be of another self"] = function(self, v) local s = v.self or self s.kept:update(v) self.kept:update { a = 1 } end,
+  } do
+    it("stores may be any where it " .. name, function() assert.equal("any", of_state(fn)) end)
+  end
+
+  it("stores may be any where another callback keeps self, or brings another default", function()
+    assert.equal("any", of_state(stores, { open = function(self) kept = self end }))
+    assert.equal("any", of_state(stores, { state = { kept = mt.value_state { default = { 1, 2 } } } }))
+  end)
+
+  it("cannot be told any more once the function is compiled", function()
+    local function make(v) return { a = v } end
+    assert.equal("a", answered(make))
+    local before
+    for i = 1, 1000 do before = make(i) end
+    assert.equal(1000, before.a)
+    assert.is_true(answered(make) == "a" or answered(make) == "any")
+  end)
+end)
+
+describe("tables of known fields", function()
+  it("are encoded with those fields that are there", function()
+    local h = testing.harness(function(input)
+      return input:map(function(n) return { a = n % 2 == 0 and n or nil, b = n % 3 == 0 and n or nil, c = n > 6 and "c" or nil } end)
+    end)
+    for i = 1, 8 do h:push(i) end
+    assert.are.same({ {}, { a = 2 }, { b = 3 }, { a = 4 }, {}, { a = 6, b = 6 }, { c = "c" }, { a = 8, c = "c" } }, h:values())
+  end)
+
+  it("are told from null, also where a table without fields was before", function()
+    local h = testing.harness(function(input)
+      return input:flat_map(function(v, out)
+        out:collect(v)
+        out:collect {}
+        out:collect(mt.null)
+      end)
+    end)
+    h:push({})
+    assert.are.same({ {}, {}, mt.null }, h:values())
+  end)
+
+  it("keep what an older version of the script stored beside them", function()
+    local function job(first)
+      return function(input)
+        return input:key_by(function() return 1 end):process("keep", {
+          state = { kept = mt.value_state() },
+          process_element = first and function(self, v, _, out)
+            self.kept:update { old = v, n = 0, inner = { v } }
+            out:collect(0)
+          end or function(self, _, _, out)
+            local kept = self.kept:value() or { n = 0 }
+            kept.n = kept.n + 1
+            self.kept:update(kept)
+            out:collect(self.kept:value())
+          end,
+        })
+      end
+    end
+    local h = testing.harness(job(true))
+    h:push("x")
+    local snapshot = h:snapshot()
+    h:close()
+    h = testing.harness(job(false), { restore = snapshot })
+    for _ = 1, 2 do h:push("y") end
+    assert.are.same({ { old = "x", n = 1, inner = { "x" } }, { old = "x", n = 2, inner = { "x" } } }, h:values())
+  end)
+end)
