@@ -9,31 +9,64 @@
 struct valve_channel {
     int64_t watermark;
     bool idle, ended;
+    bool removed;     /* ended too; its index may be given out again */
     bool aligned;     /* not behind the output: a channel that was idle comes back when it has caught up (S15) */
 };
 
 struct valve {
-    uint32_t channels;
+    uint32_t channels, capacity;
     int64_t output;
     bool idle;        /* the output's status */
     struct valve_event events[EVENTS_MAX];
     uint32_t event_first, event_count;
-    struct valve_channel channel[];
+    struct valve_channel *channel;
 };
 
 struct valve *valve_new(uint32_t channels)
 {
-    struct valve *valve = memory_new_zeroed(1, sizeof *valve + channels * sizeof valve->channel[0]);
-    valve->channels = channels;
+    struct valve *valve = memory_new_zeroed(1, sizeof *valve);
     valve->output = WATERMARK_MIN;
     for (uint32_t i = 0; i < channels; i++)
-        valve->channel[i] = (struct valve_channel){ .watermark = WATERMARK_MIN, .aligned = true };
+        valve_add(valve, WATERMARK_MIN);
     return valve;
 }
 
 void valve_free(struct valve *valve)
 {
+    if (valve == NULL)
+        return;
+    free(valve->channel);
     free(valve);
+}
+
+static uint32_t free_channel(struct valve *valve)
+{
+    for (uint32_t i = 0; i < valve->channels; i++) {
+        if (valve->channel[i].removed)
+            return i;
+    }
+    if (valve->channels == valve->capacity) {
+        valve->capacity = valve->capacity * 2 + 4;
+        valve->channel = memory_resize(valve->channel, valve->capacity * sizeof valve->channel[0]);
+    }
+    return valve->channels++;
+}
+
+uint32_t valve_add(struct valve *valve, int64_t watermark)
+{
+    uint32_t index = free_channel(valve);
+    valve->channel[index] = (struct valve_channel){ .watermark = watermark, .aligned = true };
+    return index;
+}
+
+int64_t valve_output(const struct valve *valve)
+{
+    return valve->output;
+}
+
+bool valve_is_idle(const struct valve *valve)
+{
+    return valve->idle;
 }
 
 static void event_add(struct valve *valve, int kind, int64_t watermark)
@@ -119,6 +152,22 @@ void valve_watermark(struct valve *valve, uint32_t index, int64_t watermark)
     raise_to_lowest(valve);
 }
 
+static void output_idle(struct valve *valve)
+{
+    if (valve->idle)
+        return;
+    valve->idle = true;
+    event_add(valve, VALVE_IDLE, 0);
+}
+
+static void output_active(struct valve *valve)
+{
+    if (!valve->idle)
+        return;
+    valve->idle = false;
+    event_add(valve, VALVE_ACTIVE, 0);
+}
+
 /* A channel left the active ones. If it was the last (S16), what it alone held back is let go. */
 static void channel_left(struct valve *valve, const struct valve_channel *channel)
 {
@@ -130,8 +179,7 @@ static void channel_left(struct valve *valve, const struct valve_channel *channe
         return;
     if (channel->watermark == valve->output)
         raise_to_highest(valve);
-    valve->idle = true;
-    event_add(valve, VALVE_IDLE, 0);
+    output_idle(valve);
 }
 
 void valve_idle(struct valve *valve, uint32_t index)
@@ -141,14 +189,6 @@ void valve_idle(struct valve *valve, uint32_t index)
         return;
     channel->idle = true;
     channel_left(valve, channel);
-}
-
-static void output_active(struct valve *valve)
-{
-    if (!valve->idle)
-        return;
-    valve->idle = false;
-    event_add(valve, VALVE_ACTIVE, 0);
 }
 
 void valve_active(struct valve *valve, uint32_t index)
@@ -167,11 +207,45 @@ void valve_end(struct valve *valve, uint32_t index)
     if (channel->ended)
         return;
     channel->ended = true;
-    if (!all_ended(valve)) {
-        if (!channel->idle)
-            channel_left(valve, channel);
-        return;
-    }
+    if (all_ended(valve))
+        valve_finish(valve);
+    else if (!channel->idle)
+        channel_left(valve, channel);
+}
+
+void valve_finish(struct valve *valve)
+{
+    for (uint32_t i = 0; i < valve->channels; i++)
+        valve->channel[i].ended = true;
     output_active(valve); /* MAX would be dropped on an idle output */
     raise_output(valve, INT64_MAX);
+}
+
+void valve_remove(struct valve *valve, uint32_t index)
+{
+    struct valve_channel *channel = &valve->channel[index];
+    if (channel->ended)
+        return;
+    channel->ended = channel->removed = true;
+    if (!channel->idle && !all_ended(valve))
+        channel_left(valve, channel);
+}
+
+void valve_start(struct valve *valve, int64_t watermark)
+{
+    raise_output(valve, watermark);
+}
+
+void valve_settle(struct valve *valve)
+{
+    if (!has_active(valve))
+        return;
+    output_active(valve);
+    raise_to_lowest(valve);
+}
+
+void valve_pause(struct valve *valve)
+{
+    if (all_ended(valve))
+        output_idle(valve);
 }

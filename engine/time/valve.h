@@ -29,6 +29,26 @@ void valve_active(struct valve *valve, uint32_t channel);
 void valve_end(struct valve *valve, uint32_t channel);
 /* Have all channels ended? */
 bool valve_ended(const struct valve *valve);
+/* All inputs have ended: MAX, also where there is no channel or the output is idle (F2). */
+void valve_finish(struct valve *valve);
+
+/*
+ * Channels that come and go. One that is added holds the output where it is until it
+ * has caught up; what follows from it comes out with valve_settle(), so that several
+ * can be added before. A removed one leaves the lowest and is no finished input: with
+ * the last one the output stays as it is, or is idle after valve_pause() until a
+ * channel is added (F3). Indices of removed channels are given out again.
+ */
+uint32_t valve_add(struct valve *valve, int64_t watermark);
+void valve_remove(struct valve *valve, uint32_t channel);
+void valve_settle(struct valve *valve);
+void valve_pause(struct valve *valve);
+/* Begin with an output that an earlier run had reached. */
+void valve_start(struct valve *valve, int64_t watermark);
+/* What came out last, and whether the output is idle. */
+int64_t valve_output(const struct valve *valve);
+bool valve_is_idle(const struct valve *valve);
+
 /* Take the oldest event; false if there is none. */
 bool valve_next_event(struct valve *valve, struct valve_event *event);
 /* </cdef> */

@@ -38,7 +38,7 @@ int64_t window_start(int64_t time, int64_t offset, int64_t size)
 /* Neighbours mostly lie in the same window: a comparison instead of a division. */
 int32_t window_starts(const int64_t *times, int32_t count, int64_t offset, int64_t size, int64_t *starts)
 {
-    int64_t start = count > 0 ? window_start(times[0], offset, size) : 0;
+    int64_t start = window_start(0, offset, size);
     for (int32_t i = 0; i < count; i++) {
         int64_t time = times[i];
         if (time == TIME_NONE)

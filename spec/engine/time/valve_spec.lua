@@ -12,6 +12,13 @@ end
 --- "0:12" a watermark on channel 0, "0i" idle, "0a" active, "0e" ended; answers what comes out.
 function Valve:run(words)
   local out = {}
+  local function drain()
+    while C.valve_next_event(self.handle, self.event) do
+      local kind = self.event.kind
+      out[#out + 1] = kind == 2 and "IDLE" or kind == 3 and "ACTIVE" or self.event.watermark == max and "MAX" or tostring(tonumber(self.event.watermark))
+    end
+  end
+  drain()
   for word in words:gmatch("%S+") do
     local channel, what = word:match("^(%d+)(.)")
     local number = tonumber(channel)
@@ -19,10 +26,7 @@ function Valve:run(words)
     elseif what == "i" then C.valve_idle(self.handle, number)
     elseif what == "a" then C.valve_active(self.handle, number)
     else C.valve_end(self.handle, number) end
-    while C.valve_next_event(self.handle, self.event) do
-      local kind = self.event.kind
-      out[#out + 1] = kind == 2 and "IDLE" or kind == 3 and "ACTIVE" or self.event.watermark == max and "MAX" or tostring(tonumber(self.event.watermark))
-    end
+    drain()
   end
   return table.concat(out, " ")
 end
@@ -145,5 +149,50 @@ describe("the valve, on random sequences", function()
       for channel = 0, channels - 1 do take(channel .. "e") end
       assert.is_true(seen_max, "seed " .. seed)
     end
+  end)
+end)
+
+describe("the valve, with channels that come and go", function()
+  it("S13: one that is added holds the output where it is until it has caught up", function()
+    local v = valve(1)
+    assert.are.equal("10", v:run "0:10")
+    assert.are.equal(1, C.valve_add(v.handle, -5))
+    C.valve_settle(v.handle)
+    assert.are.equal("", v:run "0:20 1:5")
+    assert.are.equal("12", v:run "1:12")
+    assert.are.equal(12, tonumber(C.valve_output(v.handle)))
+  end)
+
+  it("several are added before anything comes out", function()
+    local v = valve(0)
+    C.valve_add(v.handle, 100)
+    C.valve_add(v.handle, 50)
+    assert.are.equal("", v:run "")
+    C.valve_settle(v.handle)
+    assert.are.equal("50", v:run "")
+  end)
+
+  it("F3: a removed one leaves the lowest and is not the end; without any the output pauses", function()
+    local v = valve(2)
+    assert.are.equal("3", v:run "0:3 1:8")
+    C.valve_remove(v.handle, 0)
+    assert.are.equal("8", v:run "")
+    C.valve_remove(v.handle, 1)
+    assert.are.equal("", v:run "")
+    C.valve_pause(v.handle)
+    assert.are.equal("IDLE", v:run "")
+    assert.is_true(C.valve_is_idle(v.handle))
+    assert.are.equal(0, C.valve_add(v.handle, 9))
+    C.valve_settle(v.handle)
+    assert.are.equal("ACTIVE 9", v:run "")
+    C.valve_finish(v.handle)
+    assert.are.equal("MAX", v:run "")
+  end)
+
+  it("begins where an earlier run was", function()
+    local v = valve(1)
+    C.valve_start(v.handle, 7)
+    assert.are.equal("7", v:run "0:5")
+    assert.are.equal("8", v:run "0:8")
   end)
 end)
