@@ -7,6 +7,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Timers are rows of columns of their own; no state of an author can have such a name. */
+#define TIMERS_KIND "timers"
+static const char *const timer_columns[DOMAINS] = { [DOMAIN_EVENT] = "#event_time", [DOMAIN_PROCESSING] = "#processing_time" };
+
+/* So are panes, and the states of panes have names of their own. */
+#define PANES_KIND "panes"
+#define PANES_COLUMN "#panes"
+#define STATE_NAME_BYTES 300
+
+static const char *pane_state_name(const struct step_state *state, char name[STATE_NAME_BYTES])
+{
+    snprintf(name, STATE_NAME_BYTES, "#pane.%s", state->name);
+    return name;
+}
+
 static const char *const kind_names[] = { [KIND_VALUE] = "value", [KIND_MAP] = "map", [KIND_LIST] = "list" };
 
 static const struct manifest_column *column_find(const struct manifest *manifest, const char *step, const char *state)
@@ -42,6 +57,15 @@ static bool state_exists(const struct plan *plan, const struct manifest_column *
         return false;
     if (*column->state == 0)
         return true;
+    if (strcmp(column->kind, TIMERS_KIND) == 0)
+        return step->timers;
+    if (strcmp(column->kind, PANES_KIND) == 0)
+        return step->pane_state_count > 0;
+    for (uint32_t i = 0; i < step->pane_state_count; i++) {
+        char name[STATE_NAME_BYTES];
+        if (strcmp(pane_state_name(&step->pane_states[i], name), column->state) == 0)
+            return true;
+    }
     for (uint32_t i = 0; i < step->state_count; i++) {
         if (strcmp(step->states[i].name, column->state) == 0)
             return true;
@@ -60,15 +84,28 @@ static int check_orphans(const struct plan *plan, const struct manifest *manifes
     return 0;
 }
 
-static int state_column(const struct plan *plan, struct step *step, struct step_state *state, const struct manifest *manifest, uint16_t *last)
+static int state_column(const struct step *step, struct step_state *state, const char *name, const struct manifest *manifest, uint16_t *last)
 {
-    (void)plan;
-    const struct manifest_column *old = column_find(manifest, step->name, state->name);
+    const struct manifest_column *old = column_find(manifest, step->name, name);
     if (old != NULL && strcmp(old->kind, kind_names[state->kind]) != 0)
         return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" is a %s in the checkpoint and a %s in the job", state->name, step->name, old->kind,
                          kind_names[state->kind]);
     state->id = old != NULL ? old->column : ++*last;
     return 0;
+}
+
+static int pane_columns(struct step *step, const struct manifest *manifest, uint16_t *last)
+{
+    if (step->pane_state_count == 0)
+        return 0;
+    const struct manifest_column *old = column_find(manifest, step->name, PANES_COLUMN);
+    step->pane_column = old != NULL ? old->column : ++*last;
+    int status = 0;
+    for (uint32_t s = 0; s < step->pane_state_count && status == 0; s++) {
+        char name[STATE_NAME_BYTES];
+        status = state_column(step, &step->pane_states[s], pane_state_name(&step->pane_states[s], name), manifest, last);
+    }
+    return status;
 }
 
 int restore_columns(struct plan *plan, const struct manifest *manifest, bool allow_non_restored_state)
@@ -81,10 +118,28 @@ int restore_columns(struct plan *plan, const struct manifest *manifest, bool all
             continue;
         const struct manifest_column *old = column_find(manifest, step->name, "");
         step->column = old != NULL ? old->column : ++last;
+        for (int domain = 0; step->timers && domain < DOMAINS; domain++) {
+            old = column_find(manifest, step->name, timer_columns[domain]);
+            step->timer_columns[domain] = old != NULL ? old->column : ++last;
+        }
         for (uint32_t s = 0; s < step->state_count && status == 0; s++)
-            status = state_column(plan, step, &step->states[s], manifest, &last);
+            status = state_column(step, &step->states[s], step->states[s].name, manifest, &last);
+        if (status == 0)
+            status = pane_columns(step, manifest, &last);
     }
     return status;
+}
+
+static void pane_columns_save(const struct step *step, struct manifest *manifest)
+{
+    if (step->pane_state_count == 0)
+        return;
+    manifest_add_column(manifest, &(struct manifest_column){ step->name, PANES_COLUMN, PANES_KIND, step->pane_column, ROW_VERSION });
+    for (uint32_t s = 0; s < step->pane_state_count; s++) {
+        const struct step_state *state = &step->pane_states[s];
+        char name[STATE_NAME_BYTES];
+        manifest_add_column(manifest, &(struct manifest_column){ step->name, pane_state_name(state, name), kind_names[state->kind], state->id, ROW_VERSION });
+    }
 }
 
 void restore_save_columns(const struct plan *plan, struct manifest *manifest)
@@ -94,10 +149,13 @@ void restore_save_columns(const struct plan *plan, struct manifest *manifest)
         if (!step->keyed)
             continue;
         manifest_add_column(manifest, &(struct manifest_column){ step->name, "", "keys", step->column, ROW_VERSION });
+        for (int domain = 0; step->timers && domain < DOMAINS; domain++)
+            manifest_add_column(manifest, &(struct manifest_column){ step->name, timer_columns[domain], TIMERS_KIND, step->timer_columns[domain], ROW_VERSION });
         for (uint32_t s = 0; s < step->state_count; s++) {
             const struct step_state *state = &step->states[s];
             manifest_add_column(manifest, &(struct manifest_column){ step->name, state->name, kind_names[state->kind], state->id, ROW_VERSION });
         }
+        pane_columns_save(step, manifest);
     }
 }
 

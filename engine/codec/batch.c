@@ -140,6 +140,8 @@ void batch_clear(struct batch *batch)
 {
     batch->count = 0;
     batch->keyed = false;
+    batch->split = 0;
+    batch->room = BATCH_RECORDS_MAX;
     arena_clear(&batch->arena);
 }
 

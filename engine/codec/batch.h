@@ -30,6 +30,8 @@ struct batch_key { uint64_t hash; uint32_t offset; uint32_t bytes; };
 struct batch {
     int32_t count;
     bool keyed;               /* `keys` are filled in */
+    uint32_t split;           /* of a source, as its worker numbers them: the records come straight from there; 0: they do not */
+    int32_t room;             /* a source puts at most this many records in */
     struct arena arena;
     struct cell *values;      /* [1024], offsets into arena */
     int64_t *times;           /* [1024], milliseconds since 1970 UTC */
@@ -46,7 +48,7 @@ bool batch_is_only(const struct batch *batch);
 
 static inline bool batch_full(const struct batch *batch)
 {
-    return batch->count == BATCH_RECORDS_MAX || batch->arena.used >= BATCH_BYTES_SOFT;
+    return batch->count >= batch->room || batch->arena.used >= BATCH_BYTES_SOFT;
 }
 
 /* Bytes that a batch keeps in memory while it waits in a ring. */

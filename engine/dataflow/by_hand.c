@@ -196,6 +196,21 @@ void by_hand_snapshot(struct worker *worker, uint64_t checkpoint)
     chains_snapshot(worker, checkpoint);
 }
 
+void by_hand_set_clock(struct worker *worker, int64_t ms)
+{
+    worker->clock_by_hand_ms = ms;
+}
+
+int64_t by_hand_timers(const struct worker *worker, int domain)
+{
+    int64_t count = 0;
+    for (uint32_t i = 0; i < worker->dataflow->plan->count && count >= 0; i++) {
+        int64_t more = call_timers_count(&worker->ops[i], domain);
+        count = more < 0 ? more : count + more;
+    }
+    return count;
+}
+
 const struct operator_vtab operator_by_hand_output = {
     .open = output_open, .batch = output_batch, .snapshot = output_snapshot, .end = output_end, .time = output_time, .close = output_close,
 };

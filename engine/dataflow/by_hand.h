@@ -27,6 +27,10 @@ bool by_hand_blocked(const struct worker *worker, int step, uint32_t channel);
 bool by_hand_take(struct worker *worker, int step, struct by_hand_item *item);
 /* Begin a snapshot of everything as it stands now; outputs get no mark of it. */
 void by_hand_snapshot(struct worker *worker, uint64_t checkpoint);
+/* Move the clock of processing time; what is due by it is done when the worker is driven next. */
+void by_hand_set_clock(struct worker *worker, int64_t ms);
+/* Pending timers of all steps of a domain (enum time_domain), or negative. */
+int64_t by_hand_timers(const struct worker *worker, int domain);
 /* </cdef> */
 
 /* The keyed state of a step, NULL if it has none. */

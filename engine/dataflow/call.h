@@ -23,6 +23,7 @@ enum call_request {
     CALL_CLOSE = 4,
     CALL_SNAPSHOT = 5,  /* write what is to be saved into `blob` */
     CALL_COMMIT = 6,    /* checkpoint `checkpoint` has completed */
+    CALL_TIMERS = 7,    /* fire timers [index, count) of `domain`: see call_take_timer() */
 };
 
 struct call {
@@ -47,6 +48,13 @@ struct call {
     uint64_t checkpoint;
     int64_t wait_ms;
     bool final;                   /* of CALL_SNAPSHOT: nothing is written after it */
+    int32_t input;                /* of CALL_BATCH: the input of a step of two (0 or 1) */
+    int32_t domain;               /* of CALL_TIMERS: enum time_domain */
+    int64_t *timer_times;         /* of CALL_TIMERS; `times` are those that output gets (S7) */
+    int64_t watermark;            /* the step's current one */
+    int64_t *watermarks;          /* of a step that answers time stamps: by record, TIME_NONE or a watermark */
+    int64_t out_time;             /* of a window step: the time of what a window emits (S31) */
+    struct call_windows *windows; /* of a window step: dataflow/call_windows.h */
     struct arena scratch;         /* of a value on its way into state, or a key */
     struct cell cell;             /* the same: offsets count from scratch.bytes */
     struct slice blob_in;         /* one blob per old subtask: msgpack array, or empty */
@@ -66,6 +74,12 @@ int call_key_number(struct call *call, int32_t record, double number);
 int call_key_string(struct call *call, int32_t record, const char *text, size_t bytes);
 /* Record `record` of an input that is passed on is left out. */
 void call_drop(struct call *call, int32_t record);
+/* Timers of the current key. Negative: failed. */
+int call_register_timer(struct call *call, int domain, int64_t time);
+int call_delete_timer(struct call *call, int domain, int64_t time);
+/* Before the callback of timer `index`: enum timer_take (time/timers.h), or negative. */
+int call_take_timer(struct call *call, int32_t index);
+int64_t call_processing_time(struct call *call);
 /* Ask for a checkpoint (ctx:request_checkpoint). */
 void call_request_checkpoint(struct call *call);
 /* </cdef> */

@@ -287,7 +287,8 @@ static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_
 {
     if (chain->ending)
         return 0;
-    if (!has_room(worker, chain)) {
+    chain->pressed = !has_room(worker, chain);
+    if (chain->pressed) {
         *wait_ns = *wait_ns < NO_ROOM_WAIT_NS ? *wait_ns : NO_ROOM_WAIT_NS;
         return 0;
     }

@@ -78,7 +78,7 @@ void marks_receive(struct operator *op, uint32_t input, uint32_t channel, uint32
 {
     struct operator_time *time = &op->time;
     struct gathered gathered = { .count = 0 };
-    if (kind == MARK_SPLIT || kind == MARK_SPLIT_END) { /* not a matter of channels */
+    if (kind >= MARK_SPLIT) { /* not a matter of channels */
         gather(&gathered, op, kind, number);
         push_gathered(&gathered);
         return;

@@ -16,6 +16,7 @@ enum mark_kind {
     MARK_END = 4,          /* no more time from this channel */
     MARK_SPLIT = 5,        /* `number`: a split of a source (worker_split()) is read from here on */
     MARK_SPLIT_END = 6,
+    MARK_NO_SPLIT = 7,     /* the source has none to read now, but may have later */
 };
 
 void marks_open(struct operator *op);

@@ -64,6 +64,7 @@ struct operator {
     struct buffer *blob;              /* of a snapshot under way */
     struct operator_time time;
     uint32_t input_number;            /* of the batch at hand */
+    int32_t input_from;               /* its first record that was not done before */
     bool source_ended;
     int64_t wait_ns;                  /* a source that is idle: the pause it asks for, 0: the usual one */
     uint64_t wait_until_ns;           /* 0: it is not waiting */
@@ -71,7 +72,7 @@ struct operator {
     void *self;                       /* the kind's own */
 };
 
-extern const struct operator_vtab operator_source, operator_call, operator_key, operator_exchange, operator_sink, operator_by_hand_input, operator_by_hand_output;
+extern const struct operator_vtab operator_source, operator_call, operator_key, operator_exchange, operator_sink, operator_assign, operator_by_hand_input, operator_by_hand_output;
 
 /* The output batch of a port, with room for one record. */
 struct batch *operator_output(struct operator *op, int port);

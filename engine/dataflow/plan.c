@@ -32,11 +32,15 @@ static void step_free(struct step *step)
     free(step->key_fields);
     for (uint32_t i = 0; i < step->state_count; i++)
         free(step->states[i].name);
+    for (uint32_t i = 0; i < step->pane_state_count; i++)
+        free(step->pane_states[i].name);
     for (uint32_t i = 0; i < step->port_count; i++)
         free(step->ports[i].edges);
     if (step->options != NULL)
         options_free(step->options);
     free(step->option_specs);
+    free(step->assign.field);
+    free(step->assign.format);
 }
 
 void plan_free(struct plan *plan)
@@ -104,6 +108,18 @@ int plan_set_timers(struct plan *plan, int step)
     return 0;
 }
 
+int plan_set_saving(struct plan *plan, int step)
+{
+    plan->steps[step].saving = true;
+    return 0;
+}
+
+int plan_set_keyless(struct plan *plan, int step, int input)
+{
+    plan->steps[step].keyless[input] = true;
+    return 0;
+}
+
 int plan_set_channels(struct plan *plan, int step, uint32_t channels)
 {
     plan->steps[step].channels = channels;
@@ -124,13 +140,97 @@ int plan_add_key_field(struct plan *plan, int step, const char *field, bool list
     return 0;
 }
 
+static int state_add(const struct step *step, struct step_state *states, uint32_t *count, const char *name, int kind)
+{
+    if (*count == KEYED_STATES_MAX)
+        return error_set(ERROR_ARGUMENT, "step '%s' has more than %d states", step->name, KEYED_STATES_MAX);
+    states[*count] = (struct step_state){ .name = memory_copy_text(name), .kind = (uint16_t)kind };
+    return (int)(*count)++;
+}
+
 int plan_add_state(struct plan *plan, int step, const char *name, int kind)
 {
     struct step *target = &plan->steps[step];
-    if (target->state_count == KEYED_STATES_MAX)
-        return error_set(ERROR_ARGUMENT, "step '%s' has more than %d states", target->name, KEYED_STATES_MAX);
-    target->states[target->state_count] = (struct step_state){ .name = memory_copy_text(name), .kind = (uint16_t)kind };
-    return (int)target->state_count++;
+    return state_add(target, target->states, &target->state_count, name, kind);
+}
+
+int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind)
+{
+    struct step *target = &plan->steps[step];
+    return state_add(target, target->pane_states, &target->pane_state_count, name, kind);
+}
+
+int plan_set_window(struct plan *plan, int step, int kind, double size, double slide, double offset, int domain, double lateness, int stagger)
+{
+    struct step *target = &plan->steps[step];
+    target->keyed = target->timers = true;
+    target->window = (struct step_window){
+        .kind = kind, .shape = { (int64_t)size, (int64_t)slide, (int64_t)offset }, .domain = domain, .stagger = stagger, .lateness = (int64_t)lateness,
+    };
+    bool shaped = kind == WINDOW_TUMBLING || kind == WINDOW_SLIDING;
+    int status = shaped ? window_shape_check(&target->window.shape) : 0;
+    if (status < 0)
+        return error_wrap(status, "step '%s'", target->name);
+    if (shaped && (size + slide - 1) / slide > WINDOWS_PER_RECORD_MAX)
+        return error_set(ERROR_ARGUMENT, "step '%s': a record would be in %.0f windows (at most %d)", target->name, size / slide, WINDOWS_PER_RECORD_MAX);
+    return 0;
+}
+
+int plan_set_watermarks(struct plan *plan, int step, double max_out_of_orderness, double idle_timeout, double emit, bool punctuated_alone)
+{
+    struct step_assign *assign = &plan->steps[step].assign;
+    assign->set = true;
+    assign->watermarks = (struct assigner_config){
+        .max_out_of_orderness = (int64_t)max_out_of_orderness, .punctuated_alone = punctuated_alone, .emit = (int64_t)emit,
+        .idle_timeout = idle_timeout > 0 ? (int64_t)idle_timeout : INT64_MAX,
+    };
+    return 0;
+}
+
+int plan_set_timestamps(struct plan *plan, int step, const char *field, int unit, const char *format)
+{
+    struct step_assign *assign = &plan->steps[step].assign;
+    assign->field = memory_copy_text(field);
+    assign->unit = unit;
+    assign->format = memory_copy_text(format);
+    return 0;
+}
+
+static bool comes_from_sources(const struct plan *plan, uint32_t step);
+
+static bool is_from_source(const struct plan *plan, const struct step *from)
+{
+    if (from->kind == STEP_SOURCE)
+        return true;
+    return from->kind == STEP_CALL && from->call_kind == CALL_KIND_STEP && !from->keyed && comes_from_sources(plan, from->id);
+}
+
+/* Do the records of a step come from sources in C, through steps without an exchange or a key? Else nothing is known of splits. */
+static bool comes_from_sources(const struct plan *plan, uint32_t step)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct step *from = &plan->steps[i];
+        for (uint32_t p = 0; p < from->port_count; p++) {
+            for (uint32_t e = 0; e < from->ports[p].count; e++) {
+                if (from->ports[p].edges[e].step == step && !is_from_source(plan, from))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The sessions of a key are a state of it, behind those that its author knows. */
+static int sessions_add(struct plan *plan, struct step *step)
+{
+    if (step->window.kind != WINDOW_SESSION)
+        return 0;
+    int slot = plan_add_state(plan, (int)step->id, "#sessions", KIND_VALUE);
+    if (slot < 0)
+        return slot;
+    step->sessions_slot = (uint32_t)slot;
+    step->states[slot].hidden = true;
+    return 0;
 }
 
 static uint32_t specs_count(const struct option_spec *specs)
@@ -286,14 +386,21 @@ int plan_finish(struct plan *plan)
     for (uint32_t i = 0; i < plan->count; i++) {
         struct step *step = &plan->steps[i];
         int status = step->options == NULL ? 0 : options_complete(step->options, step->option_specs);
+        if (status == 0)
+            status = sessions_add(plan, step);
         if (status < 0)
             return error_wrap(status, "step '%s'", step->name);
     }
     number_channels(plan);
     int status = order_steps(plan);
-    if (status == 0)
-        find_chains(plan);
-    return status;
+    if (status < 0)
+        return status;
+    find_chains(plan);
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (plan->steps[i].assign.set)
+            plan->steps[i].assign.of_splits = comes_from_sources(plan, i);
+    }
+    return 0;
 }
 
 uint32_t plan_groups_by_default(uint32_t parallelism)
@@ -309,4 +416,19 @@ void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first
     uint64_t max = plan->max_parallelism, parallelism = plan->parallelism;
     *first = (uint16_t)((subtask * max + parallelism - 1) / parallelism);
     *last = (uint16_t)(((subtask + 1) * max - 1) / parallelism);
+}
+
+void plan_state_config(const struct plan *plan, const struct step *step, uint32_t subtask, bool panes, struct keyed_state_config *config)
+{
+    const struct step_state *states = panes ? step->pane_states : step->states;
+    *config = (struct keyed_state_config){
+        .column = panes ? step->pane_column : step->column, .states = panes ? step->pane_state_count : step->state_count,
+        .subtask = subtask, .max_parallelism = plan->max_parallelism, .name_spaces = panes,
+    };
+    plan_group_range(plan, subtask, &config->group_first, &config->group_last);
+    for (uint32_t i = 0; i < config->states; i++) {
+        config->state[i].id = states[i].id;
+        config->state[i].kind = states[i].kind;
+        config->state[i].hidden = states[i].hidden;
+    }
 }

@@ -16,9 +16,12 @@
 #include "dataflow/sink.h"
 #include "dataflow/source.h"
 #include "state/keyed_state.h"
+#include "time/assigner.h"
+#include "time/window.h"
 
 #define PLAN_PORTS_MAX 16
 #define PLAN_INPUTS_MAX 2
+#define WINDOWS_PER_RECORD_MAX 1024
 
 /* <cdef> */
 enum step_kind {
@@ -29,9 +32,11 @@ enum step_kind {
     STEP_SINK = 5,      /* a connector in C */
     STEP_INPUT = 6,     /* channels that are fed by hand: see dataflow/by_hand.h */
     STEP_OUTPUT = 7,    /* keeps what it gets until it is asked for it */
+    STEP_ASSIGN = 8,    /* takes time stamps from a field, and makes watermarks */
 };
 enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4 };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
+enum window_kind { WINDOW_TUMBLING = 1, WINDOW_SLIDING = 2, WINDOW_SESSION = 3, WINDOW_GLOBAL = 4 };
 enum error_policy { POLICY_FAIL = 0, POLICY_SKIP = 1, POLICY_DEAD_LETTER = 2 };
 
 struct plan;
@@ -46,6 +51,13 @@ int plan_set_call(struct plan *plan, int step, int call_kind);
 int plan_set_policy(struct plan *plan, int step, int policy, int dead_letter_port);
 /* A field whose value is the key, or one part of it (called once per part); `list`: the key is the list of its parts. */
 int plan_add_key_field(struct plan *plan, int step, const char *field, bool list);
+/*
+ * The watermarks of STEP_ASSIGN, or of a step in Lua that answers the time stamps. Milliseconds; `idle_timeout` 0: none;
+ * `punctuated_alone`: see time/assigner.h.
+ */
+int plan_set_watermarks(struct plan *plan, int step, double max_out_of_orderness, double idle_timeout, double emit, bool punctuated_alone);
+/* Of STEP_ASSIGN: the field and its enum time_unit; `format` is "" or what TIME_UNIT_FORMAT asks for. */
+int plan_set_timestamps(struct plan *plan, int step, const char *field, int unit, const char *format);
 /* The connector of a source or sink; options are set one by one with plan_option(). */
 int plan_set_connector(struct plan *plan, int step, const char *connector, const char *format);
 int plan_option(struct plan *plan, int step, const char *name, const char *key, const char *value);
@@ -54,6 +66,17 @@ int plan_add_state(struct plan *plan, int step, const char *name, int kind);
 int plan_set_keyed(struct plan *plan, int step);
 /* A keyed step that may have timers. */
 int plan_set_timers(struct plan *plan, int step);
+/*
+ * A window step (enum window_kind), which is keyed and has timers. Milliseconds; `size` of a
+ * session is its gap, 0 where each record says its own; `stagger` is enum window_stagger.
+ */
+int plan_set_window(struct plan *plan, int step, int kind, double size, double slide, double offset, int domain, double lateness, int stagger);
+/* A state of a key's window; the first one is the window's contents. The answer is its slot, from 0. */
+int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind);
+/* A step in Lua that adds something of its own to checkpoints, beside its keyed state: it is asked by CALL_SNAPSHOT. */
+int plan_set_saving(struct plan *plan, int step);
+/* An input of a keyed step whose records have no key: broadcast state. */
+int plan_set_keyless(struct plan *plan, int step, int input);
 /* Of STEP_INPUT: how many channels it has. */
 int plan_set_channels(struct plan *plan, int step, uint32_t channels);
 /* The plan of one worker alone: exchanges are forward edges whatever the parallelism. Before plan_finish(). */
@@ -66,7 +89,22 @@ int plan_finish(struct plan *plan);
 
 struct source_shared;
 
-struct step_state { char *name; uint16_t kind; uint16_t id; };
+struct step_state { char *name; uint16_t kind; uint16_t id; bool hidden /* bookkeeping: not counted as rows */; };
+
+struct step_assign {
+    bool set;
+    bool of_splits;                   /* its records come straight from sources: time is kept for each split */
+    struct assigner_config watermarks;
+    char *field, *format;
+    int unit;
+};
+
+struct step_window {
+    int kind;                         /* 0: no window step */
+    struct window_shape shape;        /* of a session: size is the gap */
+    int domain, stagger;
+    int64_t lateness;
+};
 
 /*
  * Where records go. Time is kept for each input over its channels: an edge is one of
@@ -86,7 +124,15 @@ struct step {
     int dead_port;
     bool keyed;                       /* has keyed state */
     bool timers;                      /* and timers */
+    bool saving;                      /* CALL_SNAPSHOT is asked of it */
+    bool keyless[PLAN_INPUTS_MAX];    /* inputs whose records have no key */
     uint16_t timer_columns[DOMAINS];  /* as `column` */
+    struct step_window window;
+    struct step_assign assign;
+    struct step_state pane_states[KEYED_STATES_MAX];
+    uint32_t pane_state_count;
+    uint16_t pane_column;             /* as `column`, of (key, window) */
+    uint32_t sessions_slot;           /* of a session: the state of the key that lists them */
     bool key_list;
     char **key_fields;
     uint32_t key_field_count;
@@ -127,6 +173,12 @@ static inline bool plan_has_rings(const struct plan *plan)
 
 /* Connectors lie two floors up: their tables are handed down once, before the first plan. */
 void plan_use_connectors(const struct source_vtab *(*source)(const char *), const struct sink_vtab *(*sink)(const char *));
+
+/*
+ * What a step's keyed state is made of, for one subtask: of its keys, or of the panes of its
+ * windows. Epoch, backend, output and undo are the caller's to set.
+ */
+void plan_state_config(const struct plan *plan, const struct step *step, uint32_t subtask, bool panes, struct keyed_state_config *config);
 
 /* First and last key group of a subtask (S43). */
 void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last);

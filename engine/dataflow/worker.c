@@ -25,7 +25,7 @@ static void ops_new(struct worker *worker)
     static const struct operator_vtab *const kinds[] = {
         [STEP_SOURCE] = &operator_source, [STEP_CALL] = &operator_call, [STEP_KEY] = &operator_key,
         [STEP_EXCHANGE] = &operator_exchange, [STEP_SINK] = &operator_sink, [STEP_INPUT] = &operator_by_hand_input,
-        [STEP_OUTPUT] = &operator_by_hand_output,
+        [STEP_OUTPUT] = &operator_by_hand_output, [STEP_ASSIGN] = &operator_assign,
     };
     worker->ops = memory_new_zeroed(plan->count + 1, sizeof worker->ops[0]);
     for (uint32_t i = 0; i < plan->count; i++) {
@@ -96,6 +96,7 @@ void worker_free(struct worker *worker)
     }
     chains_free(worker);
     waker_deinit(&worker->waker);
+    splits_free(worker);
     free(worker->ops);
     free(worker->stack);
     worker->dataflow->workers[worker->subtask] = NULL;
@@ -160,6 +161,8 @@ struct batch *operator_output(struct operator *op, int port)
         operator_output_roll(op, port);
     if (output->current == NULL)
         output->current = batch_take();
+    if (output->current->count == 0)
+        output->current->split = op->input == NULL ? 0 : op->input->split;
     return output->current;
 }
 
@@ -264,7 +267,7 @@ static int perform_batch(struct worker *worker, struct work *work)
 {
     struct operator *op = work->op;
     uint32_t place = worker->stack_count;
-    if (op->time.idle_seen) {
+    if (op->time.idle_seen && work->number == 0) {
         work_push(worker, *work);
         if (marks_wake(op, work->input, work->channel)) {
             work->batch = NULL; /* it waits on the stack */
@@ -272,7 +275,9 @@ static int perform_batch(struct worker *worker, struct work *work)
         }
         worker->stack_count = place;
     }
-    counter_add(&op->records_in, (uint64_t)work->batch->count);
+    if (work->number == 0) /* else the rest of a batch that was begun */
+        counter_add(&op->records_in, (uint64_t)work->batch->count);
+    op->input_from = (int32_t)work->number;
     op->input_number = work->input;
     return op->vtab->batch(op, work->batch);
 }
@@ -281,6 +286,8 @@ static int perform_batch(struct worker *worker, struct work *work)
 static int perform_time(struct worker *worker, const struct work *work)
 {
     struct operator *op = work->op;
+    if (op->step->assign.set) /* it makes its own time, and hands that on itself */
+        return op->vtab->time(op, work->mark, (int64_t)work->number);
     if (work->mark == MARK_WATERMARK)
         op->time.watermark = (int64_t)work->number;
     if (work->mark == MARK_IDLE || work->mark == MARK_ACTIVE)

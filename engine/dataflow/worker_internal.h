@@ -37,6 +37,7 @@ struct chain {
     struct operator **ops;      /* upstream first; an exchange by its sending half */
     uint32_t op_count;
     struct aligner *aligner;
+    bool pressed;               /* its outputs had no room when it was asked for input last */
     bool ended, halted;         /* halted: behind a final barrier */
     bool ending;
     uint64_t injected;          /* the newest barrier that its sources sent */
@@ -81,6 +82,8 @@ struct worker {
     uint64_t base_seen;
     uint32_t bases_running;
     bool ended_told, failed, idle_flushed;
+    struct worker_split *splits; /* that were read here, by their numbers less one */
+    uint32_t split_count, split_capacity;
     uint64_t snapshot_by_hand;   /* see by_hand_snapshot() */
     int64_t clock_by_hand_ms;    /* processing time of a worker that is driven by hand */
     struct waker waker;
@@ -119,6 +122,15 @@ bool chains_all_ended(const struct worker *worker);
 /* An output by hand notes a mark; `kind` is enum by_hand_kind. */
 void by_hand_mark(struct operator *op, uint32_t kind, int64_t number);
 void source_pause(struct operator *op);
+/* Splits that sources of this worker read, numbered from 1: steps behind know them by name (dataflow/splits.c). */
+uint32_t worker_split_add(struct worker *worker, const char *step, struct slice name);
+/* "" of number 0. */
+struct slice worker_split_name(const struct worker *worker, uint32_t number);
+/* How many records of a split the step behind would have in the next batch, at most. */
+void worker_split_set_room(struct worker *worker, uint32_t number, int32_t room);
+int32_t worker_split_room(const struct worker *worker, uint32_t number);
+void splits_free(struct worker *worker);
+bool worker_chain_pressed(const struct worker *worker, uint32_t chain);
 /* Processing time in milliseconds since 1970 UTC. */
 int64_t worker_clock_ms(const struct worker *worker);
 void waker_init(struct waker *waker);
@@ -129,5 +141,7 @@ void waker_wake(struct waker *waker);
 struct source_shared *source_shared_new(const struct step *step, uint32_t parallelism);
 int source_shared_open(struct source_shared *shared, struct restored_blobs restored);
 void source_shared_free(struct source_shared *shared);
+/* Pending timers of a step, 0 if it has none, or negative. */
+int64_t call_timers_count(const struct operator *op, int domain);
 /* Keyed state of a call step, NULL if it has none. */
 struct keyed_state *operator_keyed_state(struct operator *op);

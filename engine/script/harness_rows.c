@@ -56,17 +56,13 @@ static void output_nothing(void *self, struct state_buffer *buffer)
 }
 
 /* A state of its own, in memory, is filled from the rows and counted: one place knows what counts. */
-static int64_t step_count(const struct plan *plan, const struct step *step, uint32_t subtask, struct backend *memory, struct slice rows)
+static int64_t step_count(const struct plan *plan, const struct step *step, uint32_t subtask, bool panes, struct backend *memory, struct slice rows)
 {
-    struct keyed_state_config config = {
-        .column = step->column, .states = step->state_count, .subtask = subtask, .max_parallelism = plan->max_parallelism,
-        .epoch = 1, .backend = memory, .output = { output_nothing, NULL },
-    };
-    plan_group_range(plan, subtask, &config.group_first, &config.group_last);
-    for (uint32_t i = 0; i < step->state_count; i++) {
-        config.state[i].id = step->states[i].id;
-        config.state[i].kind = step->states[i].kind;
-    }
+    struct keyed_state_config config;
+    plan_state_config(plan, step, subtask, panes, &config);
+    config.epoch = 1;
+    config.backend = memory;
+    config.output = (struct state_output){ output_nothing, NULL };
     struct keyed_state *state = keyed_state_new(&config);
     keyed_state_restore_begin(state, false);
     int status = keyed_state_restore_rows(state, rows);
@@ -82,8 +78,11 @@ int64_t harness_rows_count(const struct plan *plan, uint32_t subtask, struct sli
     struct backend *memory = backend_new(&(struct backend_config){ .directory = NULL, .memory_bytes = 1 });
     int64_t count = 0;
     for (uint32_t i = 0; i < plan->count && count >= 0; i++) {
-        int64_t step = plan->steps[i].keyed ? step_count(plan, &plan->steps[i], subtask, memory, rows) : 0;
-        count = step < 0 ? step : count + step;
+        for (int panes = 0; panes < 2 && count >= 0; panes++) {
+            bool has = panes ? plan->steps[i].pane_state_count > 0 : plan->steps[i].keyed;
+            int64_t step = has ? step_count(plan, &plan->steps[i], subtask, panes, memory, rows) : 0;
+            count = step < 0 ? step : count + step;
+        }
     }
     backend_free(memory);
     return count;

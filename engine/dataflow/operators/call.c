@@ -2,7 +2,7 @@
  * A step whose work is in Lua: batches are resolved and described in the call
  * cell here, the loop over the records runs there.
  */
-#include "dataflow/worker_internal.h"
+#include "dataflow/operators/call_step.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -10,14 +10,6 @@
 #include "codec/msgpack.h"
 
 #include <stdlib.h>
-
-struct call_step {
-    struct keyed_state *state;
-    struct entry *entries[BATCH_RECORDS_MAX];
-    struct buffer blobs;                       /* restored, as a msgpack list of strings */
-    bool dropped;                              /* some records of an input that is passed on */
-    struct { int32_t count; uint32_t full; size_t used; } marks[PLAN_PORTS_MAX];
-};
 
 static struct operator *op_of(struct call *call)
 {
@@ -29,7 +21,7 @@ struct keyed_state *operator_keyed_state(struct operator *op)
     return op->step->kind == STEP_CALL && op->self != NULL ? ((struct call_step *)op->self)->state : NULL;
 }
 
-static int request(struct operator *op, int kind)
+int call_request(struct operator *op, int kind)
 {
     op->call->request = kind;
     op->call->status = 0;
@@ -42,20 +34,19 @@ static int state_open(struct operator *op, struct call_step *self)
     struct dataflow *dataflow = op->worker->dataflow;
     const struct step *step = op->step;
     struct checkpointing *checkpointing = dataflow->checkpointing;
-    struct keyed_state_config config = {
-        .column = step->column, .states = step->state_count, .subtask = op->worker->subtask,
-        .max_parallelism = dataflow->plan->max_parallelism, .epoch = checkpointing->epoch,
-        .undo = step->policy != POLICY_FAIL, .backend = checkpointing->backend,
-        .output = { checkpointing->take, checkpointing->self },
-    };
-    plan_group_range(dataflow->plan, op->worker->subtask, &config.group_first, &config.group_last);
-    for (uint32_t i = 0; i < step->state_count; i++) {
-        config.state[i].id = step->states[i].id;
-        config.state[i].kind = step->states[i].kind;
-    }
+    struct keyed_state_config config;
+    plan_state_config(dataflow->plan, step, op->worker->subtask, false, &config);
+    config.epoch = checkpointing->epoch;
+    config.undo = step->policy != POLICY_FAIL;
+    config.backend = checkpointing->backend;
+    config.output = (struct state_output){ checkpointing->take, checkpointing->self };
     self->state = keyed_state_new(&config);
     op->call->state = self->state;
     op->call->view = keyed_state_view(self->state);
+    call_timers_open(op, &config);
+    int status = call_windows_open(op, &config);
+    if (status < 0)
+        return status;
     return checkpointing->restore_state(checkpointing->self, step->id, self->state);
 }
 
@@ -66,10 +57,15 @@ static void blobs_pack(struct buffer *out, struct restored_blobs restored)
         msgpack_write_string(out, restored.blobs[i]);
 }
 
-static void outputs_open(struct operator *op)
+void call_outputs_open(struct operator *op)
 {
     for (uint32_t port = 0; port < op->step->port_count; port++)
         op->call->out[port] = operator_output(op, (int)port);
+}
+
+static bool saves(const struct step *step)
+{
+    return step->call_kind != CALL_KIND_STEP || step->saving;
 }
 
 static int call_open(struct operator *op)
@@ -78,14 +74,18 @@ static int call_open(struct operator *op)
     op->self = self;
     struct checkpointing *checkpointing = op->worker->dataflow->checkpointing;
     int status = op->step->keyed ? state_open(op, self) : 0;
+    if (status == 0 && op->step->assign.set)
+        status = assign_open(op, &self->assign);
     if (status < 0)
         return status;
-    if (op->step->call_kind != CALL_KIND_STEP) {
+    if (self->assign != NULL)
+        op->call->watermarks = memory_new_zeroed(BATCH_RECORDS_MAX, sizeof op->call->watermarks[0]);
+    if (saves(op->step)) {
         blobs_pack(&self->blobs, checkpointing->restored(checkpointing->self, op->step->id));
         op->call->blob_in = buffer_slice(&self->blobs);
     }
-    outputs_open(op);
-    return request(op, CALL_OPEN);
+    call_outputs_open(op);
+    return call_request(op, CALL_OPEN);
 }
 
 static void call_close(struct operator *op)
@@ -93,8 +93,13 @@ static void call_close(struct operator *op)
     struct call_step *self = op->self;
     if (self == NULL)
         return;
+    call_timers_close(op);
+    call_windows_close(op);
     if (self->state != NULL)
         keyed_state_free(self->state);
+    assign_close(self->assign);
+    free(op->call->watermarks);
+    op->call->watermarks = NULL;
     buffer_deinit(&self->blobs);
     free(self);
     op->self = NULL;
@@ -106,15 +111,16 @@ static struct batch *input_of(struct operator *op, struct batch *batch)
     if (!op->call->pass_input || batch_is_only(batch))
         return batch_share(batch);
     struct batch *copy = batch_take();
+    copy->split = batch->split;
     for (int32_t i = 0; i < batch->count; i++)
         batch_append_record(copy, batch, i);
     return copy;
 }
 
-/* A dropped record has a key of this length. */
+/* A dropped record has a key of this length, also where the records have none otherwise. */
 #define KEY_DROPPED UINT32_MAX
 
-static void drop_records(struct batch *batch)
+static void drop_records(struct batch *batch, int64_t *watermarks)
 {
     int32_t kept = 0;
     for (int32_t i = 0; i < batch->count; i++) {
@@ -122,19 +128,24 @@ static void drop_records(struct batch *batch)
             continue;
         batch->values[kept] = batch->values[i];
         batch->times[kept] = batch->times[i];
+        if (watermarks != NULL)
+            watermarks[kept] = watermarks[i];
         batch->keys[kept++] = batch->keys[i];
     }
     batch->count = kept;
 }
 
-static void input_pass(struct operator *op)
+static int input_pass(struct operator *op)
 {
     struct call_step *self = op->self;
     if (self->dropped)
-        drop_records(op->input);
+        drop_records(op->input, op->call->watermarks);
     self->dropped = false;
+    if (self->assign != NULL)
+        return assign_pass(op, self->assign, op->input, op->call->watermarks);
     op->input->keyed = true;
     operator_pass(op, 0, op->input);
+    return 0;
 }
 
 void call_drop(struct call *call, int32_t record)
@@ -144,34 +155,61 @@ void call_drop(struct call *call, int32_t record)
     op->input->keys[record].bytes = KEY_DROPPED;
 }
 
-static int call_batch(struct operator *op, struct batch *batch)
+static int records_prepare(struct operator *op, struct batch *batch)
 {
     struct call_step *self = op->self;
     struct call *call = op->call;
-    if (batch->count == 0)
-        return 0;
-    if (self->state != NULL) {
-        int status = keyed_state_resolve(self->state, batch, self->entries);
-        if (status < 0)
-            return status;
-        call->entries = self->entries;
-    }
+    bool keyless = op->step->keyless[op->input_number], stateful = self->state != NULL && !keyless;
+    int status = !stateful || op->input_from > 0 ? 0 : keyed_state_resolve(self->state, batch, self->entries);
+    if (status < 0)
+        return status;
+    call->entries = stateful ? self->entries : NULL;
     op->input = batch = input_of(op, batch);
-    __atomic_store_n(&call->index, 0, __ATOMIC_RELAXED);
+    for (int32_t i = 0; call->watermarks != NULL && i < batch->count; i++) {
+        call->watermarks[i] = TIME_NONE;
+        batch->keys[i].bytes = 0;
+    }
+    __atomic_store_n(&call->index, op->input_from, __ATOMIC_RELAXED);
     call->count = batch->count;
+    call->input = (int32_t)op->input_number;
     call->values = batch->values;
     call->times = batch->times;
     call->bytes = batch->arena.bytes;
-    call->keys = batch->keyed ? batch->keys : NULL;
-    outputs_open(op);
-    return request(op, CALL_BATCH);
+    call->keys = batch->keyed && !keyless ? batch->keys : NULL;
+    return 0;
+}
+
+/* Panes are composed for as many records as there is room for; the others are done after these. */
+static int panes_prepare(struct operator *op, struct batch *batch)
+{
+    struct call *call = op->call;
+    int status = call_windows_compose(op, op->input_from, batch->count);
+    if (status < 0)
+        return status;
+    call->count = status;
+    if (call->count < batch->count)
+        work_push(op->worker, (struct work){ .kind = WORK_BATCH, .op = op, .batch = batch_share(batch), .number = (uint64_t)call->count });
+    return 0;
+}
+
+static int call_batch(struct operator *op, struct batch *batch)
+{
+    if (batch->count == 0)
+        return 0;
+    int status = records_prepare(op, batch);
+    if (status == 0 && ((struct call_step *)op->self)->windows != NULL)
+        status = panes_prepare(op, batch);
+    if (status < 0)
+        return status;
+    call_outputs_open(op);
+    return call_request(op, CALL_BATCH);
 }
 
 static int call_poll(struct operator *op, bool *more)
 {
     (void)more;
-    outputs_open(op);
-    return request(op, CALL_POLL);
+    call_outputs_open(op);
+    return call_request(op, CALL_POLL);
 }
 
 static void polled(struct operator *op)
@@ -189,10 +227,11 @@ static int call_returned(struct operator *op, int kind)
     struct call_step *self = op->self;
     op->call->entries = NULL; /* state is reached only while a record is at hand */
     if (op->input != NULL) {
-        if (op->call->pass_input && op->call->status == 0)
-            input_pass(op);
+        int status = op->call->pass_input && op->call->status == 0 ? input_pass(op) : 0;
         batch_drop(op->input);
         op->input = NULL;
+        if (status < 0)
+            return status;
     }
     if (op->call->status < 0)
         return op->call->status;
@@ -208,14 +247,15 @@ static int call_returned(struct operator *op, int kind)
 static int call_snapshot(struct operator *op, uint64_t checkpoint, bool final, struct buffer *blob)
 {
     struct call_step *self = op->self;
-    (void)blob;
     if (self->state != NULL)
         keyed_state_freeze(self->state, checkpoint);
-    if (op->step->call_kind == CALL_KIND_STEP)
+    if (self->assign != NULL)
+        assign_snapshot(self->assign, blob);
+    if (!saves(op->step))
         return 0;
     op->call->checkpoint = checkpoint;
     op->call->final = final;
-    return request(op, CALL_SNAPSHOT);
+    return call_request(op, CALL_SNAPSHOT);
 }
 
 static int call_committed(struct operator *op, uint64_t checkpoint)
@@ -223,12 +263,13 @@ static int call_committed(struct operator *op, uint64_t checkpoint)
     if (op->step->call_kind != CALL_KIND_SINK)
         return 0;
     op->call->checkpoint = checkpoint;
-    return request(op, CALL_COMMIT);
+    return call_request(op, CALL_COMMIT);
 }
 
 const struct operator_vtab operator_call = {
     .open = call_open, .batch = call_batch, .poll = call_poll, .returned = call_returned,
     .snapshot = call_snapshot, .committed = call_committed, .close = call_close, .part = "lua",
+    .time = call_time, .timers = call_timers, .clock = call_clock,
 };
 
 void call_roll(struct call *call, int port)

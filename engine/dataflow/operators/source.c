@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-struct open_split { struct split split; struct reader *reader; bool idle; };
+struct open_split { struct split split; struct reader *reader; uint32_t number; bool idle; };
 
 struct source_reader {
     struct open_split *open;
@@ -19,7 +19,7 @@ struct source_reader {
     struct split *done;         /* finished by this subtask in this attempt */
     uint32_t done_count, done_capacity;
     struct bad_record_handler bad_record;
-    char where[512];
+    bool without_split;         /* and has said so */
 };
 
 static int bad_record(void *self, const char *where, const struct decode_error *error)
@@ -83,6 +83,9 @@ static int take_split(struct operator *op)
         return status;
     }
     self->open_count++;
+    self->without_split = false;
+    open->number = worker_split_add(op->worker, op->step->name, slice_of(open->split.name, open->split.name_bytes));
+    operator_mark(op, MARK_SPLIT, open->number);
     return 1;
 }
 
@@ -90,6 +93,7 @@ static void split_done(struct operator *op, uint32_t index)
 {
     struct source_reader *self = op->self;
     open_close(op, &self->open[index]);
+    operator_mark(op, MARK_SPLIT_END, self->open[index].number);
     if (self->done_count == self->done_capacity) {
         self->done_capacity = self->done_capacity * 2 + 4;
         self->done = memory_resize(self->done, self->done_capacity * sizeof self->done[0]);
@@ -121,6 +125,8 @@ static int poll_split(struct operator *op, uint32_t index, bool *got)
         operator_output_roll(op, 0);
         batch = operator_output(op, 0);
     }
+    batch->split = self->open[index].number;
+    batch->room = worker_split_room(op->worker, batch->split);
     int answer = op->step->source->poll(self->open[index].reader, batch);
     counter_add(&op->records_in, (uint64_t)batch->count);
     *got = batch->count > 0 || answer == SOURCE_MORE;
@@ -145,6 +151,10 @@ static int source_poll(struct operator *op, bool *more)
     int status = take_split(op);
     if (status == SOURCE_END && self->open_count == 0)
         op->source_ended = true;
+    if (status == 0 && self->open_count == 0 && !self->without_split) {
+        self->without_split = true;
+        operator_mark(op, MARK_NO_SPLIT, 0);
+    }
     *more = status == 1 || op->source_ended;
     op->wait_ns = *more ? 0 : pause_ns(op);
     return status < 0 ? status : 0;

@@ -7,12 +7,12 @@ local times = require "moontide.runtime.times"
 local unpack_key = require("moontide.runtime.msgpack").unpack
 
 local source = [[
-local call, outputs, ffi, C, from_engine, unpack_key, unread = ...
+local call, outputs, ffi, C, from_engine, unpack_key, unread, timers = ...
 local ffi_string, none = ffi.string, -0x7fffffffffffffffLL - 1
 local Context = {}
 
 function Context:timestamp()
-  local time = call.times[call.index]
+  local time = call.TIMES[call.index]
   if time == none then return nil end
   return from_engine(time)
 end
@@ -36,8 +36,12 @@ end
 function Context:subtask() return call.subtask end
 function Context:parallelism() return call.parallelism end
 function Context:request_checkpoint() C.call_request_checkpoint(call) end
+function Context:timers() return timers end
+]]
 
-return Context
+-- Of on_timer: the time is the timer's, whatever its output has.
+local timer_source = [[
+function Context:time_domain() return call.domain == 0 and "event" or "processing" end
 ]]
 
 local function check_tag(tag)
@@ -56,10 +60,12 @@ local function unread_by(call, rest_port)
 end
 
 --- `ports`: the number of the output of each tag that somebody reads; `rest_port`: of all other tags, nil drops them.
-return function(call, ports, rest_port)
+--- `timers`: what ctx:timers() answers; `of_timer`: the context of on_timer.
+return function(call, ports, rest_port, timers, of_timer)
   local outputs = {}
   for tag, port in pairs(ports) do outputs[tag] = collector(call, port) end
-  local class = assert(loadstring(source, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unread_by(call, rest_port))
+  local text = source:gsub("TIMES", of_timer and "timer_times" or "times") .. (of_timer and timer_source or "") .. "return Context"
+  local class = assert(loadstring(text, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unread_by(call, rest_port), timers)
   local methods = {}
   for name in pairs(class) do methods[#methods + 1] = name end
   class.__index = class

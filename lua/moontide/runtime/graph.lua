@@ -24,6 +24,7 @@ end
 
 local function set_states(plan, index, step)
   check(C.plan_set_keyed(plan, index))
+  if step.definition.on_timer then check(C.plan_set_timers(plan, index)) end
   for _, name in ipairs(step.state_names) do
     check(C.plan_add_state(plan, index, name, slot_kinds[step.definition.state[name].kind]))
   end

@@ -1,5 +1,5 @@
 --- The handler of each operator in Lua: what its worker calls when the engine asks.
-local C = require "moontide.engine"
+local binding = require "moontide.runtime.binding"
 local collector = require "moontide.runtime.collector"
 local context = require "moontide.runtime.context"
 local graph = require "moontide.runtime.graph"
@@ -7,55 +7,35 @@ local loops = require "moontide.runtime.loops"
 local lua_sink = require "moontide.runtime.lua_sink"
 local lua_source = require "moontide.runtime.lua_source"
 local made_fields = require "moontide.runtime.made_fields"
-local no_key = require "moontide.runtime.no_key"
+local timer_loop = require "moontide.runtime.timer_loop"
+local timer_service = require "moontide.runtime.timer_service"
 
 local M = {}
-
-local bind_state = {
-  value = require "moontide.runtime.value_state",
-  list = require "moontide.runtime.list_state",
-  map = require "moontide.runtime.map_state",
-}
-
--- The same names on `self` in open and close, where there is no key.
-local unbound = setmetatable({}, { __index = function() return function() no_key() end end })
-
-local function set_states(self, names, states)
-  for _, name in ipairs(names) do self[name] = states and states[name] or unbound end
-end
-
--- open(self, ctx): a context that knows the subtask and no record.
-local function open_context(call)
-  return {
-    subtask = function() return call.subtask end,
-    parallelism = function() return call.parallelism end,
-    request_checkpoint = function() C.call_request_checkpoint(call) end,
-  }
-end
 
 local function process_handler(call, operator, guarded)
   local definition, names = operator.step.definition, operator.step.state_names
   local self, made = {}, made_fields.of_process(definition)
-  local ctx, out = context(call, operator.ports, operator.rest_port), collector(call, 0, made.collected)
-  local states, loop
+  local timers = timer_service(call, binding.timers_refused(operator.step))
+  local ctx, out = context(call, operator.ports, operator.rest_port, timers), collector(call, 0, made.collected)
+  local loop, fire
   local requests = {}
 
   requests[3] = function() -- CALL_OPEN
-    set_states(self, names, nil)
-    if definition.open then definition.open(self, open_context(call)) end
-    states = {}
-    for slot, name in ipairs(names) do
-      local descriptor = definition.state[name]
-      states[name] = bind_state[descriptor.kind](call, slot - 1, descriptor, { plain_writes = not guarded, fields = made.states[name] })
-    end
-    set_states(self, names, states)
+    binding.set_states(self, names, nil)
+    if definition.open then definition.open(self, binding.open_context(call)) end
+    binding.set_states(self, names, binding.bind_states(call, names, definition.state, guarded, made.states))
     loop = loops.make(call, operator, { fn = definition.process_element, self = self, ctx = ctx, out = out, guarded = guarded })
+    if definition.on_timer then
+      local timer_ctx = context(call, operator.ports, operator.rest_port, timers, true)
+      fire = timer_loop(call, operator, { fn = definition.on_timer, self = self, ctx = timer_ctx, out = collector(call, 0), guarded = guarded })
+    end
   end
   requests[4] = function() -- CALL_CLOSE
-    set_states(self, names, nil)
+    binding.set_states(self, names, nil)
     if definition.close then definition.close(self) end
   end
   requests[1] = function() loop() end
+  requests[7] = function() fire() end -- CALL_TIMERS
   return requests
 end
 

@@ -67,11 +67,16 @@ end
 
 --- Key, time and value of the record at hand, as text; nil without one.
 function M.record(call)
-  if call.request ~= 1 or call.index >= call.count then return nil end
-  local record = { time = times.from_engine(call.times[call.index]) }
-  local ok, value = pcall(decode, call.values[call.index], call.bytes)
-  record.value = ok and value or nil
-  record.text = ok and clipped(json_text(value)) or "(unreadable)"
+  local timer = call.request == 7
+  if not (timer or call.request == 1) or call.index >= call.count then return nil end
+  local record = { time = times.from_engine((timer and call.timer_times or call.times)[call.index]) }
+  if timer then
+    record.text = call.domain == 0 and "(none: an event time timer)" or "(none: a processing time timer)"
+  else
+    local ok, value = pcall(decode, call.values[call.index], call.bytes)
+    record.value = ok and value or nil
+    record.text = ok and clipped(json_text(value)) or "(unreadable)"
+  end
   if call.keys ~= nil then
     local key = call.keys[call.index]
     if key.bytes > 0 and key.bytes < 65536 then

@@ -73,7 +73,7 @@ local function recover(self, index, failure)
   local operator, call = self.operators[index], self.calls[index]
   local text, place, record, step = describe(self, index, failure)
   local policy = physical.policy(self.job, step)
-  if policy == "fail" or call.request ~= 1 or not record then
+  if policy == "fail" or not record then
     C.worker_fail(self.handle, text, place)
     return false, text
   end

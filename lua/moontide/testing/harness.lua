@@ -92,6 +92,7 @@ local function prepare(self, build, checked)
   local built = build_graph(build, checked)
   open_worker(self, built, checked.channels)
   self.inputs = {}
+  C.by_hand_set_clock(self._worker_handle, self._processing_time)
   for i, step in ipairs(built.inputs) do self.inputs[i] = input.new(self, step, i, checked.channels) end
   self:_run()
   end_restored(self)
@@ -190,6 +191,8 @@ function Harness:set_processing_time(time)
     where.raise("set_processing_time: needs whole milliseconds not before %d, got %s", self._processing_time, describe(time))
   end
   self._processing_time = time
+  C.by_hand_set_clock(self._worker_handle, time)
+  self:_run()
 end
 
 --- Take what came out since the last call, in order: records, and marks.
@@ -228,7 +231,7 @@ end
 function Harness:timer_count(domain)
   self:_check_open()
   if domain ~= "event" and domain ~= "processing" then where.raise('timer_count: needs "event" or "processing", got %s', describe(domain)) end
-  return 0 -- no step of this version has timers
+  return check(tonumber(C.by_hand_timers(self._worker_handle, domain == "event" and 0 or 1)))
 end
 
 local function take_snapshot(handle, bytes)

@@ -1,0 +1,162 @@
+/*
+ * Timers of a step whose work is in Lua. What is due is composed into runs, whose
+ * keys are resolved like a batch's; the loop over a run takes the timers one by one,
+ * so that one that is registered by a callback fires in its place (S2).
+ */
+#include "dataflow/operators/call_step.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+void call_timers_open(struct operator *op, const struct keyed_state_config *state)
+{
+    struct call_step *self = op->self;
+    op->call->watermark = WATERMARK_MIN;
+    if (!op->step->timers)
+        return;
+    self->run = batch_take();
+    self->no_times = memory_new_zeroed(BATCH_RECORDS_MAX, sizeof self->no_times[0]);
+    for (int32_t i = 0; i < BATCH_RECORDS_MAX; i++)
+        self->no_times[i] = TIME_NONE;
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        struct timers_config config = {
+            .column = op->step->timer_columns[domain], .subtask = state->subtask, .max_parallelism = state->max_parallelism,
+            .group_first = state->group_first, .group_last = state->group_last, .epoch = state->epoch,
+            .backend = state->backend, .output = state->output,
+        };
+        self->timers[domain] = timers_new(&config, self->state);
+    }
+}
+
+void call_timers_close(struct operator *op)
+{
+    struct call_step *self = op->self;
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        if (self->timers[domain] != NULL)
+            timers_free(self->timers[domain]);
+        self->timers[domain] = NULL;
+    }
+    if (self->run != NULL)
+        batch_drop(self->run);
+    self->run = NULL;
+    free(self->no_times);
+    self->no_times = NULL;
+}
+
+static void fire(struct operator *op, uint32_t domain, int64_t now)
+{
+    work_push(op->worker, (struct work){ .kind = WORK_TIMERS, .op = op, .mark = domain, .number = (uint64_t)now });
+}
+
+int call_time(struct operator *op, uint32_t mark, int64_t number)
+{
+    struct call_step *self = op->self;
+    if (self->assign != NULL)
+        return assign_time(op, self->assign, mark, number);
+    if (mark != MARK_WATERMARK)
+        return 0;
+    op->call->watermark = number;
+    if (self->timers[DOMAIN_EVENT] != NULL)
+        fire(op, DOMAIN_EVENT, number);
+    return 0;
+}
+
+/* S8: in production a timer fires when the clock has passed it, so that no record of its millisecond follows. */
+int64_t call_clock(struct operator *op, int64_t now_ms)
+{
+    const struct call_step *self = op->self;
+    if (self != NULL && self->assign != NULL)
+        return assign_clock(op, self->assign, now_ms);
+    int64_t next, due = op->worker->by_hand ? now_ms : now_ms - 1;
+    if (self == NULL || self->timers[DOMAIN_PROCESSING] == NULL || !timers_next(self->timers[DOMAIN_PROCESSING], &next))
+        return INT64_MAX;
+    if (next > due)
+        return next + (now_ms - due);
+    fire(op, DOMAIN_PROCESSING, due);
+    return now_ms;
+}
+
+/* Output has the time of an event timer, and none by a processing timer (S7). */
+static void run_times(const struct call_step *self, struct call *call, uint32_t domain)
+{
+    call->timer_times = self->run->times;
+    call->times = domain == DOMAIN_EVENT ? self->run->times : self->no_times;
+}
+
+int call_timers(struct operator *op, uint32_t domain, int64_t now)
+{
+    struct call_step *self = op->self;
+    struct call *call = op->call;
+    if (self->assign != NULL)
+        return assign_tick(op, self->assign);
+    batch_clear(self->run);
+    int count = timers_due(self->timers[domain], now, self->run);
+    if (count <= 0)
+        return count;
+    int status = keyed_state_resolve(self->state, self->run, self->entries);
+    if (status < 0)
+        return status;
+    fire(op, domain, now); /* what is left, or is registered now */
+    __atomic_store_n(&call->index, 0, __ATOMIC_RELAXED);
+    call->count = count;
+    call->domain = (int32_t)domain;
+    call->values = self->run->values;
+    call->bytes = self->run->arena.bytes;
+    call->keys = self->run->keys;
+    call->entries = self->entries;
+    run_times(self, call, domain);
+    status = self->windows == NULL ? 0 : call_windows_compose_run(op, self->timers[domain], self->run);
+    if (status < 0)
+        return status;
+    call_outputs_open(op);
+    return call_request(op, CALL_TIMERS);
+}
+
+int call_take_timer(struct call *call, int32_t index)
+{
+    return timers_take(call_step_of(call)->timers[call->domain], index);
+}
+
+int64_t call_processing_time(struct call *call)
+{
+    return worker_clock_ms(((struct operator *)call->step_instance)->worker);
+}
+
+/* The current key's timers of a domain; NULL without a key. */
+static struct timers *timers_of(const struct call *call, int domain, struct slice *key, uint64_t *hash)
+{
+    *key = slice_of("", 0);
+    *hash = 0;
+    if (call->keys == NULL || call->entries == NULL) {
+        error_set(ERROR_STATE, "there is no current key: timers belong to a key");
+        return NULL;
+    }
+    const struct batch_key *at = &call->keys[call->index];
+    *key = slice_of(call->bytes + at->offset, at->bytes);
+    *hash = at->hash;
+    return call_step_of(call)->timers[domain];
+}
+
+int call_register_timer(struct call *call, int domain, int64_t time)
+{
+    struct slice key;
+    uint64_t hash;
+    struct timers *timers = timers_of(call, domain, &key, &hash);
+    return timers == NULL ? ERROR_STATE : timers_register(timers, time, hash, key, slice_of("", 0));
+}
+
+int call_delete_timer(struct call *call, int domain, int64_t time)
+{
+    struct slice key;
+    uint64_t hash;
+    struct timers *timers = timers_of(call, domain, &key, &hash);
+    return timers == NULL ? ERROR_STATE : timers_delete(timers, time, hash, key, slice_of("", 0));
+}
+
+int64_t call_timers_count(const struct operator *op, int domain)
+{
+    const struct call_step *self = op->step->kind == STEP_CALL ? op->self : NULL;
+    return self == NULL || self->timers[domain] == NULL ? 0 : timers_count(self->timers[domain]);
+}
