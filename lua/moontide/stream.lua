@@ -9,6 +9,7 @@ local on_error = require "moontide.on_error"
 local options = require "moontide.options"
 local process = require "moontide.process"
 local steps = require "moontide.steps"
+local timestamps = require "moontide.timestamps"
 local where = require "moontide.where"
 
 ---@class Stream
@@ -21,7 +22,7 @@ local Stream = { __name = "stream" }
 local M = { Stream = Stream }
 
 -- Methods that need a key; they are those of KeyedStream.
-local keyed_methods = { "reduce", "aggregate", "count", "sum", "min", "max" }
+local keyed_methods = { "window", "reduce", "aggregate", "count", "sum", "min", "max" }
 
 --- Make the __index of a class of streams: its methods, then a helpful error.
 ---@param class table
@@ -128,6 +129,18 @@ function Stream:union(...)
   return M.new(self.job, steps.add(self.job, ":union", { kind = "union" }, inputs))
 end
 
+--- Say where the records have their time. Watermarks are made here; those from upstream end here.
+---
+---     stream:assign_timestamps { field = "ts", max_out_of_orderness = "5s" }
+---     stream:assign_timestamps { field = "day", format = "%Y/%m/%d %H:%M", idle_timeout = "1m" }
+---     stream:assign_timestamps { fn = function(value) return value.seconds * 1000 end }
+---@param given TimestampOptions
+---@return Stream
+function Stream:assign_timestamps(given)
+  local what = ":assign_timestamps"
+  return M.new(self.job, M.append(self, what, timestamps.step(what, given)))
+end
+
 local function key_fields(what, key)
   if type(key) == "string" and key ~= "" then return { key }, true end
   if type(key) ~= "table" or getmetatable(key) ~= nil or #key == 0 then return nil end
@@ -223,8 +236,8 @@ end
 function Stream:side_output(tag)
   if type(tag) ~= "string" or tag == "" then where.raise(":side_output: needs the tag of the output, got %s", describe(tag)) end
   if self.tag then where.raise(":side_output: a side output ('%s') has no side outputs of its own", self.tag) end
-  if self.step.kind ~= "process" then
-    where.raise(":side_output: step '%s' is a %s and has none; process steps have", self.step.name, self.step.kind)
+  if self.step.kind ~= "process" and self.step.kind ~= "window" then
+    where.raise(":side_output: step '%s' is a %s and has none; process steps and windows have", self.step.name, self.step.kind)
   end
   return M.new(self.job, self.step, tag)
 end
@@ -247,7 +260,7 @@ function Stream:to(sink, given)
   return self.job
 end
 
-M.methods = { "map", "filter", "flat_map", "union", "key_by", "rebalance", "global", "broadcast", "process", "side_output", "to" }
+M.methods = { "assign_timestamps", "map", "filter", "flat_map", "union", "key_by", "rebalance", "global", "broadcast", "process", "side_output", "to" }
 Stream.__index = M.index(Stream, M.methods)
 
 return M

@@ -6,7 +6,7 @@ local physical = require "moontide.runtime.physical"
 
 local M = {}
 
-local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7 }
+local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8 }
 local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
 local slot_kinds = { value = 0, map = 1, list = 2 }
 local call_kinds = { source = 1, sink = 2 }
@@ -44,6 +44,14 @@ local function policy_of(job, operator)
 end
 M.policy_of = policy_of
 
+local emit_default = 1000
+
+local function set_watermarks(plan, index, step, options)
+  local emit = step.emit or options and options.emit or emit_default
+  check(C.plan_set_watermarks(plan, index, step.max_out_of_orderness, step.idle_timeout, emit, step.punctuated_alone))
+  if step.field then check(C.plan_set_timestamps(plan, index, step.field, step.unit, step.format)) end
+end
+
 local function add_operator(plan, job, operator, options)
   local index = check(C.plan_add(plan, kinds[operator.kind], operator.name))
   local step = operator.step
@@ -53,6 +61,7 @@ local function add_operator(plan, job, operator, options)
   if operator.kind == "key" then
     for _, field in ipairs(step.fields) do check(C.plan_add_key_field(plan, index, field, not step.single)) end
   end
+  if step.kind == "assign_timestamps" then set_watermarks(plan, index, step, options) end
   if operator.kind == "input" then check(C.plan_set_channels(plan, index, options.channels)) end
   if operator.keyed then set_states(plan, index, step) end
   local policy, port = policy_of(job, operator)
@@ -63,7 +72,7 @@ end
 ---@param plan ffi.cdata* struct plan
 ---@param job Job
 ---@param graph { operators: Operator[], edges: table[] }
----@param options? { channels: integer } of inputs that are fed by hand
+---@param options? { channels: integer, emit: integer } of inputs that are fed by hand; of watermarks whose author says nothing
 function M.fill(plan, job, graph, options)
   for _, operator in ipairs(graph.operators) do add_operator(plan, job, operator, options) end
   for _, edge in ipairs(graph.edges) do check(C.plan_connect(plan, edge.from - 1, edge.port, edge.to - 1, edge.input or 0)) end

@@ -8,6 +8,7 @@ local lua_sink = require "moontide.runtime.lua_sink"
 local lua_source = require "moontide.runtime.lua_source"
 local made_fields = require "moontide.runtime.made_fields"
 local timer_loop = require "moontide.runtime.timer_loop"
+local timestamps_handler = require "moontide.runtime.timestamps_handler"
 local timer_service = require "moontide.runtime.timer_service"
 
 local M = {}
@@ -50,7 +51,7 @@ local function stateless_handler(call, operator, guarded)
   }
 end
 
-local makers = { process = process_handler, source = lua_source, sink = lua_sink }
+local makers = { timestamps = timestamps_handler, process = process_handler, source = lua_source, sink = lua_sink }
 
 --- What the worker calls for an operator in Lua.
 ---@param call ffi.cdata* struct call

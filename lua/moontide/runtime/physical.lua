@@ -138,6 +138,16 @@ local function stage(self, step)
 end
 build.map, build.filter = stage, stage
 
+function build.assign_timestamps(self, step)
+  local input = self:input_stream(step.inputs[1])
+  if step.fn then return stream_of(self:call(step, "timestamps", input)) end
+  input = self:materialize(input)
+  local operator = self:add("assign", step.name, step)
+  self:connect(input, operator)
+  self:connect_dead_letters(operator)
+  return stream_of(operator)
+end
+
 function build.flat_map(self, step)
   return stream_of(self:call(step, "flat_map", self:input_stream(step.inputs[1])))
 end

@@ -73,7 +73,7 @@ end
 
 local function open_worker(self, built, channels)
   local plan = C.harness_plan(self._handle)
-  graph.fill(plan, built.job, built.graph, { channels = channels })
+  graph.fill(plan, built.job, built.graph, { channels = channels, emit = 1 })
   check(C.harness_open(self._handle))
   self._worker_handle = C.harness_worker(self._handle)
   self._worker = worker.new(self._worker_handle, built.job, built.graph)

@@ -1,0 +1,34 @@
+--- Time stamps that the author's function answers: the loop writes them beside the
+--- records, which go on as they are.
+local loops_decode = require "moontide.runtime.used_fields"
+local times = require "moontide.runtime.times"
+local values = require "moontide.runtime.values"
+
+local source = [[
+local call, decode, to_engine, fn = ...
+return function()
+  for i = call.index, call.count - 1 do
+    call.index = i
+    local time, watermark = fn(decode(call.values[i], call.bytes))
+    call.times[i] = to_engine(time)
+    if watermark ~= nil then call.watermarks[i] = to_engine(watermark) end
+  end
+end
+]]
+
+--- What the worker calls for a step of `assign_timestamps` with a function.
+---@param call ffi.cdata* struct call
+---@param operator Operator
+---@return table<integer, function> by enum call_request
+return function(call, operator)
+  local fn, loop = operator.step.fn, nil
+  call.pass_input = true
+  return {
+    [1] = function() loop() end,
+    [3] = function()
+      local decode = values.decoder(loops_decode.of_operator(operator, fn))
+      loop = assert(loadstring(source, "=times of " .. operator.name))(call, decode, times.to_engine, fn)
+    end,
+    [4] = function() end,
+  }
+end
