@@ -2,6 +2,7 @@
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local check_list = require "moontide.runtime.check_list"
 local no_key = require "moontide.runtime.no_key"
 local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
@@ -39,28 +40,13 @@ function ListState:add(value)
   add(self, entry_of(self.call), value)
 end
 
--- All elements are looked at before the first is added, so a refused list changes nothing.
-local function checked_length(list)
-  if type(list) ~= "table" or getmetatable(list) == "null" then error("list state: needs a list, got " .. (list == nil and "nil" or type(list)), 3) end
-  local length = #list
-  for key in pairs(list) do
-    if type(key) ~= "number" or key < 1 or key > length or key % 1 ~= 0 then
-      error("list state: needs a list without gaps, got the key " .. tostring(key), 3)
-    end
-  end
-  for i = 1, length do
-    if list[i] == nil then error("list state: nil cannot be an element (mt.null can)", 3) end
-  end
-  return length
-end
-
 function ListState:add_all(list)
   local entry = entry_of(self.call)
-  for i = 1, checked_length(list) do add(self, entry, list[i]) end
+  for i = 1, check_list(list) do add(self, entry, list[i]) end
 end
 
 function ListState:update(list)
-  local length = checked_length(list)
+  local length = check_list(list)
   self:clear()
   local entry = entry_of(self.call)
   for i = 1, length do add(self, entry, list[i]) end

@@ -3,6 +3,7 @@
 --- The class is made anew for each state from its source, so that each has byte
 --- code of its own and a trace through it holds the state's numbers as constants.
 local C = require "moontide.engine"
+local copy = require "moontide.runtime.copy"
 local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 local no_key = require "moontide.runtime.no_key"
@@ -52,14 +53,6 @@ end
 
 return ValueState
 ]]
-
--- A value that is handed out is a copy; most defaults are scalars.
-local function copy(value)
-  if type(value) ~= "table" or getmetatable(value) == "null" then return value end
-  local fresh = {}
-  for key, inner in pairs(value) do fresh[key] = copy(inner) end
-  return fresh
-end
 
 -- A value of another version of the script may have other fields, which the code then stores again.
 local function watching_decoder(place)

@@ -1,0 +1,11 @@
+--- A value that state hands out is a copy: changing it changes nothing until it is written.
+---@param value any
+---@return any
+local function copy(value)
+  if type(value) ~= "table" or getmetatable(value) == "null" then return value end
+  local fresh = {}
+  for key, inner in pairs(value) do fresh[key] = copy(inner) end
+  return fresh
+end
+
+return copy
