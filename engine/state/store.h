@@ -49,6 +49,8 @@ int store_write_apply(struct store *store, struct store_write *write);
 
 /* The rows whose keys begin with `prefix`, in key order, as they are now: later writes are not seen. */
 struct store_iterator *store_iterate(struct store *store, struct slice prefix);
+/* The same from key `from` on, which begins with `prefix`. */
+struct store_iterator *store_iterate_from(struct store *store, struct slice prefix, struct slice from);
 bool store_iterator_valid(struct store_iterator *iterator);
 struct slice store_iterator_key(struct store_iterator *iterator);
 struct slice store_iterator_value(struct store_iterator *iterator);

@@ -353,7 +353,7 @@ static size_t prefix_end(char *upper, size_t bytes)
     return bytes;
 }
 
-struct store_iterator *store_iterate(struct store *store, struct slice prefix)
+struct store_iterator *store_iterate_from(struct store *store, struct slice prefix, struct slice from)
 {
     struct store_iterator *iterator = memory_new_zeroed(1, sizeof *iterator);
     iterator->prefix = memory_copy(prefix.data, prefix.bytes);
@@ -364,8 +364,13 @@ struct store_iterator *store_iterate(struct store *store, struct slice prefix)
         rocksdb_readoptions_set_iterate_upper_bound(iterator->read, iterator->upper, upper_bytes);
     rocksdb_readoptions_set_total_order_seek(iterator->read, 1);
     iterator->rows = rocksdb_create_iterator(store->db, iterator->read);
-    rocksdb_iter_seek(iterator->rows, iterator->prefix, prefix.bytes);
+    rocksdb_iter_seek(iterator->rows, from.data, from.bytes);
     return iterator;
+}
+
+struct store_iterator *store_iterate(struct store *store, struct slice prefix)
+{
+    return store_iterate_from(store, prefix, prefix);
 }
 
 bool store_iterator_valid(struct store_iterator *iterator)

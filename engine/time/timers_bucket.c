@@ -353,6 +353,13 @@ static bool open_change(struct timers *timers, struct timer_bucket *bucket, cons
     return true;
 }
 
+/* Timers that are moved on with every record would leave a small log behind at each time. */
+static void clean_short(struct timers *timers, struct timer_bucket *bucket)
+{
+    if ((bucket->flags & (BUCKET_OPEN | BUCKET_UNCLEAN)) == BUCKET_UNCLEAN && bucket->used <= SCANNED_WORDS_MAX)
+        timers_clean(timers, bucket, false);
+}
+
 void timers_append(struct timers *timers, const struct timer_entry *entry)
 {
     uint32_t words = entry_words(entry);
@@ -374,6 +381,8 @@ void timers_append(struct timers *timers, const struct timer_entry *entry)
     else
         timers_touch(timers, bucket);
     bucket->used += words;
-    if (!(entry->flags & (ITEM_DELETE | ITEM_DURABLE)) && entry->time < timers->run.earliest)
+    if (entry->flags & ITEM_DELETE)
+        clean_short(timers, bucket);
+    else if (!(entry->flags & ITEM_DURABLE) && entry->time < timers->run.earliest)
         timers->run.earliest = entry->time;
 }
