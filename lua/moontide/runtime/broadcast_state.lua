@@ -1,0 +1,131 @@
+--- Broadcast state: one map for a whole subtask, in Lua. It is read for every
+--- record and written seldom, so values are kept ready, and an iteration walks a
+--- sorted list that lasts until the next write (S52).
+local copy = require "moontide.runtime.copy"
+local no_write = "broadcast state '%s' can only be read here: it is written in process_broadcast_element"
+local packing = require "moontide.runtime.packing"
+
+local Reader = {}
+Reader.__index = Reader
+local Writer = setmetatable({}, { __index = Reader })
+Writer.__index = Writer
+
+-- Entries are never changed, only replaced: an iteration goes on showing those it began with.
+local function new_entry(key_bytes, value_bytes)
+  return { key = packing.unpack(key_bytes), key_bytes = key_bytes, value = packing.unpack(value_bytes), value_bytes = value_bytes }
+end
+
+-- A number, text or boolean finds its entry without being packed; so does a small 64-bit integer, as the number it is.
+local function find(map, key)
+  local kind = type(key)
+  if kind == "number" or kind == "string" or kind == "boolean" then return map.plain[key] end
+  if key == nil then error("map state: nil cannot be a key", 3) end
+  return map.packed[packing.pack_key(key)]
+end
+
+local function set(map, key_bytes, entry)
+  local old = map.packed[key_bytes]
+  local key = (entry or old or {}).key
+  map.count = map.count + (entry and 1 or 0) - (old and 1 or 0)
+  map.packed[key_bytes], map.sorted = entry, nil
+  if key ~= nil and type(key) ~= "table" and type(key) ~= "cdata" then map.plain[key] = entry end
+end
+
+local function write(self, key_bytes, entry)
+  local map, old = self.map, self.map.packed[key_bytes]
+  self.journal:note(function() set(map, key_bytes, old) end)
+  set(map, key_bytes, entry)
+end
+
+local function sorted(map)
+  if map.sorted then return map.sorted end
+  local list = {}
+  for _, entry in pairs(map.packed) do list[#list + 1] = entry end
+  table.sort(list, function(a, b) return a.key_bytes < b.key_bytes end)
+  map.sorted = list
+  return list
+end
+
+function Reader:get(key)
+  local entry = find(self.map, key)
+  if entry == nil then return nil end
+  return copy(entry.value)
+end
+
+function Reader:contains(key) return find(self.map, key) ~= nil end
+function Reader:is_empty() return self.map.count == 0 end
+
+local function iterate(map, answer)
+  local list, index = sorted(map), 0
+  return function()
+    index = index + 1
+    local entry = list[index]
+    if entry ~= nil then return answer(entry) end
+  end
+end
+
+function Reader:keys() return iterate(self.map, function(entry) return copy(entry.key) end) end
+function Reader:values() return iterate(self.map, function(entry) return copy(entry.value) end) end
+function Reader:entries() return iterate(self.map, function(entry) return copy(entry.key), copy(entry.value) end) end
+
+for _, name in ipairs { "put", "put_all", "remove", "clear" } do
+  Reader[name] = function(self) error(no_write:format(self.name), 2) end
+end
+
+function Writer:put(key, value)
+  if value == nil then error("map state: nil cannot be a value (remove removes; mt.null can be one)", 2) end
+  if key == nil then error("map state: nil cannot be a key", 2) end
+  local key_bytes = packing.pack_key(key)
+  write(self, key_bytes, new_entry(key_bytes, packing.pack(value)))
+end
+
+function Writer:put_all(map)
+  if type(map) ~= "table" then error("map state: put_all needs a table, got " .. type(map), 2) end
+  for key, value in pairs(map) do self:put(key, value) end
+end
+
+function Writer:remove(key)
+  local entry = find(self.map, key)
+  if entry then write(self, entry.key_bytes, nil) end
+end
+
+function Writer:clear()
+  for _, entry in ipairs(sorted(self.map)) do write(self, entry.key_bytes, nil) end
+end
+
+local M = {}
+
+--- An empty state; its reader is for where it may not be written.
+---@param name string
+---@param journal OperatorJournal
+function M.new(name, journal)
+  local map = { plain = {}, packed = {}, count = 0 }
+  local state = { map = map }
+  state.writer = setmetatable({ map = map, journal = journal, name = name }, Writer)
+  state.reader = setmetatable({ map = map, name = name }, Reader)
+  return state
+end
+
+--- What is to be saved: keys and values in turn, in the order of the keys.
+---@return string[]
+function M.saved(state)
+  local items = {}
+  for _, entry in ipairs(sorted(state.map)) do
+    items[#items + 1] = entry.key_bytes
+    items[#items + 1] = entry.value_bytes
+  end
+  return items
+end
+
+--- Fill an empty state with what was saved.
+function M.restore(state, items)
+  for i = 1, #items, 2 do set(state.map, items[i], new_entry(items[i], items[i + 1])) end
+end
+
+--- S48: new subtask i reads the copy of old subtask i modulo their number.
+---@param copies string[][] of the old subtasks, in order
+function M.share(copies, subtask)
+  return copies[subtask % #copies + 1]
+end
+
+return M

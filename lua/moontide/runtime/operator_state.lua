@@ -1,0 +1,124 @@
+--- Operator state of a step: what a subtask keeps beside keys. It is small, lives in
+--- Lua, and goes into every checkpoint whole, as the step's own part.
+local broadcast_state = require "moontide.runtime.broadcast_state"
+local operator_list = require "moontide.runtime.operator_list"
+local saved = require "moontide.runtime.saved"
+
+local M = {}
+
+local kinds = { operator_list = operator_list, union_list = operator_list, broadcast = broadcast_state }
+
+-- What takes the writes of one record back.
+---@class OperatorJournal
+local Journal = {}
+Journal.__index = Journal
+
+function Journal:note(undo)
+  if self.kept then self[#self + 1] = undo end
+end
+
+function Journal:rollback()
+  for i = #self, 1, -1 do
+    self[i]()
+    self[i] = nil
+  end
+end
+
+function Journal:commit()
+  for i = #self, 1, -1 do self[i] = nil end
+end
+
+---@class OperatorState
+local OperatorState = {}
+OperatorState.__index = OperatorState
+
+--- The operator state of a step, empty. nil if it declares none.
+---@param call ffi.cdata* struct call
+---@param step Step
+---@param guarded boolean
+---@return OperatorState?
+function M.of_step(call, step, guarded)
+  local names = step.operator_state_names
+  if not names or #names == 0 then return nil end
+  local journal = setmetatable({ kept = guarded }, Journal)
+  local self = setmetatable({ call = call, names = names, descriptors = step.definition.operator_state, states = {}, journal = journal }, OperatorState)
+  for _, name in ipairs(names) do self.states[name] = kinds[self.descriptors[name].kind].new(name, journal) end
+  return self
+end
+
+-- The lists that the old subtasks saved under a name; nil if none did.
+local function lists_of(parts, name, kind)
+  local lists = {}
+  for _, part in ipairs(parts) do
+    local one = part and part[name]
+    if one and one.kind ~= kind then
+      error(("state '%s' is a %s in the checkpoint and a %s in the job"):format(name, one.kind, kind), 0)
+    end
+    if one then lists[#lists + 1] = one.items end
+  end
+  return #lists > 0 and lists or nil
+end
+
+local function share_of(self, kind, lists, subtasks, first)
+  local subtask, parallelism = tonumber(self.call.subtask), tonumber(self.call.parallelism)
+  if kind == "broadcast" then return broadcast_state.share(lists, subtask), first end
+  if kind == "union_list" then return operator_list.union(lists), first end
+  if subtasks == parallelism and #lists == parallelism then return lists[subtask + 1], first end
+  return operator_list.split(lists, subtask, parallelism, first)
+end
+
+--- Take over what was saved (CALL_OPEN).
+function OperatorState:restore()
+  local parts, first = saved.restored(self.call), 0
+  for _, name in ipairs(self.names) do
+    local kind = self.descriptors[name].kind
+    local lists, share = lists_of(parts, name, kind), nil
+    if lists then
+      share, first = share_of(self, kind, lists, #parts, first)
+      kinds[kind].restore(self.states[name], share)
+    end
+  end
+end
+
+--- Save everything (CALL_SNAPSHOT).
+function OperatorState:save()
+  local part = {}
+  for _, name in ipairs(self.names) do
+    local kind = self.descriptors[name].kind
+    part[name] = { kind = kind, items = kinds[kind].saved(self.states[name]) }
+  end
+  saved.save(self.call, part)
+end
+
+--- Put the states under their names, to be written or only read.
+---@param target table the step's `self`
+---@param side "writer"|"reader"
+function OperatorState:bind(target, side)
+  for _, name in ipairs(self.names) do target[name] = self.states[name][side] end
+end
+
+--- A callback for one record, after which its writes stay.
+---@param fn function
+---@return function
+function OperatorState:committing(fn)
+  if not self.journal.kept then return fn end
+  return function(...)
+    fn(...)
+    self.journal:commit()
+  end
+end
+
+--- Take over what was saved, and put it under its names.
+---@param target table the step's `self`
+function OperatorState:open(target)
+  self:restore()
+  self:bind(target, "writer")
+end
+
+--- What was written so far stays.
+function OperatorState:commit() self.journal:commit() end
+
+--- Take back what a record wrote whose callback failed. To be called before anything else is done.
+function OperatorState:rollback() self.journal:rollback() end
+
+return M
