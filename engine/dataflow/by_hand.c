@@ -205,7 +205,7 @@ int64_t by_hand_timers(const struct worker *worker, int domain)
 {
     int64_t count = 0;
     for (uint32_t i = 0; i < worker->dataflow->plan->count && count >= 0; i++) {
-        int64_t more = call_timers_count(&worker->ops[i], domain);
+        int64_t more = operator_timers_count(&worker->ops[i], domain);
         count = more < 0 ? more : count + more;
     }
     return count;

@@ -42,6 +42,8 @@ struct operator_vtab {
     int64_t (*clock)(struct operator *op, int64_t now_ms);
     int (*flush)(struct operator *op);                           /* the input pauses */
     void (*close)(struct operator *op);
+    struct keyed_state *(*state)(const struct operator *op);     /* of its keys; NULL: it has none. Only while op->self is there */
+    struct timers *(*timers_of)(const struct operator *op, int domain);   /* may answer NULL */
     const char *part;                                            /* kind of its part in a checkpoint, NULL: none */
 };
 
@@ -68,11 +70,11 @@ struct operator {
     bool source_ended;
     int64_t wait_ns;                  /* a source that is idle: the pause it asks for, 0: the usual one */
     uint64_t wait_until_ns;           /* 0: it is not waiting */
-    atomic_ullong records_in, records_out, errors;
+    atomic_ullong records_in, records_out, errors, late;
     void *self;                       /* the kind's own */
 };
 
-extern const struct operator_vtab operator_source, operator_call, operator_key, operator_exchange, operator_sink, operator_assign, operator_by_hand_input, operator_by_hand_output;
+extern const struct operator_vtab operator_source, operator_call, operator_key, operator_exchange, operator_sink, operator_assign, operator_aggregate, operator_by_hand_input, operator_by_hand_output;
 
 /* The output batch of a port, with room for one record. */
 struct batch *operator_output(struct operator *op, int port);

@@ -39,6 +39,10 @@ static void step_free(struct step *step)
     if (step->options != NULL)
         options_free(step->options);
     free(step->option_specs);
+    for (uint32_t i = 0; i < step->aggregate_count; i++) {
+        free(step->aggregates[i].field);
+        free(step->aggregates[i].name);
+    }
     free(step->assign.field);
     free(step->assign.format);
 }
@@ -59,7 +63,7 @@ int plan_add(struct plan *plan, int kind, const char *name)
         plan->steps = memory_resize(plan->steps, plan->capacity * sizeof plan->steps[0]);
     }
     struct step *step = &plan->steps[plan->count];
-    *step = (struct step){ .id = plan->count, .name = memory_copy_text(name), .kind = kind, .port_count = 1, .dead_port = -1 };
+    *step = (struct step){ .id = plan->count, .name = memory_copy_text(name), .kind = kind, .port_count = 1, .dead_port = -1, .late_port = -1 };
     return (int)plan->count++;
 }
 
@@ -220,9 +224,40 @@ static bool comes_from_sources(const struct plan *plan, uint32_t step)
     return true;
 }
 
-/* The sessions of a key are a state of it, behind those that its author knows. */
-static int sessions_add(struct plan *plan, struct step *step)
+int plan_add_aggregate(struct plan *plan, int step, int kind, const char *field, const char *name)
 {
+    struct step *target = &plan->steps[step];
+    if (target->aggregate_count == AGGREGATES_MAX)
+        return error_set(ERROR_ARGUMENT, "step '%s' has more than %d aggregates", target->name, AGGREGATES_MAX);
+    target->aggregates[target->aggregate_count++] = (struct step_aggregate){ (uint8_t)kind, memory_copy_text(field), memory_copy_text(name) };
+    return 0;
+}
+
+int plan_set_late_port(struct plan *plan, int step, int port)
+{
+    plan->steps[step].late_port = port;
+    return 0;
+}
+
+static int slices_add(struct plan *plan, struct step *step)
+{
+    int slot = plan_add_state(plan, (int)step->id, "#slices", KIND_VALUE);
+    if (slot < 0)
+        return slot;
+    struct slices_shape shape;
+    uint8_t kinds[AGGREGATES_MAX];
+    for (uint32_t i = 0; i < step->aggregate_count; i++)
+        kinds[i] = step->aggregates[i].kind;
+    slices_shape_init(&shape, &step->window.shape, kinds, step->aggregate_count);
+    step->states[slot].row_bytes = shape.bytes;
+    return 0;
+}
+
+/* The sessions of a key are a state of it, behind those that its author knows; so are the slices of its windows. */
+static int bookkeeping_add(struct plan *plan, struct step *step)
+{
+    if (step->kind == STEP_AGGREGATE)
+        return slices_add(plan, step);
     if (step->window.kind != WINDOW_SESSION)
         return 0;
     int slot = plan_add_state(plan, (int)step->id, "#sessions", KIND_VALUE);
@@ -387,7 +422,7 @@ int plan_finish(struct plan *plan)
         struct step *step = &plan->steps[i];
         int status = step->options == NULL ? 0 : options_complete(step->options, step->option_specs);
         if (status == 0)
-            status = sessions_add(plan, step);
+            status = bookkeeping_add(plan, step);
         if (status < 0)
             return error_wrap(status, "step '%s'", step->name);
     }
@@ -430,5 +465,6 @@ void plan_state_config(const struct plan *plan, const struct step *step, uint32_
         config->state[i].id = states[i].id;
         config->state[i].kind = states[i].kind;
         config->state[i].hidden = states[i].hidden;
+        config->state[i].row_bytes = states[i].row_bytes;
     }
 }

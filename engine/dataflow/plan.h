@@ -17,6 +17,7 @@
 #include "dataflow/source.h"
 #include "state/keyed_state.h"
 #include "time/assigner.h"
+#include "time/slices.h"
 #include "time/window.h"
 
 #define PLAN_PORTS_MAX 16
@@ -33,6 +34,7 @@ enum step_kind {
     STEP_INPUT = 6,     /* channels that are fed by hand: see dataflow/by_hand.h */
     STEP_OUTPUT = 7,    /* keeps what it gets until it is asked for it */
     STEP_ASSIGN = 8,    /* takes time stamps from a field, and makes watermarks */
+    STEP_AGGREGATE = 9, /* a window step whose aggregates the engine has: tumbling or sliding, with its own trigger */
 };
 enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4 };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
@@ -71,6 +73,10 @@ int plan_set_timers(struct plan *plan, int step);
  * session is its gap, 0 where each record says its own; `stagger` is enum window_stagger.
  */
 int plan_set_window(struct plan *plan, int step, int kind, double size, double slide, double offset, int domain, double lateness, int stagger);
+/* An aggregate of STEP_AGGREGATE (enum aggregate_kind of time/slices.h) of a field ("": none) as field `name` of the result. */
+int plan_add_aggregate(struct plan *plan, int step, int kind, const char *field, const char *name);
+/* The output of records that are too late for any window (S25). */
+int plan_set_late_port(struct plan *plan, int step, int port);
 /* A state of a key's window; the first one is the window's contents. The answer is its slot, from 0. */
 int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind);
 /* A step in Lua that adds something of its own to checkpoints, beside its keyed state: it is asked by CALL_SNAPSHOT. */
@@ -89,7 +95,15 @@ int plan_finish(struct plan *plan);
 
 struct source_shared;
 
-struct step_state { char *name; uint16_t kind; uint16_t id; bool hidden /* bookkeeping: not counted as rows */; };
+struct step_state {
+    char *name;
+    uint16_t kind, id;
+    bool hidden;                      /* bookkeeping: not counted as rows */
+    uint32_t row_bytes;               /* a value of many rows, this long each; 0: it counts one */
+};
+
+struct step_aggregate { uint8_t kind; char *field, *name; };
+
 
 struct step_assign {
     bool set;
@@ -129,6 +143,9 @@ struct step {
     uint16_t timer_columns[DOMAINS];  /* as `column` */
     struct step_window window;
     struct step_assign assign;
+    struct step_aggregate aggregates[AGGREGATES_MAX];
+    uint32_t aggregate_count;
+    int late_port;                    /* -1: late records are counted */
     struct step_state pane_states[KEYED_STATES_MAX];
     uint32_t pane_state_count;
     uint16_t pane_column;             /* as `column`, of (key, window) */

@@ -26,6 +26,7 @@ static void ops_new(struct worker *worker)
         [STEP_SOURCE] = &operator_source, [STEP_CALL] = &operator_call, [STEP_KEY] = &operator_key,
         [STEP_EXCHANGE] = &operator_exchange, [STEP_SINK] = &operator_sink, [STEP_INPUT] = &operator_by_hand_input,
         [STEP_OUTPUT] = &operator_by_hand_output, [STEP_ASSIGN] = &operator_assign,
+        [STEP_AGGREGATE] = &operator_aggregate,
     };
     worker->ops = memory_new_zeroed(plan->count + 1, sizeof worker->ops[0]);
     for (uint32_t i = 0; i < plan->count; i++) {
@@ -209,6 +210,11 @@ void worker_fail(struct worker *worker, const char *report, const char *place)
 {
     dataflow_fail(worker->dataflow, report, place);
     worker->failed = true;
+}
+
+void worker_count_late(struct worker *worker, int step)
+{
+    counter_add(&worker->ops[step].late, 1);
 }
 
 void worker_count_error(struct worker *worker, int step)
@@ -470,6 +476,7 @@ void worker_step_counters(const struct worker *worker, uint32_t step, struct ste
     struct operator *op = &worker->ops[step];
     counters->records_in = atomic_load_explicit(&op->records_in, memory_order_relaxed);
     counters->records_out = atomic_load_explicit(&op->records_out, memory_order_relaxed);
+    counters->late = atomic_load_explicit(&op->late, memory_order_relaxed);
     counters->errors = atomic_load_explicit(&op->errors, memory_order_relaxed);
 }
 

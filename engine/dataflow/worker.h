@@ -31,6 +31,8 @@ struct call *worker_call(struct worker *worker, int step);
 void worker_fail(struct worker *worker, const char *report, const char *place);
 /* A record was dropped by on_error = "skip", or sent to the dead letters. */
 void worker_count_error(struct worker *worker, int step);
+/* A record came too late for every window, and nobody reads such. */
+void worker_count_late(struct worker *worker, int step);
 /* </cdef> */
 
 struct dataflow;   /* what the workers of a process share */
@@ -50,7 +52,7 @@ struct worker *worker_new(struct dataflow *dataflow, uint32_t subtask, bool by_h
 void worker_free(struct worker *worker);
 void worker_wake(struct worker *worker);
 
-struct step_counters { uint64_t records_in, records_out, errors, state_keys, state_bytes; };
+struct step_counters { uint64_t records_in, records_out, errors, late, state_keys, state_bytes; };
 void worker_step_counters(const struct worker *worker, uint32_t step, struct step_counters *counters);
 /* The step whose Lua work runs now, or -1; `progress` changes while callbacks return. */
 int worker_running(const struct worker *worker, uint64_t *progress);

@@ -142,6 +142,6 @@ struct source_shared *source_shared_new(const struct step *step, uint32_t parall
 int source_shared_open(struct source_shared *shared, struct restored_blobs restored);
 void source_shared_free(struct source_shared *shared);
 /* Pending timers of a step, 0 if it has none, or negative. */
-int64_t call_timers_count(const struct operator *op, int domain);
+int64_t operator_timers_count(const struct operator *op, int domain);
 /* Keyed state of a call step, NULL if it has none. */
-struct keyed_state *operator_keyed_state(struct operator *op);
+struct keyed_state *operator_keyed_state(const struct operator *op);

@@ -280,8 +280,10 @@ uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entr
     const struct row_layout *layout = &state->columns[0].layout;
     uint64_t rows = 0;
     for (uint32_t i = 0; i < layout->slots; i++) {
-        if (entry->slots[i].tag != CELL_ABSENT && !state->config.state[i].hidden)
-            rows += layout->slot[i].kind == KIND_VALUE ? 1 : entry->slots[i].length;
+        if (entry->slots[i].tag == CELL_ABSENT || state->config.state[i].hidden)
+            continue;
+        uint32_t row_bytes = state->config.state[i].row_bytes;
+        rows += layout->slot[i].kind != KIND_VALUE ? entry->slots[i].length : row_bytes == 0 ? 1 : entry->slots[i].length / row_bytes;
     }
     return rows;
 }

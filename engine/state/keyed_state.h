@@ -27,6 +27,8 @@
 #include "state/table.h"
 
 #define KEYED_STATES_MAX 31
+/* A buffer of rows goes to the output when it holds this much. */
+#define STATE_BUFFER_BYTES (1024 * 1024)
 
 /* <cdef> */
 /* Encoded rows on their way to a file. */
@@ -49,7 +51,7 @@ struct state_output {
 struct keyed_state_config {
     uint16_t column;                  /* of the key rows */
     uint32_t states;
-    struct { uint16_t id; uint16_t kind; bool hidden /* not counted as rows */; } state[31 /* KEYED_STATES_MAX */]; /* id: also the column of a map's or list's rows */
+    struct { uint16_t id; uint16_t kind; bool hidden /* not counted as rows */; uint32_t row_bytes /* a value of rows of this length; 0: it counts one */; } state[31 /* KEYED_STATES_MAX */]; /* id: also the column of a map's or list's rows */
     uint32_t subtask;
     uint32_t max_parallelism;
     uint16_t group_first, group_last;  /* key groups of this subtask */

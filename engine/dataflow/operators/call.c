@@ -16,9 +16,9 @@ static struct operator *op_of(struct call *call)
     return call->step_instance;
 }
 
-struct keyed_state *operator_keyed_state(struct operator *op)
+static struct keyed_state *call_state(const struct operator *op)
 {
-    return op->step->kind == STEP_CALL && op->self != NULL ? ((struct call_step *)op->self)->state : NULL;
+    return ((const struct call_step *)op->self)->state;
 }
 
 int call_request(struct operator *op, int kind)
@@ -35,16 +35,12 @@ static int state_open(struct operator *op, struct call_step *self)
     const struct step *step = op->step;
     struct checkpointing *checkpointing = dataflow->checkpointing;
     struct keyed_state_config config;
-    plan_state_config(dataflow->plan, step, op->worker->subtask, false, &config);
-    config.epoch = checkpointing->epoch;
-    config.undo = step->policy != POLICY_FAIL;
-    config.backend = checkpointing->backend;
-    config.output = (struct state_output){ checkpointing->take, checkpointing->self };
+    operator_state_config(op, false, &config);
     self->state = keyed_state_new(&config);
     op->call->state = self->state;
     op->call->view = keyed_state_view(self->state);
-    call_timers_open(op, &config);
-    int status = call_windows_open(op, &config);
+    call_timers_open(op);
+    int status = call_windows_open(op);
     if (status < 0)
         return status;
     return checkpointing->restore_state(checkpointing->self, step->id, self->state);
@@ -269,7 +265,7 @@ static int call_committed(struct operator *op, uint64_t checkpoint)
 const struct operator_vtab operator_call = {
     .open = call_open, .batch = call_batch, .poll = call_poll, .returned = call_returned,
     .snapshot = call_snapshot, .committed = call_committed, .close = call_close, .part = "lua",
-    .time = call_time, .timers = call_timers, .clock = call_clock,
+    .time = call_time, .timers = call_timers, .clock = call_clock, .state = call_state, .timers_of = call_timers_of,
 };
 
 void call_roll(struct call *call, int port)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dataflow/call_windows.h"
+#include "dataflow/keyed.h"
 #include "dataflow/operators/assign.h"
 #include "time/timers.h"
 
@@ -32,13 +33,14 @@ int call_request(struct operator *op, int kind);
 void call_outputs_open(struct operator *op);
 
 /* call_timers.c */
-void call_timers_open(struct operator *op, const struct keyed_state_config *state);
+void call_timers_open(struct operator *op);
 void call_timers_close(struct operator *op);
 int call_time(struct operator *op, uint32_t mark, int64_t number);
 int call_timers(struct operator *op, uint32_t domain, int64_t now);
 /* call_windows.c: compose the panes of records from `from` on; answers behind which record, or negative. */
-int call_windows_open(struct operator *op, const struct keyed_state_config *key_config);
+int call_windows_open(struct operator *op);
 void call_windows_close(struct operator *op);
 int call_windows_compose(struct operator *op, int32_t from, int32_t count);
 int call_windows_compose_run(struct operator *op, struct timers *timers, const struct batch *run);
+struct timers *call_timers_of(const struct operator *op, int domain);
 int64_t call_clock(struct operator *op, int64_t now_ms);

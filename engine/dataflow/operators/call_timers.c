@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-void call_timers_open(struct operator *op, const struct keyed_state_config *state)
+void call_timers_open(struct operator *op)
 {
     struct call_step *self = op->self;
     op->call->watermark = WATERMARK_MIN;
@@ -20,34 +20,18 @@ void call_timers_open(struct operator *op, const struct keyed_state_config *stat
     self->no_times = memory_new_zeroed(BATCH_RECORDS_MAX, sizeof self->no_times[0]);
     for (int32_t i = 0; i < BATCH_RECORDS_MAX; i++)
         self->no_times[i] = TIME_NONE;
-    for (int domain = 0; domain < DOMAINS; domain++) {
-        struct timers_config config = {
-            .column = op->step->timer_columns[domain], .subtask = state->subtask, .max_parallelism = state->max_parallelism,
-            .group_first = state->group_first, .group_last = state->group_last, .epoch = state->epoch,
-            .backend = state->backend, .output = state->output,
-        };
-        self->timers[domain] = timers_new(&config, self->state);
-    }
+    operator_timers_open(op, self->state, self->timers);
 }
 
 void call_timers_close(struct operator *op)
 {
     struct call_step *self = op->self;
-    for (int domain = 0; domain < DOMAINS; domain++) {
-        if (self->timers[domain] != NULL)
-            timers_free(self->timers[domain]);
-        self->timers[domain] = NULL;
-    }
+    operator_timers_close(self->timers);
     if (self->run != NULL)
         batch_drop(self->run);
     self->run = NULL;
     free(self->no_times);
     self->no_times = NULL;
-}
-
-static void fire(struct operator *op, uint32_t domain, int64_t now)
-{
-    work_push(op->worker, (struct work){ .kind = WORK_TIMERS, .op = op, .mark = domain, .number = (uint64_t)now });
 }
 
 int call_time(struct operator *op, uint32_t mark, int64_t number)
@@ -59,23 +43,18 @@ int call_time(struct operator *op, uint32_t mark, int64_t number)
         return 0;
     op->call->watermark = number;
     if (self->timers[DOMAIN_EVENT] != NULL)
-        fire(op, DOMAIN_EVENT, number);
+        operator_timers_fire(op, DOMAIN_EVENT, number);
     return 0;
 }
 
-/* S8: in production a timer fires when the clock has passed it, so that no record of its millisecond follows. */
 int64_t call_clock(struct operator *op, int64_t now_ms)
 {
     const struct call_step *self = op->self;
-    if (self != NULL && self->assign != NULL)
-        return assign_clock(op, self->assign, now_ms);
-    int64_t next, due = op->worker->by_hand ? now_ms : now_ms - 1;
-    if (self == NULL || self->timers[DOMAIN_PROCESSING] == NULL || !timers_next(self->timers[DOMAIN_PROCESSING], &next))
+    if (self == NULL)
         return INT64_MAX;
-    if (next > due)
-        return next + (now_ms - due);
-    fire(op, DOMAIN_PROCESSING, due);
-    return now_ms;
+    if (self->assign != NULL)
+        return assign_clock(op, self->assign, now_ms);
+    return operator_timers_clock(op, self->timers[DOMAIN_PROCESSING], now_ms);
 }
 
 /* Output has the time of an event timer, and none by a processing timer (S7). */
@@ -98,7 +77,7 @@ int call_timers(struct operator *op, uint32_t domain, int64_t now)
     int status = keyed_state_resolve(self->state, self->run, self->entries);
     if (status < 0)
         return status;
-    fire(op, domain, now); /* what is left, or is registered now */
+    operator_timers_fire(op, domain, now); /* what is left, or is registered now */
     __atomic_store_n(&call->index, 0, __ATOMIC_RELAXED);
     call->count = count;
     call->domain = (int32_t)domain;
@@ -155,8 +134,7 @@ int call_delete_timer(struct call *call, int domain, int64_t time)
     return timers == NULL ? ERROR_STATE : timers_delete(timers, time, hash, key, slice_of("", 0));
 }
 
-int64_t call_timers_count(const struct operator *op, int domain)
+struct timers *call_timers_of(const struct operator *op, int domain)
 {
-    const struct call_step *self = op->step->kind == STEP_CALL ? op->self : NULL;
-    return self == NULL || self->timers[domain] == NULL ? 0 : timers_count(self->timers[domain]);
+    return ((const struct call_step *)op->self)->timers[domain];
 }

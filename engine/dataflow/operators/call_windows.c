@@ -52,7 +52,7 @@ static struct operator *op_of(const struct call *call)
     return call->step_instance;
 }
 
-int call_windows_open(struct operator *op, const struct keyed_state_config *key_config)
+int call_windows_open(struct operator *op)
 {
     struct call_step *self = op->self;
     const struct step *step = op->step;
@@ -60,11 +60,7 @@ int call_windows_open(struct operator *op, const struct keyed_state_config *key_
         return 0;
     struct window_step *windows = memory_new_zeroed(1, sizeof *windows);
     struct keyed_state_config config;
-    plan_state_config(op->worker->dataflow->plan, step, op->worker->subtask, true, &config);
-    config.epoch = key_config->epoch;
-    config.undo = key_config->undo;
-    config.backend = key_config->backend;
-    config.output = key_config->output;
+    operator_state_config(op, true, &config);
     self->windows = windows;
     windows->panes = keyed_state_new(&config);
     keyed_state_attach_state(self->state, windows->panes);

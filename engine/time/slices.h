@@ -1,0 +1,56 @@
+/*
+ * What a key's windows hold, as accumulators of slices: the pieces of time, as long as
+ * the greatest common divisor of size and slide, that overlapping windows share. A record
+ * goes into one slice; a window is put together from its slices when it fires.
+ *
+ * The slices of a key are bytes that state keeps: an array of
+ *   start (int64, milliseconds) · accumulators (double each)
+ * in order of time, in the machine's byte order; only those that hold a record are there.
+ *
+ *   count   records                  sum   the sum          min, max   of the numbers
+ *   avg     the sum, and the records
+ *
+ * Thread   any.
+ */
+#pragma once
+
+#include "time/window.h"
+
+#define AGGREGATES_MAX 8
+
+/* <cdef> */
+enum aggregate_kind { AGGREGATE_COUNT = 1, AGGREGATE_SUM = 2, AGGREGATE_MIN = 3, AGGREGATE_MAX = 4, AGGREGATE_AVG = 5 };
+
+struct slices_shape {
+    int64_t length;                  /* of a slice */
+    uint32_t aggregates;
+    uint8_t kinds[8 /* AGGREGATES_MAX */];
+    uint32_t first[8];               /* place of each aggregate among the accumulators */
+    uint32_t accumulators;           /* of all aggregates */
+    uint32_t bytes;                  /* of a slice */
+};
+
+/* `kinds` are enum aggregate_kind. Length is that of the windows' common slices. */
+void slices_shape_init(struct slices_shape *shape, const struct window_shape *windows, const uint8_t *kinds, uint32_t count);
+/* The place of the slice that begins at `start` among `count`: where it is (*found), or where it would be. */
+uint32_t slices_find(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, bool *found);
+/* The accumulators of a slice of its first record; and of one more. `numbers`: one per aggregate. */
+void slice_begin(const struct slices_shape *shape, char *slice, int64_t start, const double *numbers);
+void slice_add(const struct slices_shape *shape, char *slice, const double *numbers);
+/* What all slices in [start, end) come to: one number per aggregate. False: there are none. */
+bool slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, double *results);
+/* Does any slice lie in [start, end)? */
+bool slices_any(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end);
+/* </cdef> */
+
+static inline int64_t slice_start(const char *slice)
+{
+    int64_t start;
+    __builtin_memcpy(&start, slice, sizeof start);
+    return start;
+}
+
+static inline double *slice_accumulators(char *slice)
+{
+    return (double *)(void *)(slice + sizeof(int64_t));
+}
