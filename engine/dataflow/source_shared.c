@@ -16,7 +16,8 @@ struct source_shared {
     const struct step *step;
     struct source *source;
     uint32_t parallelism, first_parallelism;
-    struct split *waiting;      /* [first, count) */
+    struct split *waiting;      /* [first, count); before them [0, restored): each is one subtask's, without a name once taken */
+    uint32_t restored;
     uint32_t waiting_first, waiting_count, waiting_capacity;
     struct split *done;         /* of earlier attempts */
     uint32_t done_count;
@@ -42,12 +43,19 @@ struct source_shared *source_shared_new(const struct step *step, uint32_t parall
     return shared;
 }
 
+static bool is_waiting(const struct source_shared *shared, uint32_t index)
+{
+    return index >= shared->waiting_first || (index < shared->restored && shared->waiting[index].name != NULL);
+}
+
 void source_shared_free(struct source_shared *shared)
 {
     if (shared->source != NULL)
         shared->step->source->close(shared->source);
-    for (uint32_t i = shared->waiting_first; i < shared->waiting_count; i++)
-        split_deinit(&shared->waiting[i]);
+    for (uint32_t i = 0; i < shared->waiting_count; i++) {
+        if (is_waiting(shared, i))
+            split_deinit(&shared->waiting[i]);
+    }
     for (uint32_t i = 0; i < shared->done_count; i++)
         split_deinit(&shared->done[i]);
     for (uint32_t i = 0; i < shared->known_size; i++)
@@ -180,7 +188,7 @@ static void tell_restored(struct source_shared *shared)
         return;
     for (uint32_t i = 0; i < shared->done_count; i++)
         source->restored(shared->source, slice_of(shared->done[i].name, shared->done[i].name_bytes));
-    for (uint32_t i = shared->waiting_first; i < shared->waiting_count; i++)
+    for (uint32_t i = 0; i < shared->waiting_count; i++)
         source->restored(shared->source, slice_of(shared->waiting[i].name, shared->waiting[i].name_bytes));
 }
 
@@ -190,6 +198,8 @@ int source_shared_open(struct source_shared *shared, struct restored_blobs resto
     int status = 0;
     for (uint32_t i = 0; i < 2 * restored.count && status == 0; i++) {
         struct slice blob = restored.blobs[i % restored.count];
+        if (i == restored.count)
+            shared->restored = shared->waiting_first = shared->waiting_count;
         status = blob.bytes == 0 ? 0 : restore_blob(shared, blob, i >= restored.count);
     }
     if (status < 0)
@@ -222,11 +232,29 @@ int source_shared_take(struct source_shared *shared, struct split *split)
     return status;
 }
 
+int source_shared_take_restored(struct source_shared *shared, uint32_t subtask, struct split *split)
+{
+    uint64_t restored = shared->restored, first = restored * subtask / shared->parallelism, end = restored * (subtask + 1) / shared->parallelism;
+    int status = 0;
+    pthread_mutex_lock(&shared->lock);
+    for (uint64_t i = first; i < end && status == 0; i++) {
+        if (shared->waiting[i].name == NULL)
+            continue;
+        *split = shared->waiting[i];
+        shared->waiting[i] = (struct split){ 0 };
+        status = 1;
+    }
+    pthread_mutex_unlock(&shared->lock);
+    return status;
+}
+
 void source_shared_each_waiting(struct source_shared *shared, void (*visit)(void *self, const struct split *split), void *self)
 {
     pthread_mutex_lock(&shared->lock);
-    for (uint32_t i = shared->waiting_first; i < shared->waiting_count; i++)
-        visit(self, &shared->waiting[i]);
+    for (uint32_t i = 0; i < shared->waiting_count; i++) {
+        if (is_waiting(shared, i))
+            visit(self, &shared->waiting[i]);
+    }
     pthread_mutex_unlock(&shared->lock);
 }
 

@@ -30,14 +30,6 @@ static int bad_record(void *self, const char *where, const struct decode_error *
     return operator_bad_bytes(op, where, error->bytes, error->message);
 }
 
-static int source_open(struct operator *op)
-{
-    struct source_reader *self = memory_new_zeroed(1, sizeof *self);
-    self->bad_record = (struct bad_record_handler){ bad_record, op };
-    op->self = self;
-    return 0;
-}
-
 static void open_close(const struct operator *op, struct open_split *open)
 {
     op->step->source->reader_close(open->reader);
@@ -61,14 +53,9 @@ static void source_close(struct operator *op)
     op->self = NULL;
 }
 
-/* 1: one more split is open; 0: none to take now; SOURCE_END: none ever. */
-static int take_split(struct operator *op)
+static int split_open(struct operator *op, struct split split)
 {
     struct source_reader *self = op->self;
-    struct split split;
-    int status = source_shared_take(op->step->shared, &split);
-    if (status != 1)
-        return status;
     if (self->open_count == self->open_capacity) {
         self->open_capacity = self->open_capacity * 2 + 4;
         self->open = memory_resize(self->open, self->open_capacity * sizeof self->open[0]);
@@ -76,7 +63,7 @@ static int take_split(struct operator *op)
     struct open_split *open = &self->open[self->open_count];
     *open = (struct open_split){ .split = split };
     struct reader_context context = { .subtask = op->worker->subtask, .bad_record = self->bad_record };
-    status = op->step->source->reader_open(source_shared_source(op->step->shared), slice_of(split.name, split.name_bytes),
+    int status = op->step->source->reader_open(source_shared_source(op->step->shared), slice_of(split.name, split.name_bytes),
                                            slice_of(split.position, split.position_bytes), &context, &open->reader);
     if (status < 0) {
         split_deinit(&open->split);
@@ -86,7 +73,31 @@ static int take_split(struct operator *op)
     self->without_split = false;
     open->number = worker_split_add(op->worker, op->step->name, slice_of(open->split.name, open->split.name_bytes));
     operator_mark(op, MARK_SPLIT, open->number);
-    return 1;
+    return 0;
+}
+
+/* 1: one more split is open; 0: none to take now; SOURCE_END: none ever. */
+static int take_split(struct operator *op)
+{
+    struct split split;
+    int status = source_shared_take(op->step->shared, &split);
+    if (status != 1)
+        return status;
+    status = split_open(op, split);
+    return status < 0 ? status : 1;
+}
+
+/* Splits that were being read at the checkpoint are all open before the first of them is read on. */
+static int source_open(struct operator *op)
+{
+    struct source_reader *self = memory_new_zeroed(1, sizeof *self);
+    self->bad_record = (struct bad_record_handler){ bad_record, op };
+    op->self = self;
+    struct split split;
+    int status = 0;
+    while (status == 0 && source_shared_take_restored(op->step->shared, op->worker->subtask, &split) == 1)
+        status = split_open(op, split);
+    return status;
 }
 
 static void split_done(struct operator *op, uint32_t index)
