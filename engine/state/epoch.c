@@ -6,29 +6,10 @@
  */
 #include "state/keyed_state_internal.h"
 
-#include "base/error.h"
-#include "base/memory.h"
-#include "state/payload.h"
-
-#include <stdlib.h>
-
 #define BUFFER_BYTES (1024 * 1024)
 #define PREFETCH_AHEAD 12
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
 #define POINTER_MASK 0xffffffffffffu
-
-struct state_buffer *state_buffer_new(void)
-{
-    struct state_buffer *buffer = memory_new_zeroed(1, sizeof *buffer);
-    buffer_reserve(&buffer->rows, BUFFER_BYTES + 4096);
-    return buffer;
-}
-
-void state_buffer_free(struct state_buffer *buffer)
-{
-    buffer_deinit(&buffer->rows);
-    free(buffer);
-}
 
 static struct state_buffer *buffer_of(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch)
 {
