@@ -56,14 +56,17 @@ static void gather_events(struct gathered *gathered, struct operator *op, struct
         gather(gathered, op, mark_of_event[event.kind], event.watermark);
 }
 
-/* What one input says to the step that has two. */
+/* What one input says to the step that has two. That an input has ended is no watermark: it would be the only one while the other is idle (F1). */
 static void both_receive(struct gathered *gathered, struct operator *op, uint32_t input)
 {
     struct operator_time *time = &op->time;
+    bool ended = valve_ended(time->inputs[input]);
     struct valve_event event;
-    while (valve_next_event(time->inputs[input], &event))
-        valve_receive(time->both, input, mark_of_event[event.kind], event.watermark);
-    if (valve_ended(time->inputs[input]))
+    while (valve_next_event(time->inputs[input], &event)) {
+        if (!ended)
+            valve_receive(time->both, input, mark_of_event[event.kind], event.watermark);
+    }
+    if (ended)
         valve_receive(time->both, input, MARK_END, 0);
     gather_events(gathered, op, time->both);
 }

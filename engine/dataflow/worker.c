@@ -298,11 +298,15 @@ static int perform_time(struct worker *worker, const struct work *work)
         op->time.watermark = (int64_t)work->number;
     if (work->mark == MARK_IDLE || work->mark == MARK_ACTIVE)
         op->time.idle = work->mark == MARK_IDLE;
+    /* The steps behind learn the end of time from the end itself: a watermark MAX would be the only one where their other channels are idle (F1). */
+    bool tell = !op->time.ended || work->mark == MARK_END;
     if (op->vtab->time == NULL) {
-        marks_forward(op, work->mark, (int64_t)work->number);
+        if (tell)
+            marks_forward(op, work->mark, (int64_t)work->number);
         return 0;
     }
-    work_push(worker, (struct work){ .kind = WORK_FORWARD, .op = op, .mark = work->mark, .number = work->number });
+    if (tell)
+        work_push(worker, (struct work){ .kind = WORK_FORWARD, .op = op, .mark = work->mark, .number = work->number });
     return op->vtab->time(op, work->mark, (int64_t)work->number);
 }
 

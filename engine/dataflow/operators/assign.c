@@ -96,6 +96,8 @@ static void events_emit(struct operator *op, struct assign *assign)
             op->time.watermark = event.watermark;
         else
             op->time.idle = event.kind == VALVE_IDLE;
+        if (op->time.ended && event.kind == VALVE_WATERMARK && event.watermark == INT64_MAX)
+            continue; /* the end of time is told by MARK_END: see perform_time() */
         operator_mark(op, marks[event.kind], event.watermark);
     }
 }
