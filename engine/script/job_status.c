@@ -57,7 +57,10 @@ static void totals(const struct job *job, uint64_t *in, uint64_t *out)
 
 static const char *kind_of(const struct step *step)
 {
-    static const char *const kinds[] = { [STEP_SOURCE] = "source", [STEP_CALL] = "process", [STEP_KEY] = "key_by", [STEP_EXCHANGE] = "exchange", [STEP_SINK] = "sink" };
+    static const char *const kinds[] = {
+        [STEP_SOURCE] = "source", [STEP_CALL] = "process", [STEP_KEY] = "key_by", [STEP_EXCHANGE] = "exchange", [STEP_SINK] = "sink",
+        [STEP_ASSIGN] = "assign_timestamps", [STEP_AGGREGATE] = "window",
+    };
     return is_source(step) ? "source" : is_sink(step) ? "sink" : kinds[step->kind];
 }
 
