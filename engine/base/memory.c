@@ -1,8 +1,12 @@
 #include "base/memory.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
 static void *checked(void *memory, size_t bytes)
 {
@@ -45,4 +49,22 @@ char *memory_copy(const void *data, size_t bytes)
 char *memory_copy_text(const char *text)
 {
     return text == NULL ? NULL : memory_copy(text, strlen(text));
+}
+
+/* The kernel aligns as it likes: one huge page more is mapped, and what is over at both ends given back. */
+void *memory_map(size_t bytes)
+{
+    char *mapped = mmap(NULL, bytes + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    checked(mapped == MAP_FAILED ? NULL : mapped, bytes);
+    size_t before = (HUGE_PAGE_BYTES - (uintptr_t)mapped % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES;
+    if (before > 0)
+        munmap(mapped, before);
+    munmap(mapped + before + bytes, HUGE_PAGE_BYTES - before);
+    madvise(mapped + before, bytes, MADV_HUGEPAGE);
+    return mapped + before;
+}
+
+void memory_unmap(void *memory, size_t bytes)
+{
+    munmap(memory, bytes);
 }

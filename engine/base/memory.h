@@ -14,3 +14,7 @@ void *memory_new_aligned(size_t alignment, size_t bytes);
 void *memory_resize(void *memory, size_t bytes);
 char *memory_copy_text(const char *text);           /* NULL gives NULL */
 char *memory_copy(const void *data, size_t bytes);  /* with a zero byte after it */
+
+/* Zeroed pages, huge ones where the system has them: what is not used of them takes no memory. memory_unmap() gives them back. */
+void *memory_map(size_t bytes);                     /* a multiple of 4096 */
+void memory_unmap(void *memory, size_t bytes);

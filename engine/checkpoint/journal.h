@@ -18,7 +18,7 @@
  */
 #pragma once
 
-#include "base/slice.h"
+#include "base/buffer.h"
 
 #include <stdint.h>
 
@@ -59,6 +59,8 @@ int journal_open(const char *path, uint64_t bytes, uint64_t checksum, struct jou
 int journal_reader_kind(const struct journal_reader *reader);
 /* 1 and the next frame, 0 behind the last one, or negative. */
 int journal_next(struct journal_reader *reader, struct journal_frame *frame, struct slice *payload);
+/* Take the payload that was answered last, and leave an empty buffer (which is used again) in its place. */
+void journal_swap_payload(struct journal_reader *reader, struct buffer *payload);
 void journal_reader_close(struct journal_reader *reader);
 /* Read a file to its end. */
 int journal_verify(const char *path, uint64_t bytes, uint64_t checksum);

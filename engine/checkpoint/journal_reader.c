@@ -190,6 +190,13 @@ int journal_next(struct journal_reader *reader, struct journal_frame *frame, str
     return 1;
 }
 
+void journal_swap_payload(struct journal_reader *reader, struct buffer *payload)
+{
+    struct buffer taken = reader->payload;
+    reader->payload = *payload;
+    *payload = taken;
+}
+
 void journal_reader_close(struct journal_reader *reader)
 {
     if (reader->descriptor >= 0)

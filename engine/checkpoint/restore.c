@@ -2,7 +2,7 @@
 
 #include "base/crash.h"
 #include "base/error.h"
-#include "checkpoint/journal.h"
+#include "checkpoint/restore_reader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -168,50 +168,40 @@ const char *restore_rows_directory(const struct manifest *manifest)
     return NULL;
 }
 
-/* Frames of epochs behind the checkpoint were swept early for one that never was. */
-static int restore_file(struct storage *storage, const struct manifest_file *file, uint64_t epoch_last, struct keyed_state *state)
+static uint64_t dumped_bytes(const struct manifest *manifest)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", storage_shared_directory(storage), file->name);
-    struct journal_reader *reader;
-    int status = journal_open(path, file->bytes, file->checksum, &reader);
-    if (status < 0)
-        return status;
-    struct journal_frame frame;
-    struct slice rows;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < manifest->file_count; i++)
+        bytes += manifest->files[i].kind == MANIFEST_DUMP ? manifest->files[i].bytes : 0;
+    return bytes;
+}
+
+static int restore_files(struct storage *storage, const struct manifest *manifest, struct keyed_state *state)
+{
     uint16_t first, last;
     keyed_state_groups(state, &first, &last);
-    while ((status = journal_next(reader, &frame, &rows)) > 0) {
-        if (frame.epoch > epoch_last || frame.group_last < first || frame.group_first > last)
-            continue;
+    struct restore_reader *reader = restore_reader_begin(storage, manifest, first, last);
+    struct slice rows;
+    const char *name;
+    int status;
+    while ((status = restore_reader_next(reader, &rows, &name)) > 0) {
         status = keyed_state_restore_rows(state, rows);
         if (status < 0) {
-            status = error_wrap(status, "%s", path);
+            status = error_wrap(status, "%s/%s", storage_shared_directory(storage), name);
             break;
         }
     }
-    journal_reader_close(reader);
+    restore_reader_end(reader);
     return status;
 }
 
 int restore_keyed_state(struct storage *storage, const struct manifest *manifest, struct keyed_state *state)
 {
     keyed_state_restore_begin(state, restore_rows_directory(manifest) != NULL);
-    uint64_t dumped_bytes = 0;
-    for (uint32_t i = 0; manifest != NULL && i < manifest->file_count; i++)
-        dumped_bytes += manifest->files[i].kind == MANIFEST_DUMP ? manifest->files[i].bytes : 0;
-    keyed_state_restore_expect(state, dumped_bytes);
     int status = 0;
-    for (uint32_t pass = 0; pass < 2 && status == 0; pass++) { /* the base, then what changed since, oldest first */
-        for (uint32_t i = 0; manifest != NULL && i < manifest->file_count && status == 0; i++) {
-            const struct manifest_file *file = &manifest->files[i];
-            bool base = file->kind == MANIFEST_DUMP;
-            if (file->kind == MANIFEST_ROWS || base != (pass == 0))
-                continue;
-            crash_point("restore.before_file");
-            uint64_t epoch_last = base ? UINT64_MAX : file->epoch_last < manifest->head.id ? file->epoch_last : manifest->head.id;
-            status = restore_file(storage, file, epoch_last, state);
-        }
+    if (manifest != NULL) {
+        keyed_state_restore_expect(state, dumped_bytes(manifest));
+        status = restore_files(storage, manifest, state);
     }
     if (status == 0)
         status = keyed_state_restore_done(state);

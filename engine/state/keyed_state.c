@@ -66,6 +66,7 @@ void keyed_state_free(struct keyed_state *state)
     state_commit_record(state);
     if (state->attached_to != NULL)
         keyed_state_detach(state->attached_to, state);
+    prefault_end(state->prefault);
     for (uint32_t c = 0; c < state->column_count; c++)
         column_free(state, c);
     struct state_buffer *buffers[] = { state->dirty_buffer, state->frozen_buffer, state->dump_buffer };

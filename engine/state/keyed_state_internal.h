@@ -37,10 +37,11 @@ struct keyed_state {
     struct store_write *pending;       /* evicted rows on their way to the store */
     uint32_t evict_column;
     uint64_t restore_bytes;            /* of a base that is about to come, for this state */
-    int failure;
+    struct prefault *prefault;         /* of the tables that a restore fills */
     struct attached_part parts[STATE_PARTS_MAX];
     uint32_t part_count;
     struct keyed_state *attached_to;   /* the one that it is a part of, or NULL */
+    int failure;
     int32_t missing[BATCH_RECORDS_MAX];
     struct buffer scratch;             /* of one row or composite key */
 };

@@ -7,13 +7,17 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "codec/msgpack.h"
 #include "state/payload.h"
+
+#include <stdlib.h>
 
 #define ROWS_AHEAD 16
 #define EVICT_EACH_WINDOWS 64
 #define RESERVE_BYTES_MIN (1u << 20)
 #define ROWS_SAMPLED 1024
+#define BLOCKS_AHEAD_MAX 4096 /* 8 GB */
 
 void state_restore_begin(struct keyed_state *state, bool stored)
 {
@@ -164,7 +168,11 @@ static int reserve(struct keyed_state *state, struct slice rows)
         if (row.column != state->config.column)
             return 0; /* the rows are of several steps: how many of each is open */
     }
-    table_reserve(&state->columns[0].table, expected / ((before - rows.bytes) / count));
+    struct table *table = &state->columns[0].table;
+    table_reserve(table, expected / ((before - rows.bytes) / count));
+    struct memory_block *blocks = memory_new(BLOCKS_AHEAD_MAX * sizeof *blocks);
+    state->prefault = prefault_begin(blocks, table_blocks(table, blocks, BLOCKS_AHEAD_MAX));
+    free(blocks);
     return 0;
 }
 
@@ -237,6 +245,8 @@ static void mark_whole(struct keyed_state *state, uint32_t slot)
 
 int state_restore_done(struct keyed_state *state)
 {
+    prefault_end(state->prefault);
+    state->prefault = NULL;
     for (uint32_t slot = 0; slot < state->config.states; slot++) {
         if (state->config.state[slot].kind != KIND_MAP)
             continue;

@@ -186,6 +186,17 @@ void row_write(struct buffer *out, const struct row_layout *layout, const struct
     close_value(out, start);
 }
 
+/* Nearly every length, id and flag is one byte. */
+static inline int short_read(struct slice *in, uint64_t *number)
+{
+    if (in->bytes == 0 || (uint8_t)*in->data >= 0x80)
+        return varint_read(in, number);
+    *number = (uint8_t)*in->data;
+    in->data++;
+    in->bytes--;
+    return 0;
+}
+
 static int take(struct slice *in, uint64_t bytes, struct slice *taken)
 {
     if (bytes > in->bytes)
@@ -205,14 +216,14 @@ int row_read(struct slice *in, struct row *row)
 {
     uint64_t length;
     struct slice key = { 0 };
-    if (varint_read(in, &length) < 0 || take(in, length, &key) < 0)
+    if (short_read(in, &length) < 0 || take(in, length, &key) < 0)
         return ERROR_CORRUPT;
     if (key.bytes <= ROW_KEY_PREFIX_BYTES || key.bytes > ROW_KEY_PREFIX_BYTES + ENTRY_KEY_BYTES_MAX)
         return error_set(ERROR_CORRUPT, "state row: a key of %zu bytes", key.bytes);
     row->group = get_uint16(key.data);
     row->column = get_uint16(key.data + 2);
     row->key = slice_of(key.data + ROW_KEY_PREFIX_BYTES, key.bytes - ROW_KEY_PREFIX_BYTES);
-    if (varint_read(in, &length) < 0)
+    if (short_read(in, &length) < 0)
         return ERROR_CORRUPT;
     row->removed = length == 0;
     return row->removed ? 0 : take(in, length - 1, &row->value);
@@ -234,20 +245,24 @@ static int read_cell(struct slice *in, struct cell *slot)
 static int read_value(struct slice *in, struct cell *slot)
 {
     uint8_t first = in->bytes > 0 ? (uint8_t)*in->data : 0xc1;
-    if (first < 0x80 || (first >= 0xca && first <= 0xd3)) {
-        double number;
-        int64_t integer;
-        if (first == 0xcb && msgpack_read_double(in, &number) == 0)
-            *slot = cell_of_number(number);
-        else if (first < 0xcb || first == 0xcf)
-            return read_cell(in, slot);
-        else if (msgpack_read_int(in, &integer) == 0)
-            *slot = cell_of_int64(integer);
-        else
+    double number;
+    int64_t integer;
+    if (first == 0xcb) {
+        if (msgpack_read_double(in, &number) < 0)
             return ERROR_FORMAT;
-        return 0;
+        *slot = cell_of_number(number);
+    } else if (first < 0x80) {
+        *slot = cell_of_number(first);
+        in->data++;
+        in->bytes--;
+    } else if (first >= 0xcc && first <= 0xd3 && first != 0xcf) {
+        if (msgpack_read_int(in, &integer) < 0)
+            return ERROR_FORMAT;
+        *slot = cell_of_int64(integer);
+    } else {
+        return read_cell(in, slot);
     }
-    return read_cell(in, slot);
+    return 0;
 }
 
 static int read_slot(struct slice *in, uint32_t kind, struct cell *slot)
@@ -285,7 +300,7 @@ static int read_one(struct slice *in, const struct row_layout *layout, struct en
 {
     uint64_t id, flags;
     struct slice time;
-    if (varint_read(in, &id) < 0 || varint_read(in, &flags) < 0)
+    if (short_read(in, &id) < 0 || short_read(in, &flags) < 0)
         return ERROR_CORRUPT;
     if (flags > 1 || ((flags & 1) && take(in, 8, &time) < 0))
         return error_set(ERROR_CORRUPT, "state row: unknown flags %llu", (unsigned long long)flags);

@@ -23,6 +23,13 @@ void store_write_clear(struct store_write *write)
     write->count = 0;
 }
 
+static uint64_t first_bytes(struct slice key)
+{
+    uint64_t bytes = 0;
+    memcpy(&bytes, key.data, key.bytes < sizeof bytes ? key.bytes : sizeof bytes);
+    return __builtin_bswap64(bytes);
+}
+
 static void add_row(struct store_write *write, struct slice key, struct slice value, bool removed)
 {
     assert(key.bytes <= UINT32_MAX && value.bytes <= UINT32_MAX);
@@ -31,7 +38,7 @@ static void add_row(struct store_write *write, struct slice key, struct slice va
         write->rows = memory_resize(write->rows, write->capacity * sizeof write->rows[0]);
     }
     write->rows[write->count] =
-        (struct store_row){ write->bytes.bytes, (uint32_t)key.bytes, (uint32_t)value.bytes, write->count, removed };
+        (struct store_row){ first_bytes(key), write->bytes.bytes, (uint32_t)key.bytes, (uint32_t)value.bytes, write->count, removed };
     write->count++;
     buffer_append_slice(&write->bytes, key);
     buffer_append_slice(&write->bytes, value);
@@ -62,6 +69,8 @@ static int compare_rows(const void *a, const void *b, void *self)
 {
     const struct store_write *write = self;
     const struct store_row *left = a, *right = b;
+    if (left->key_first != right->key_first)
+        return left->key_first < right->key_first ? -1 : 1;
     int order = slice_compare(store_row_key(write, left), store_row_key(write, right));
     return order != 0 ? order : (left->order < right->order) - (left->order > right->order);
 }

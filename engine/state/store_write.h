@@ -9,6 +9,7 @@
 #include "state/store.h"
 
 struct store_row {
+    uint64_t key_first;     /* the key's first 8 bytes as a number, zeros behind a shorter one: most comparisons end here */
     size_t offset;          /* of the key; the value follows it */
     uint32_t key_bytes;
     uint32_t value_bytes;

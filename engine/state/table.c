@@ -34,13 +34,20 @@ static void *block_new(size_t bytes)
     return block;
 }
 
+/* A large index comes as pages that the kernel clears one by one as they are met: no pause for all of it. */
 static uint64_t *buckets_new(uint64_t count)
 {
-    if (count * sizeof(uint64_t) < HUGE_PAGE_BYTES)
-        return memory_new_zeroed(count, sizeof(uint64_t));
-    uint64_t *buckets = block_new(count * sizeof(uint64_t));
-    memset(buckets, 0, count * sizeof(uint64_t));
-    return buckets;
+    size_t bytes = count * sizeof(uint64_t);
+    return bytes < HUGE_PAGE_BYTES ? memory_new_zeroed(count, sizeof(uint64_t)) : memory_map(bytes);
+}
+
+static void buckets_free(uint64_t *buckets, uint64_t count)
+{
+    size_t bytes = count * sizeof(uint64_t);
+    if (bytes < HUGE_PAGE_BYTES)
+        free(buckets);
+    else
+        memory_unmap(buckets, bytes);
 }
 
 void table_init(struct table *table, uint32_t slots)
@@ -69,8 +76,9 @@ void table_deinit(struct table *table)
         free(chunk);
     }
     free(table->chunks);
-    free(table->buckets);
-    free(table->old_buckets);
+    buckets_free(table->buckets, table->mask + 1);
+    if (table->old_buckets != NULL)
+        buckets_free(table->old_buckets, table->old_mask + 1);
     *table = (struct table){ 0 };
 }
 
@@ -164,7 +172,7 @@ static void move_slice(struct table *table, uint64_t slice)
             bucket_insert(table, bucket_entry(bucket));
     }
     if (table->old_next > table->old_mask) {
-        free(table->old_buckets);
+        buckets_free(table->old_buckets, table->old_mask + 1);
         table->old_buckets = NULL;
     }
 }
@@ -197,6 +205,23 @@ void table_settle(struct table *table)
         move_slice(table, UINT64_MAX);
 }
 
+static struct table_chunk *chunk_add(struct table *table, uint32_t entries, size_t bytes)
+{
+    if (table->chunk_count == table->chunk_capacity) {
+        table->chunk_capacity = table->chunk_capacity * 2 + 16;
+        table->chunks = memory_resize(table->chunks, table->chunk_capacity * sizeof table->chunks[0]);
+    }
+    struct table_chunk *chunk = memory_new(sizeof *chunk);
+    *chunk = (struct table_chunk){ .entries = entries, .places = block_new(bytes) };
+    table->chunks[table->chunk_count++] = chunk;
+    return chunk;
+}
+
+static struct table_chunk *chunk_add_large(struct table *table)
+{
+    return chunk_add(table, HUGE_PAGE_BYTES / table->entry_bytes, HUGE_PAGE_BYTES);
+}
+
 void table_reserve(struct table *table, uint64_t entries)
 {
     uint64_t size = table->mask + 1;
@@ -205,24 +230,25 @@ void table_reserve(struct table *table, uint64_t entries)
     if (table->count > 0 || size == table->mask + 1)
         return;
     table_settle(table);
-    free(table->buckets);
+    buckets_free(table->buckets, table->mask + 1);
     table->buckets = buckets_new(size);
     table->mask = size - 1;
     table->used = 0;
+    for (uint64_t room = 0; room < entries;)
+        room += chunk_add_large(table)->entries;
 }
 
-static struct table_chunk *chunk_add(struct table *table)
+uint32_t table_blocks(const struct table *table, struct memory_block *blocks, uint32_t room)
 {
-    if (table->chunk_count == table->chunk_capacity) {
-        table->chunk_capacity = table->chunk_capacity * 2 + 16;
-        table->chunks = memory_resize(table->chunks, table->chunk_capacity * sizeof table->chunks[0]);
+    uint32_t count = 0;
+    size_t index_bytes = (table->mask + 1) * sizeof(uint64_t);
+    for (size_t at = 0; at < index_bytes && index_bytes >= HUGE_PAGE_BYTES && count < room; at += HUGE_PAGE_BYTES)
+        blocks[count++] = (struct memory_block){ (char *)table->buckets + at, HUGE_PAGE_BYTES };
+    for (uint32_t c = 0; c < table->chunk_count && count < room; c++) {
+        size_t bytes = (size_t)table->chunks[c]->entries * table->entry_bytes;
+        blocks[count++] = (struct memory_block){ table->chunks[c]->places, bytes };
     }
-    struct table_chunk *chunk = memory_new(sizeof *chunk);
-    chunk->used = 0;
-    chunk->entries = table->count < 16 * CHUNK_ENTRIES_FIRST ? CHUNK_ENTRIES_FIRST : HUGE_PAGE_BYTES / table->entry_bytes;
-    chunk->places = block_new(chunk->entries == CHUNK_ENTRIES_FIRST ? (size_t)chunk->entries * table->entry_bytes : HUGE_PAGE_BYTES);
-    table->chunks[table->chunk_count++] = chunk;
-    return chunk;
+    return count;
 }
 
 /* The free list is threaded through the key's place. */
@@ -233,9 +259,15 @@ static struct entry *place_take(struct table *table)
         table->free_list = (struct entry *)(void *)entry->key.pointer;
         return entry;
     }
-    struct table_chunk *chunk = table->chunk_count == 0 ? NULL : table->chunks[table->chunk_count - 1];
-    if (chunk == NULL || chunk->used == chunk->entries)
-        chunk = chunk_add(table);
+    while (table->filling < table->chunk_count && table->chunks[table->filling]->used == table->chunks[table->filling]->entries)
+        table->filling++;
+    struct table_chunk *chunk;
+    if (table->filling < table->chunk_count)
+        chunk = table->chunks[table->filling];
+    else if (table->count < 16 * CHUNK_ENTRIES_FIRST)
+        chunk = chunk_add(table, CHUNK_ENTRIES_FIRST, (size_t)CHUNK_ENTRIES_FIRST * table->entry_bytes);
+    else
+        chunk = chunk_add_large(table);
     return chunk_entry(table, chunk, chunk->used++);
 }
 
@@ -316,7 +348,9 @@ void table_prefetch_bucket(const struct table *table, uint64_t hash)
 
 void table_prefetch_entry(const struct table *table, uint64_t hash)
 {
-    __builtin_prefetch(bucket_entry(candidate(table, hash)), 1);
+    const struct entry *entry = bucket_entry(candidate(table, hash));
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch((const char *)entry + offsetof(struct entry, slots), 1); /* often in the next line */
 }
 
 /* Three passes: the bucket's line is on its way before it is read, the entry's before its key is compared. */

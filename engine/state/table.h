@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/prefault.h"
 #include "codec/batch.h"
 #include "state/entry.h"
 
@@ -31,6 +32,7 @@ struct table {
     struct table_chunk **chunks;
     uint32_t chunk_count;
     uint32_t chunk_capacity;
+    uint32_t filling;           /* the chunk whose places are handed out */
     struct entry *free_list;
     uint64_t count;             /* live entries */
     size_t key_bytes;           /* of keys that are not inlined */
@@ -69,8 +71,10 @@ void table_maintain(struct table *table);
 
 /* Move all of it: for callers that no record waits for. */
 void table_settle(struct table *table);
-/* Make the index of an empty table large enough for this many entries. */
+/* Take the memory of this many entries, and an index large enough for them, for an empty table. Nothing of it is touched. */
 void table_reserve(struct table *table, uint64_t entries);
+/* Its memory in the order in which it will be used, for who wants it present before (base/prefault.h): the first `room` blocks. */
+uint32_t table_blocks(const struct table *table, struct memory_block *blocks, uint32_t room);
 
 /* The next entry (live or not: look at its flags) under the clock hand; NULL once when it wraps around. */
 struct entry *table_hand_next(struct table *table);

@@ -143,4 +143,27 @@ describe("table", function()
     assert.are.equal(mask, tonumber(table_.mask))
     assert.are.equal(100000, find(100000))
   end)
+
+  it("tells the memory that it reserved, and uses no other for as many keys", function()
+    C.table_reserve(table_, 300000)
+    local blocks = ffi.new("struct memory_block[1000]")
+    local count_ = C.table_blocks(table_, blocks, 1000)
+    assert.is_true(count_ > 2 and count_ < 1000)
+    assert.are.equal(1, C.table_blocks(table_, blocks, 1))
+    local function within(pointer)
+      local at = ffi.cast("uintptr_t", pointer)
+      for i = 0, count_ - 1 do
+        local from = ffi.cast("uintptr_t", blocks[i].start)
+        if at >= from and at < from + blocks[i].bytes then return true end
+      end
+    end
+    C.table_blocks(table_, blocks, 1000)
+    assert.is_true(within(table_.buckets))
+    local prefault = C.prefault_begin(blocks, count_)
+    for i = 1, 300000 do assert(within(put(i)), i) end
+    C.prefault_end(prefault)
+    C.prefault_end(nil)
+    for i = 1, 300000 do assert(find(i) == i) end
+    assert.are.equal(300000, count())
+  end)
 end)
