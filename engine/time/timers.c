@@ -236,10 +236,11 @@ static int timers_failure(const void *self)
     return ((const struct timers *)self)->failure;
 }
 
+/* What is counted is state; timers have a count of their own. */
 static uint64_t timers_rows(void *self)
 {
-    int64_t count = timers_count(self);
-    return count < 0 ? 0 : (uint64_t)count;
+    (void)self;
+    return 0;
 }
 
 static const struct state_part timers_part = {

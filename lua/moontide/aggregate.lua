@@ -9,7 +9,8 @@ local M = {}
 ---@field result fun(acc: any): any what is emitted
 ---@field merge? fun(a: any, b: any): any one accumulator of two; needed where windows merge
 
-local specs = {
+--- Its fields, as lists of options have them.
+M.specs = {
   { name = "create", type = "function", required = true },
   { name = "add", type = "function", required = true },
   { name = "result", type = "function", required = true },
@@ -21,7 +22,7 @@ local specs = {
 ---@param aggregate any
 ---@return Aggregate
 function M.check(what, aggregate)
-  return options.check(what, aggregate, specs)
+  return options.check(what, aggregate, M.specs)
 end
 
 return M

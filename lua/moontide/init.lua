@@ -1,10 +1,13 @@
 --- Moontide's public names. What stands here is what a job's script sees.
+local evictor = require "moontide.evictor"
 local job = require "moontide.job"
 local nearest = require "moontide.nearest"
 local sinks = require "moontide.sinks"
 local sources = require "moontide.sources"
 local state = require "moontide.state"
+local trigger = require "moontide.trigger"
 local where = require "moontide.where"
+local window = require "moontide.window"
 
 ---@class moontide
 ---@field file fun(options: table): Connector files: `path` as a source, `dir` as a sink
@@ -24,6 +27,16 @@ local mt = {
   value_state = state.value_state,
   list_state = state.list_state,
   map_state = state.map_state,
+  reducing_state = state.reducing_state,
+  aggregating_state = state.aggregating_state,
+
+  tumbling = window.tumbling,
+  sliding = window.sliding,
+  session = window.session,
+  global_window = window.global_window,
+  count_window = window.count_window,
+  trigger = trigger.public,
+  evictor = evictor.public,
 
   --- Stands for null: nil ends lists and cannot be stored in tables.
   null = require "moontide.null",

@@ -107,7 +107,16 @@ function KeyedStream:max(name, field, given)
   return append(self, "max", name, rolling.max(check_field(":max", field)), given)
 end
 
-local methods = { "reduce", "aggregate", "count", "sum", "min", "max" }
+--- Group the records of each key by time, or by number.
+---
+---     keyed:window(mt.tumbling { size = "1h" }):allowed_lateness("5m"):count("hourly")
+---@param window WindowAssigner `mt.tumbling { ... }` and its siblings
+---@return WindowedStream
+function KeyedStream:window(window)
+  return require("moontide.windowed_stream").new(self, window)
+end
+
+local methods = { "window", "reduce", "aggregate", "count", "sum", "min", "max" }
 for _, name in ipairs(stream.methods) do methods[#methods + 1] = name end
 KeyedStream.__index = stream.index(KeyedStream, methods)
 

@@ -4,6 +4,7 @@
 --- LuaJIT turns a double that meets an int64_t into an int64_t, which drops its
 --- fraction in silence, and 64-bit sums wrap around. Both are errors here.
 local ffi = require "ffi"
+local describe = require "moontide.describe"
 
 local M = {}
 
@@ -48,6 +49,14 @@ function M.less(a, b)
   if x ~= y or type(a) == "number" or type(b) == "number" then return x < y end
   -- Equal as doubles and both wide: the same sign, so that comparing unsigned is right for either type.
   return uint64(a) < uint64(b)
+end
+
+--- Raise: a field of a record is no number.
+---@param operator string
+---@param field string
+---@param value any
+function M.refuse_field(operator, field, value)
+  error(("%s: field '%s' must be a number, got %s"):format(operator, field, describe(value)), 0)
 end
 
 return M

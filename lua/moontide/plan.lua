@@ -14,11 +14,13 @@ local function consumed_steps(steps)
   return consumed
 end
 
+-- These may live for their effects and their state alone.
+local may_end = { sink = true, process = true, window = true }
+
 local function check_loose_ends(steps)
   local consumed = consumed_steps(steps)
   for _, step in ipairs(steps) do
-    -- A process step may live for its effects and its state alone.
-    if step.kind ~= "sink" and step.kind ~= "process" and not consumed[step.id] then
+    if not may_end[step.kind] and not consumed[step.id] then
       where.raise_at(step.where, "step '%s' leads nowhere: end the stream with :to(sink), or :to(mt.blackhole {})", step.name)
     end
   end

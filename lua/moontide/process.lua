@@ -2,7 +2,7 @@
 local describe = require "moontide.describe"
 local on_error = require "moontide.on_error"
 local options = require "moontide.options"
-local state = require "moontide.state"
+local state_table = require "moontide.state_table"
 local steps = require "moontide.steps"
 local where = require "moontide.where"
 
@@ -23,10 +23,7 @@ local parallelism_max = 32768
 M.parallelism_spec = { name = "parallelism", type = "integer", min = 1, max = parallelism_max }
 
 local definition_specs = {
-  { name = "state", type = "custom", default = {}, check = function(value)
-    if type(value) == "table" and getmetatable(value) == nil then return value end
-    return nil, "a table of names and states, such as { seen = mt.value_state() }"
-  end },
+  state_table.spec "state",
   M.parallelism_spec,
   on_error.spec,
   { name = "open", type = "function" },
@@ -37,22 +34,6 @@ local definition_specs = {
 
 -- `self.open` could not be both the callback's name and a state.
 local reserved = { open = true, close = true, process_element = true, on_timer = true }
-
-local function check_states(what, states)
-  local names = {}
-  for name, value in pairs(states) do
-    steps.check_state_name(what, name)
-    if reserved[name] then where.raise("%s: a state cannot be named '%s': callbacks are", what, name) end
-    if not state.is(value) then
-      local hint = type(value) == "function" and " (call it: mt.value_state())" or ""
-      where.raise("%s: state '%s' must be mt.value_state, mt.list_state or mt.map_state, got %s%s", what, name, describe(value), hint)
-    end
-    names[#names + 1] = name
-  end
-  -- The order of pairs() differs between workers; the order of states must not.
-  table.sort(names)
-  return names
-end
 
 local function check_keyed(what, stream, checked, state_names)
   if stream.keyed then return end
@@ -74,8 +55,12 @@ local function normalise(what, definition)
   return definition
 end
 
-local function check_name(method, name)
-  if type(name) == "string" then return name end
+--- The name of a step that must have one; raises at the author's line.
+---@param method string ":process"
+---@param name any
+---@return string
+function M.check_name(method, name)
+  if type(name) == "string" then return steps.check_name(method, name) end
   where.raise('%s: needs a name first, the address of its state: %s("name", ...), got %s', method, method, describe(name))
 end
 
@@ -86,14 +71,12 @@ end
 ---@param definition any a ProcessDefinition or a function(value, ctx, out)
 ---@return table
 function M.step(method, stream, name, definition)
-  steps.check_name(method, check_name(method, name))
+  M.check_name(method, name)
   local what = ('%s("%s")'):format(method, name)
   local checked = options.check(what, normalise(what, definition), definition_specs)
-  local names = check_states(what, checked.state)
+  local names = state_table.check(what, checked.state, reserved)
   check_keyed(what, stream, checked, names)
-  local states = {}
-  for _, state_name in ipairs(names) do states[state_name] = checked.state[state_name] end
-  checked.state = states
+  checked.state = state_table.copy(checked.state)
   local step = { kind = "process", name = name, definition = checked, state_names = names }
   -- These two are the step's, whatever its kind.
   step.parallelism, step.on_error = checked.parallelism, checked.on_error

@@ -3,7 +3,6 @@
 --- Each is a process definition, built like any author's own; what they keep
 --- between records is one value state.
 local aggregate = require "moontide.aggregate"
-local describe = require "moontide.describe"
 local numbers = require "moontide.numbers"
 local state = require "moontide.state"
 
@@ -59,10 +58,6 @@ function M.count()
   }
 end
 
-local function refuse_field(method, field, value)
-  error(("%s: field '%s' must be a number, got %s"):format(method, field, describe(value)), 0)
-end
-
 --- Emits `{ key, sum }` of a field.
 ---@param field string
 ---@return ProcessDefinition
@@ -71,7 +66,7 @@ function M.sum(field)
     state = { sum = state.value_state { default = 0 } },
     process_element = function(self, value, ctx, out)
       local number = value[field]
-      if not numbers.is(number) then refuse_field("sum", field, number) end
+      if not numbers.is(number) then numbers.refuse_field("sum", field, number) end
       local sum = numbers.add(self.sum:value(), number)
       self.sum:update(sum)
       out:collect { key = ctx:current_key(), sum = sum }
@@ -87,7 +82,7 @@ function M.min(field)
     state = { min = state.value_state() },
     process_element = function(self, value, ctx, out)
       local number, min = value[field], self.min:value()
-      if not numbers.is(number) then refuse_field("min", field, number) end
+      if not numbers.is(number) then numbers.refuse_field("min", field, number) end
       if min == nil or numbers.less(number, min) then
         min = number
         self.min:update(min)
@@ -105,7 +100,7 @@ function M.max(field)
     state = { max = state.value_state() },
     process_element = function(self, value, ctx, out)
       local number, max = value[field], self.max:value()
-      if not numbers.is(number) then refuse_field("max", field, number) end
+      if not numbers.is(number) then numbers.refuse_field("max", field, number) end
       if max == nil or numbers.less(max, number) then
         max = number
         self.max:update(max)

@@ -1,13 +1,16 @@
 --- Descriptions of state: what `state = { seen = mt.map_state() }` declares.
 --- The state itself, bound to the current key, is `self.seen` in a callback.
+local aggregate = require "moontide.aggregate"
 local options = require "moontide.options"
 local where = require "moontide.where"
 
 local M = {}
 
 ---@class StateDescriptor
----@field kind "value"|"list"|"map"
+---@field kind "value"|"list"|"map"|"reducing"|"aggregating"
 ---@field default? any of a value state
+---@field reduce? fun(a: any, b: any): any of a reducing state
+---@field create? fun(): any of an aggregating state, as its siblings `add`, `result` and `merge`
 ---@field version integer of the values that are written
 ---@field migrate? fun(old_value: any, old_version: integer): any
 
@@ -38,6 +41,8 @@ end
 
 local value_specs = specs_with({ name = "default", type = "value" })
 local plain_specs = specs_with()
+local reducing_specs = specs_with({ name = "reduce", type = "function", required = true })
+local aggregating_specs = specs_with(unpack(aggregate.specs))
 
 local function new(kind, given, specs)
   local descriptor = options.check("mt." .. kind .. "_state", given, specs)
@@ -79,6 +84,34 @@ end
 ---@return MapState # a description; bound to the current key it is `self.<name>`
 function M.map_state(given)
   return new("map", given, plain_specs)
+end
+
+--- One value for each key that takes in what is added: `get()`, `add(v)`, `clear()`.
+---
+---     keyed:process("total", {
+---       state = { total = mt.reducing_state { reduce = function(a, b) return a + b end } },
+---       process_element = function(self, value, ctx, out) self.total:add(value.amount) end,
+---     })
+---@param given { reduce: (fun(a: any, b: any): any), version: integer?, migrate: (fun(old_value: any, old_version: integer): any)? }
+---@return ReducingState # a description; bound to the current key it is `self.<name>`
+function M.reducing_state(given)
+  return new("reducing", given, reducing_specs)
+end
+
+--- An accumulator for each key; what is read is its result: `get()`, `add(v)`, `clear()`.
+---
+---     keyed:process("average", {
+---       state = { average = mt.aggregating_state {
+---         create = function() return { sum = 0, count = 0 } end,
+---         add = function(acc, value) return { sum = acc.sum + value, count = acc.count + 1 } end,
+---         result = function(acc) return acc.sum / acc.count end,
+---       } },
+---       process_element = function(self, value, ctx, out) self.average:add(value.amount) end,
+---     })
+---@param given Aggregate and `version`, `migrate`
+---@return AggregatingState # a description; bound to the current key it is `self.<name>`
+function M.aggregating_state(given)
+  return new("aggregating", given, aggregating_specs)
 end
 
 --- Is `value` a description of state?

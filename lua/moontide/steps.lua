@@ -12,7 +12,7 @@ local M = {}
 
 ---@class Step one step of the logical plan
 ---@field id integer from 1, in order of creation
----@field kind "source"|"map"|"filter"|"flat_map"|"key_by"|"rebalance"|"global"|"broadcast"|"union"|"process"|"sink"
+---@field kind "source"|"map"|"filter"|"flat_map"|"key_by"|"rebalance"|"global"|"broadcast"|"union"|"process"|"window"|"sink"
 ---@field name string given, or derived from kind and id
 ---@field named boolean was it given?
 ---@field where Where? the author's call
@@ -27,7 +27,9 @@ local M = {}
 ---@field replayable? boolean of a source
 ---@field role? "dead_letter" of a sink that takes what other steps failed on
 ---@field definition? table of a process step, or of a source or sink that is written in Lua
----@field state_names? string[] of a process step, sorted
+---@field state_names? string[] of a process or window step, sorted
+---@field window? WindowAssigner of a window step, as are its siblings in window_step.lua
+---@field callbacks? table<function, string> functions of the author that reports may have to name
 ---@field operator? string the method that built a process step: "count"
 ---@field parallelism? integer
 ---@field on_error? "fail"|"skip"|{ dead_letter: integer }

@@ -134,9 +134,9 @@ describe("a mistake in a stream", function()
     ["stream:key_by { 'a', 5 }"] = ":key_by: a list of fields must hold names only, got 5 at 2",
     ["stream:key_by { 'a', b = 'c' }"] = [[:key_by: a list of fields must hold names only, got "c" at "b"]],
     ["stream:rebalance(2)"] = ":rebalance takes no arguments, got 2",
-    ["stream:broadcast { rules = mt.map_state() }"] = ":broadcast takes no arguments, got a table",
-    ["stream:side_output('late')"] = ":side_output: step 'numbers' is a source and has none; process steps have",
-    ["stream:map(print):side_output('late')"] = ":side_output: step 'map-2' is a map and has none; process steps have",
+    ["stream:broadcast(5)"] = ":broadcast: needs no argument, or a table of states such as { rules = mt.map_state() }, got 5",
+    ["stream:side_output('late')"] = ":side_output: step 'numbers' is a source and has none; process steps and windows have",
+    ["stream:map(print):side_output('late')"] = ":side_output: step 'map-2' is a map and has none; process steps and windows have",
     ["stream:process('p', print):side_output()"] = ":side_output: needs the tag of the output, got nothing",
     ["stream:process('p', print):side_output('a'):side_output('b')"] =
       ":side_output: a side output ('a') has no side outputs of its own",

@@ -1,5 +1,6 @@
 --- What the callbacks of a definition find in `self` and in the ctx of `open`.
 local C = require "moontide.engine"
+local folding_state = require "moontide.runtime.folding_state"
 local no_key = require "moontide.runtime.no_key"
 
 local M = {}
@@ -8,6 +9,8 @@ local binders = {
   value = require "moontide.runtime.value_state",
   list = require "moontide.runtime.list_state",
   map = require "moontide.runtime.map_state",
+  reducing = folding_state.reducing,
+  aggregating = folding_state.aggregating,
 }
 
 -- The same names on `self` in open and close, where there is no key.

@@ -26,7 +26,7 @@ function Collector:collect(value, timestamp)
     encode(out.arena, out.values[count], value, place)
   end
   if timestamp == nil then
-    out.times[count] = call.times[call.index]
+    out.times[count] = DEFAULT_TIME
   else
     out.times[count] = time_of(timestamp)
   end
@@ -40,8 +40,10 @@ return Collector
 ---@param call ffi.cdata* struct call
 ---@param port integer
 ---@param fields table<string, true>? all that its tables can have, if that is known
-return function(call, port, fields)
-  local class = assert(loadstring(source, "=collector"))(call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
+---@param default_time? "out_time" what is collected without a time has that of the cell, not the record's
+return function(call, port, fields, default_time)
+  local text = source:gsub("DEFAULT_TIME", default_time and "call." .. default_time or "call.times[call.index]")
+  local class = assert(loadstring(text, "=collector"))(call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
   class.__index = class
   return setmetatable({}, class)
 end

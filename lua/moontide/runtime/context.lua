@@ -1,8 +1,8 @@
 --- `ctx` of the callbacks: the record at hand, and the subtask.
 local ffi = require "ffi"
 local C = require "moontide.engine"
-local collector = require "moontide.runtime.collector"
 local nearest = require "moontide.nearest"
+local side_outputs = require "moontide.runtime.side_outputs"
 local times = require "moontide.runtime.times"
 local unpack_key = require("moontide.runtime.msgpack").unpack
 
@@ -44,28 +44,12 @@ local timer_source = [[
 function Context:time_domain() return call.domain == 0 and "event" or "processing" end
 ]]
 
-local function check_tag(tag)
-  if type(tag) ~= "string" or tag == "" then error("ctx:output needs a tag (a text), got " .. tostring(tag), 4) end
-end
-
--- What happens to a tag that nobody reads: it is dropped, or under test goes to one output with its tag.
-local function unread_by(call, rest_port)
-  if not rest_port then return function(tag) check_tag(tag) end end
-  local rest = collector(call, rest_port)
-  return function(tag, value, timestamp)
-    check_tag(tag)
-    if value == nil then error("nil cannot be a record (mt.null can)", 3) end
-    rest:collect({ tag, value }, timestamp)
-  end
-end
-
 --- `ports`: the number of the output of each tag that somebody reads; `rest_port`: of all other tags, nil drops them.
 --- `timers`: what ctx:timers() answers; `of_timer`: the context of on_timer.
 return function(call, ports, rest_port, timers, of_timer)
-  local outputs = {}
-  for tag, port in pairs(ports) do outputs[tag] = collector(call, port) end
+  local outputs, unread = side_outputs(call, ports, rest_port)
   local text = source:gsub("TIMES", of_timer and "timer_times" or "times") .. (of_timer and timer_source or "") .. "return Context"
-  local class = assert(loadstring(text, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unread_by(call, rest_port), timers)
+  local class = assert(loadstring(text, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unread, timers)
   local methods = {}
   for name in pairs(class) do methods[#methods + 1] = name end
   class.__index = class

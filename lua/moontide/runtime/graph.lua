@@ -8,7 +8,10 @@ local M = {}
 
 local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8 }
 local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
-local slot_kinds = { value = 0, map = 1, list = 2 }
+local slot_kinds = { value = 0, map = 1, list = 2, reducing = 0, aggregating = 0 }
+local window_kinds = { tumbling = 1, sliding = 2, session = 3, global = 4 }
+local time_domains = { event = 0, processing = 1 }
+local staggers = { aligned = 0, natural = 1, random = 2 }
 local call_kinds = { source = 1, sink = 2 }
 
 local function set_options(plan, index, settings)
@@ -28,6 +31,14 @@ local function set_states(plan, index, step)
   for _, name in ipairs(step.state_names) do
     check(C.plan_add_state(plan, index, name, slot_kinds[step.definition.state[name].kind]))
   end
+end
+
+local function set_window(plan, index, step)
+  local window = step.window
+  local lateness = window.time == "event" and step.lateness or 0 -- S24
+  check(C.plan_set_window(plan, index, window_kinds[window.kind], window.size, window.slide, window.offset, time_domains[window.time],
+    lateness, staggers[window.stagger]))
+  for _, state in ipairs(step.pane_states) do check(C.plan_add_pane_state(plan, index, state.name, slot_kinds[state.descriptor.kind])) end
 end
 
 -- The strictest thing C must know: whether any function of the operator may fail without failing the job.
@@ -64,6 +75,7 @@ local function add_operator(plan, job, operator, options)
   if step.kind == "assign_timestamps" then set_watermarks(plan, index, step, options) end
   if operator.kind == "input" then check(C.plan_set_channels(plan, index, options.channels)) end
   if operator.keyed then set_states(plan, index, step) end
+  if step.kind == "window" then set_window(plan, index, step) end
   local policy, port = policy_of(job, operator)
   check(C.plan_set_policy(plan, index, policy, port or -1))
 end

@@ -10,6 +10,7 @@ local made_fields = require "moontide.runtime.made_fields"
 local timer_loop = require "moontide.runtime.timer_loop"
 local timestamps_handler = require "moontide.runtime.timestamps_handler"
 local timer_service = require "moontide.runtime.timer_service"
+local window_handler = require "moontide.runtime.window_handler"
 
 local M = {}
 
@@ -51,7 +52,7 @@ local function stateless_handler(call, operator, guarded)
   }
 end
 
-local makers = { timestamps = timestamps_handler, process = process_handler, source = lua_source, sink = lua_sink }
+local makers = { timestamps = timestamps_handler, process = process_handler, window = window_handler, source = lua_source, sink = lua_sink }
 
 --- What the worker calls for an operator in Lua.
 ---@param call ffi.cdata* struct call

@@ -11,7 +11,7 @@ local M = {}
 ---@field name string
 ---@field step Step the logical step it stands for
 ---@field stages table[] map and filter steps that run before the terminal
----@field terminal? "emit"|"key"|"flat_map"|"process"|"sink"|"source" of a call
+---@field terminal? "emit"|"key"|"flat_map"|"process"|"window"|"sink"|"source" of a call
 ---@field keyed? boolean it has keyed state
 ---@field ports table<string, integer> number of the output of each side tag
 ---@field dead_ports table<integer, integer> number of the output that leads to each dead letter sink
@@ -196,12 +196,13 @@ end
 
 function build.process(self, step)
   local input = narrowed(self, step, self:input_stream(step.inputs[1]))
-  local operator = self:call(step, "process", input)
+  local operator = self:call(step, step.kind, input)
   operator.keyed = step.keyed
   local stream = stream_of(operator)
   stream.terminal = operator
   return stream
 end
+build.window = build.process
 
 function build.sink(self, step)
   local in_lua = step.connector == "lua"

@@ -18,6 +18,7 @@ local function callback_names(job)
   local names = {}
   for _, step in ipairs(job.steps) do
     if step.fn then names[step.fn] = step.kind end
+    for fn, name in pairs(step.callbacks or {}) do names[fn] = name end
     for _, name in ipairs(callbacks) do
       local fn = step.definition and rawget(step.definition, name)
       if type(fn) == "function" then names[fn] = name end

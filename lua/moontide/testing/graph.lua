@@ -29,7 +29,7 @@ local function add_sides(graph)
     for tag, port in pairs(operator.ports) do
       sides[#sides + 1] = { tag = tag, from = index, port = port }
     end
-    if operator.terminal == "process" then
+    if operator.terminal == "process" or operator.terminal == "window" then
       if not rest_index then rest_index = select(2, add_output(graph, "side outputs")) end
       operator.rest_port = operator.port_count
       operator.port_count = operator.port_count + 1

@@ -1,0 +1,54 @@
+--- Reducing and aggregating state, bound to a step's call cell: a value state that
+--- takes in what is added (S51).
+local value_state = require "moontide.runtime.value_state"
+
+local source = [[
+local kept, first, add, result = ...
+local FoldingState = {}
+
+function FoldingState:get()
+  local value = kept:value()
+  if value == nil then return nil end
+  return result(value)
+end
+
+function FoldingState:add(value)
+  if value == nil then error("nil cannot be added to a state (mt.null can)", 2) end
+  local before = kept:value()
+  if before == nil then value = first(value) else value = add(before, value) end
+  if value == nil then error("the function of a state answered nothing", 2) end
+  kept:update(value)
+end
+
+function FoldingState:clear()
+  kept:update(nil)
+end
+
+return FoldingState
+]]
+
+-- `merge`: of two states into one, where windows merge; nil: they cannot be.
+local function new(kept, first, add, result, merge)
+  local class = assert(loadstring(source, "=folding_state"))(kept, first, add, result)
+  class.__index = class
+  return setmetatable({ kept = kept, merge = merge }, class)
+end
+
+local function same(value) return value end
+
+local M = {}
+
+--- State of `mt.reducing_state`.
+function M.reducing(call, slot_index, descriptor, binding)
+  local reduce = descriptor.reduce
+  return new(value_state(call, slot_index, {}, binding), same, reduce, same, reduce)
+end
+
+--- State of `mt.aggregating_state`.
+function M.aggregating(call, slot_index, descriptor, binding)
+  local create, add = descriptor.create, descriptor.add
+  local function first(value) return add(create(), value) end
+  return new(value_state(call, slot_index, {}, binding), first, add, descriptor.result, descriptor.merge)
+end
+
+return M

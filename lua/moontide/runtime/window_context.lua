@@ -1,0 +1,105 @@
+--- What the callbacks of a window step get beside the window: clocks, timers of the
+--- window, side outputs. And the window itself, as a table.
+local C = require "moontide.engine"
+local check = require "moontide.runtime.fail"
+local nearest = require "moontide.nearest"
+local times = require "moontide.runtime.times"
+
+local M = {}
+
+local clocks = [[
+local call, C, check, to_engine, from_engine, place, outputs, unread = ...
+local Context = {}
+function Context:current_watermark() return from_engine(call.watermark) end
+function Context:current_processing_time() return tonumber(C.call_processing_time(call)) end
+]]
+
+-- `place[0]` is the pane whose window's timers these are.
+local timers = [[
+function Context:register_event_time_timer(timestamp)
+  local status = C.call_window_register(call, place[0], 0, to_engine(timestamp))
+  if status < 0 then check(status) end
+end
+
+function Context:register_processing_time_timer(timestamp)
+  local status = C.call_window_register(call, place[0], 1, to_engine(timestamp))
+  if status < 0 then check(status) end
+end
+
+function Context:delete_event_time_timer(timestamp)
+  local status = C.call_window_delete(call, place[0], 0, to_engine(timestamp))
+  if status < 0 then check(status) end
+end
+
+function Context:delete_processing_time_timer(timestamp)
+  local status = C.call_window_delete(call, place[0], 1, to_engine(timestamp))
+  if status < 0 then check(status) end
+end
+]]
+
+local output = [[
+function Context:output(tag, value, timestamp)
+  local output = outputs[tag]
+  if output then return output:collect(value, timestamp) end
+  unread(tag, value, timestamp)
+end
+]]
+
+local function new(text, call, place, outputs, unread)
+  local chunk = assert(loadstring(clocks .. text .. "return Context", "=context of a window"))
+  local class = chunk(call, C, check, times.to_engine, times.from_engine, place, outputs, unread)
+  local methods = {}
+  for name in pairs(class) do methods[#methods + 1] = name end
+  class.__index = class
+  setmetatable(class, { __index = function(_, name)
+    error(("ctx has no '%s'%s"):format(tostring(name), nearest.hint(name, methods)), 2)
+  end })
+  return setmetatable({}, class)
+end
+
+--- Of an evictor: the clocks.
+---@param call ffi.cdata* struct call
+---@return ClockContext
+function M.clock(call)
+  return new("", call)
+end
+
+--- Of a trigger: clocks and timers.
+---@param call ffi.cdata* struct call
+---@param place ffi.cdata* int32_t[1]
+---@return TriggerContext
+function M.trigger(call, place)
+  return new(timers, call, place)
+end
+
+--- Of a window function: clocks and side outputs.
+---@param call ffi.cdata* struct call
+---@param outputs table<string, Collector>
+---@param unread fun(tag: string, value: any, timestamp: number?)
+---@return WindowContext
+function M.window(call, outputs, unread)
+  return new(output, call, nil, outputs, unread)
+end
+
+local view = [[
+local windows, from_engine = ...
+local max = 0x7fffffffffffffffLL
+return function(pane)
+  local window = windows[pane]
+  local stop = window["end"]
+  local last = stop - 1
+  if stop == max then last = stop end
+  return { start = from_engine(window.start), ["end"] = from_engine(stop), max_timestamp = from_engine(last) }
+end
+]]
+
+--- The window of a pane as callbacks get it; the global one has neither beginning nor end.
+---@param call ffi.cdata* struct call
+---@param is_global boolean
+---@return fun(pane: integer): Window
+function M.window_of(call, is_global)
+  if is_global then return function() return {} end end
+  return assert(loadstring(view, "=window"))(call.windows.windows, times.from_engine)
+end
+
+return M

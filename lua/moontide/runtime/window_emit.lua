@@ -1,0 +1,103 @@
+--- What a window step does as a window fires: its contents go to the function, or
+--- out. Generated so that each step has byte code of its own.
+local C = require "moontide.engine"
+
+-- What the window at hand holds, as `content`; nothing is emitted for an empty one (S26).
+local fold = [[
+  local content = kept:value()
+  if content == nil then return end
+]]
+local list = [[
+  local content = kept:get()
+  if #content == 0 then return end
+]]
+local evicting = [[
+  local elements = kept:get()
+  if #elements == 0 then return end
+  local window = window_of(pane)
+  elements = evict_before(elements, window)
+  local content = content_of(elements)
+]]
+local result = "  content = result(content)\n"
+
+local into = {
+  out = "  out:collect(content)\n",
+  fn = "  fn(self, record:current_key(), window_of(pane), content, ctx, out)\n",
+  -- Fields are given by name so that the table has one shape.
+  field = [[
+  local window = window_of(pane)
+  out:collect { key = record:current_key(), window_start = window.start, window_end = window["end"], FIELD = content }
+]],
+}
+
+-- Elements that the evictor left none of are nothing to emit, but for what says what it is of no elements.
+local function evicting_source(step, target)
+  local guard = (step.contents.kind == "fold" and not step.contents.empty) and "  if content ~= nil then\n" or "  do\n"
+  local applied = step.contents.result and result or ""
+  return evicting .. guard .. applied .. into[target] .. "  end\n  evict_after(elements, window)\n"
+end
+
+local function source_of(step)
+  local target = step.definition.process and "fn" or step.contents.field and "field" or "out"
+  local body
+  if step.evictor then
+    body = evicting_source(step, target)
+  else
+    body = (step.contents.kind == "list" and list or fold) .. (step.contents.result and result or "") .. into[target]
+  end
+  return [[
+local call, C, kept, result, out, fn, self, ctx, record, window_of, evict_before, evict_after, content_of = ...
+return function(pane)
+  call.out_time = C.call_window_max_timestamp(call, pane)
+]] .. body:gsub("FIELD", step.contents.field or "") .. "end"
+end
+
+local function evicted(what, evict, elements, window, clock)
+  local kept = evict(elements, window, clock)
+  if type(kept) ~= "table" then error(("'%s' of the evictor must answer the list of the elements to keep, got %s"):format(what, type(kept)), 0) end
+  return kept
+end
+
+-- What stays is the window's contents from then on (S30).
+local function evictors(step, kept, clock)
+  local evictor = step.evictor
+  if not evictor then return nil, nil end
+  return function(elements, window)
+    return evictor.before and evicted("before", evictor.before, elements, window, clock) or elements
+  end, function(elements, window)
+    if evictor.after then elements = evicted("after", evictor.after, elements, window, clock) end
+    kept:update(elements)
+  end
+end
+
+local function values_of(elements)
+  local list_of_values = {}
+  for i, element in ipairs(elements) do list_of_values[i] = element.value end
+  return list_of_values
+end
+
+local function folder(contents)
+  return function(elements)
+    local value
+    for i, element in ipairs(elements) do
+      if i == 1 then value = contents.first(element.value) else value = contents.add(value, element.value) end
+    end
+    if value == nil and contents.empty then value = contents.empty() end
+    return value
+  end
+end
+
+--- The function that emits the window of a pane, which `panes.index` is at.
+---@param call ffi.cdata* struct call
+---@param operator Operator
+---@param bound { kept: table, out: Collector, self: table, ctx: WindowContext, clock: ClockContext, record: Context, window_of: fun(pane: integer): Window }
+---@return fun(pane: integer)
+return function(call, operator, bound)
+  local step = operator.step
+  local contents = step.contents
+  local evict_before, evict_after = evictors(step, bound.kept, bound.clock)
+  local content_of = contents.kind == "list" and values_of or folder(contents)
+  local chunk = assert(loadstring(source_of(step), "=windows of " .. operator.name))
+  return chunk(call, C, bound.kept, contents.result, bound.out, step.definition.process, bound.self, bound.ctx, bound.record, bound.window_of,
+    evict_before, evict_after, content_of)
+end

@@ -1,0 +1,152 @@
+--- The loop over the records of a window step, generated for each of them: add to
+--- the contents of each window, ask the trigger, fire, see that the window is
+--- forgotten one day. What the window's own trigger would do is done in place.
+local C = require "moontide.engine"
+local check = require "moontide.runtime.fail"
+local times = require "moontide.runtime.times"
+local used_fields = require "moontide.runtime.used_fields"
+local values = require "moontide.runtime.values"
+
+local M = {}
+
+local head = [[
+local call, C, check, decode, from_engine, b, guarded = ...
+local windows = call.windows
+local panes, first, late, ends = windows.panes, windows.first, windows.late, windows.windows
+local kept, start, add, on_element, act, fire, skipped = b.kept, b.start, b.add, b.on_element, b.act, b.fire, b.skipped
+local trigger, trigger_ctx, window_of, place, gap_of, merge = b.trigger, b.trigger_ctx, b.window_of, b.place, b.gap_of, b.merge
+]]
+
+local adds = {
+  fold = [[
+      local content = kept:value()
+      local is_new = content == nil
+      if is_new then content = start(value) else content = add(content, value) end
+      kept:update(content)
+]],
+  list = [[
+      local is_new = panes.entries[pane].slots[0].tag == 0
+      kept:add(value)
+]],
+  evicting = [[
+      local is_new = panes.entries[pane].slots[0].tag == 0
+      kept:add { value = value, timestamp = from_engine(call.times[i]) }
+]],
+}
+
+local asked = [[
+      place[0] = pane
+      local answer = on_element(trigger, value, from_engine(call.times[i]), window_of(pane), trigger_ctx)
+      if answer ~= "continue" then act(answer, pane, "on_element") end
+]]
+
+local keep = [[
+      if is_new then
+        local status = C.call_window_keep(call, pane)
+        if status < 0 then check(status) end
+      end
+]]
+
+-- The trigger of event time, and the timer that cleans up; they are one where no lateness is allowed.
+local own_event = [[
+      if is_new then
+        local last = C.call_window_max_timestamp(call, pane)
+        if last > call.watermark then
+          local status = C.call_window_register(call, pane, 0, last)
+          if status < 0 then check(status) end
+        end
+        KEEP
+      end
+]]
+local own_event_late = [[
+      if C.call_window_max_timestamp(call, pane) <= call.watermark then fire(pane) end
+]]
+local own_processing = [[
+      if is_new then
+        local status = C.call_window_register(call, pane, 1, C.call_window_max_timestamp(call, pane))
+        if status < 0 then check(status) end
+      end
+]]
+
+local function own_source(step)
+  if step.window.time == "processing" then return own_processing end
+  local is_late_possible = step.lateness > 0
+  local kept = is_late_possible and "local status = C.call_window_keep(call, pane)\n        if status < 0 then check(status) end" or ""
+  return own_event:gsub("KEEP", kept) .. (is_late_possible and own_event_late or "")
+end
+
+--- Is the trigger the window's own, so that nothing of it needs a call?
+---@param step Step
+---@return boolean
+function M.is_direct(step)
+  return step.trigger and step.trigger.default and not step.window.merging or false
+end
+
+local function element_source(step)
+  local kind = step.evictor and "evicting" or step.contents.kind
+  if M.is_direct(step) then return adds[kind] .. own_source(step) end
+  return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "") .. keep
+end
+
+local decoded = "      local value = decode(call.values[i], call.bytes)\n"
+
+-- One window at most, several, or a session, which a merge may have made another.
+local shapes = {
+  one = "    local pane = first[i]\n    if pane == first[i + 1] then\n      skipped(i)\n    else\n"
+    .. decoded .. "      panes.index = pane\nELEMENT    end\n",
+  several = "    local behind = first[i + 1]\n    if first[i] == behind then\n      skipped(i)\n    else\n"
+    .. decoded .. "      for pane = first[i], behind - 1 do\n      panes.index = pane\nELEMENT      end\n    end\n",
+  session = "    do\n" .. decoded .. [[
+      local added = C.call_session_add(call, i, gap_of(value))
+      if added == 0 then
+        skipped(i)
+      else
+      if added < 0 then check(added) end
+      local pane = 0
+      if added == 2 then merge() end
+ELEMENT      end
+    end
+]],
+}
+local shape_of = { tumbling = "one", global = "one", sliding = "several", session = "session" }
+
+local function loop_source(step, guarded)
+  local element = element_source(step)
+  if step.window.merging then element = element:gsub("if is_new then", "if is_new or added == 2 then") end
+  return table.concat {
+    head, "return function()\n  for i = call.index, call.count - 1 do\n    call.index = i\n", guarded and "    C.call_mark(call)\n" or "",
+    (shapes[shape_of[step.window.kind]]:gsub("ELEMENT", function() return element end)),
+    guarded and "    if call.view.undo_count > 0 then C.keyed_state_commit_record(call.state) end\n" or "", "  end\nend",
+  }
+end
+
+-- What the loop sees of a record; nil: all of it.
+local function fields_of(step)
+  local reads, fields = step.contents.reads, {}
+  if not M.is_direct(step) or step.evictor or reads == "all" then return nil end
+  if type(reads) == "string" then
+    if reads ~= "nothing" then fields[reads] = true end
+    return fields
+  end
+  for _, read in ipairs(reads) do
+    if not used_fields.add(read.fn, read.parameter, fields) then return nil end
+  end
+  return fields
+end
+
+local function decoder_of(step)
+  if M.is_direct(step) and not step.evictor and step.contents.reads == "nothing" then return function() return nil end end
+  return values.decoder(fields_of(step))
+end
+
+--- The function that handles the records [call.index, call.count) of the batch in `call`.
+---@param call ffi.cdata* struct call
+---@param operator Operator
+---@param bound table what the handler has bound
+---@return function
+function M.make(call, operator, bound)
+  local chunk = assert(loadstring(loop_source(operator.step, bound.guarded), "=loop of " .. operator.name))
+  return chunk(call, C, check, decoder_of(operator.step), times.from_engine, bound, bound.guarded)
+end
+
+return M
