@@ -1,5 +1,5 @@
 local mt = require "moontide"
-local cases = require "support.cases"
+local play = require "support.play"
 
 local function same(value) return value end
 local function first(value) return value[1] end
@@ -23,13 +23,13 @@ end
 
 describe("event timers", function()
   it("S1: fire in the order of their times over all keys", function()
-    cases.play(registers(), { key = first, ordered = false }, {
+    play.case(registers(), { key = first, ordered = false }, {
       { push = { "a", 30, 10 } }, { push = { "b", 20, 40 } }, { push = { "c", 15 } }, { push = { "d", -5 } },
       { wm = 9, "d:-5@-5 W(9)" },
       { wm = 35, "a:10@10 c:15@15 b:20@20 a:30@30 W(35)" },
       { wm = 40, "b:40@40 W(40)" },
     })
-    cases.each(registers(), {}, function(h)
+    play.each(registers(), {}, function(h)
       for i = 1, 300 do h:push({ i % 7, (i * 7919) % 1009 }, 0) end
       h:watermark(2000)
       local last, count = -1, 0
@@ -44,7 +44,7 @@ describe("event timers", function()
   end)
 
   it("S2: the watermark stands before the first callback", function()
-    cases.play(registers { on_timer = function(_, timestamp, ctx, out)
+    play.case(registers { on_timer = function(_, timestamp, ctx, out)
       out:collect(("%d:%d"):format(timestamp, ctx:timers():current_watermark()))
     end }, { key = first, ordered = true }, {
       { push = { "a", 10, 20 } },
@@ -61,7 +61,7 @@ describe("event timers", function()
         ctx:timers():register_event_time_timer(60)
       end
     end }
-    cases.play(chained, { key = first, ordered = true }, {
+    play.case(chained, { key = first, ordered = true }, {
       { push = { "a", 10, 20 } },
       { wm = 50, "10@10 5@5 15@15 20@20 W(50)" },
       { wm = 60, "60@60 W(60)" },
@@ -73,7 +73,7 @@ describe("event timers", function()
       out:collect(ctx:current_key() .. timestamp)
       if timestamp < 8 then ctx:timers():register_event_time_timer(timestamp + 2) end
     end }
-    cases.play(chained, { ordered = true }, {
+    play.case(chained, { ordered = true }, {
       { push = { "a", 1 } }, { push = { "b", 2 } },
       { wm = 100, "a1@1 b2@2 a3@3 b4@4 a5@5 b6@6 a7@7 b8@8 a9@9 W(100)" },
     })
@@ -88,7 +88,7 @@ describe("event timers", function()
         if self.count:value() < 2500 then ctx:timers():register_event_time_timer(timestamp) end
       end,
     }
-    cases.each(again, {}, function(h)
+    play.each(again, {}, function(h)
       h:push({ "a", 10 }, 0)
       h:watermark(10)
       local output = h:output()
@@ -100,7 +100,7 @@ describe("event timers", function()
   end)
 
   it("S3: a timer for the past waits for the next watermark", function()
-    cases.play(registers(), { breaks = false }, {
+    play.case(registers(), { breaks = false }, {
       { wm = 100, "W(100)" },
       { push = { "a", 50, 100 } },
       { wm = 100 }, { wm = 99 },
@@ -109,26 +109,26 @@ describe("event timers", function()
   end)
 
   it("S3: the watermark that a source sends again after a restore is the next one", function()
-    cases.each(registers(), {}, function(h, backend)
+    play.each(registers(), {}, function(h, backend)
       h:watermark(100)
       h:push({ "a", 50 }, 1)
-      assert.are.equal("W(100)", cases.words(h))
+      assert.are.equal("W(100)", play.words(h))
       local snapshot = h:snapshot()
-      cases.each(registers(), { restore = snapshot, backend = backend }, function(restored)
-        assert.are.equal("", cases.words(restored))
+      play.each(registers(), { restore = snapshot, backend = backend }, function(restored)
+        assert.are.equal("", play.words(restored))
         restored:watermark(100)
-        assert.are.equal("a:50@50 W(100)", cases.words(restored))
+        assert.are.equal("a:50@50 W(100)", play.words(restored))
       end)
     end)
   end)
 
   it("S4: registered often, a timer fires once; one deletion removes it", function()
-    cases.play(registers(), { key = first }, {
+    play.case(registers(), { key = first }, {
       { push = { "a", 10, 10, 10 } }, { push = { "a", 10 } }, { push = { "b", 10 } },
       { wm = 10, "a:10@10 b:10@10 W(10)" },
       { wm = 20, "W(20)" },
     })
-    cases.play(registers(), { breaks = false }, { -- one that has fired is no longer there
+    play.case(registers(), { breaks = false }, { -- one that has fired is no longer there
       { push = { "a", 10 } }, { wm = 10, "a:10@10 W(10)" }, { push = { "a", 10 } }, { wm = 20, "a:10@10 W(20)" }, { wm = 30, "W(30)" },
     })
     local toggles = step({
@@ -140,7 +140,7 @@ describe("event timers", function()
       end,
       on_timer = function(_, _, ctx, out) out:collect(ctx:current_key()) end,
     }, first)
-    cases.play(toggles, { key = first }, {
+    play.case(toggles, { key = first }, {
       { push = { "a", 5, 5, 5, -5 } },
       { push = { "b", 5, -5, 5 } },
       { push = { "c", 5 } }, { push = { "c", 5, -5 } }, { push = { "d", -5 } }, { push = { "e", -5, 5 } },
@@ -149,7 +149,7 @@ describe("event timers", function()
   end)
 
   it("S4: both domains are apart", function()
-    cases.play(step {
+    play.case(step {
       process_element = function(_, value, ctx)
         local timers = ctx:timers()
         timers:register_event_time_timer(value)
@@ -170,7 +170,7 @@ describe("event timers", function()
   end)
 
   it("S5: a deletion under another key does nothing", function()
-    cases.play(step({
+    play.case(step({
       process_element = function(_, value, ctx)
         if value.delete then
           ctx:timers():delete_event_time_timer(value.delete)
@@ -187,7 +187,7 @@ describe("event timers", function()
   end)
 
   it("S5: a timer may be deleted by the callback of another one of its time", function()
-    cases.play(registers {
+    play.case(registers {
       on_timer = function(_, timestamp, ctx, out)
         out:collect(timestamp)
         ctx:timers():delete_event_time_timer(timestamp + 1)
@@ -210,7 +210,7 @@ describe("event timers", function()
         end,
       })
     end
-    cases.play(chained, { key = first }, {
+    play.case(chained, { key = first }, {
       { push = { "a", 10 } }, { push = { "b", 20 } },
       { wm = 14, "W(14)" },
       { wm = 22, "a:15:22@15 W(22)" },
@@ -219,7 +219,7 @@ describe("event timers", function()
   end)
 
   it("S6: steps without timers hand watermarks on behind the records before", function()
-    cases.play(function(input)
+    play.case(function(input)
       return input:map(function(n) return n + 1 end):filter(function(n) return n % 2 == 0 end):key_by(same):process("p", function(n, _, out) out:collect(n) end)
     end, { key = same, ordered = true }, {
       { push = 1, at = 5, "2@5" }, { push = 2, at = 6 }, { wm = 6, "W(6)" }, { push = 3, "4" }, { wm = math.huge, "W(MAX)" },
@@ -227,7 +227,7 @@ describe("event timers", function()
   end)
 
   it("S7: output has the record's time, the timer's in an event timer, none in a processing one", function()
-    cases.play(step {
+    play.case(step {
       process_element = function(_, value, ctx, out)
         out:collect("in")
         out:collect("own", 1)
@@ -249,20 +249,20 @@ describe("event timers", function()
   end)
 
   it("S9: the watermark is not state", function()
-    cases.each(step {
+    play.each(step {
       process_element = function(_, _, ctx, out) out:collect(ctx:timers():current_watermark()) end,
     }, {}, function(h, backend)
       h:push(1)
       h:watermark(7)
       h:push(1)
-      assert.are.equal("-inf W(7) 7", cases.words(h))
-      cases.each(step {
+      assert.are.equal("-inf W(7) 7", play.words(h))
+      play.each(step {
         process_element = function(_, _, ctx, out) out:collect(ctx:timers():current_watermark()) end,
       }, { restore = h:snapshot(), backend = backend }, function(restored)
         restored:push(1)
-        assert.are.equal("-inf", cases.words(restored))
+        assert.are.equal("-inf", play.words(restored))
         restored:watermark(3)
-        assert.are.equal("W(3)", cases.words(restored))
+        assert.are.equal("W(3)", play.words(restored))
       end)
     end)
   end)
@@ -275,10 +275,10 @@ describe("event timers", function()
       end,
       on_timer = function(_, timestamp, ctx, out) out:collect(ctx:time_domain() .. timestamp) end,
     }
-    cases.each(step(definition), {}, function(h, backend)
+    play.each(step(definition), {}, function(h, backend)
       for i = 1, 5 do h:push(i * 10) end
-      cases.each(step(definition), { restore = h:snapshot(), backend = backend, processing_time = 30 }, function(restored)
-        assert.are.equal("processing10 processing20 processing30", cases.words(restored))
+      play.each(step(definition), { restore = h:snapshot(), backend = backend, processing_time = 30 }, function(restored)
+        assert.are.equal("processing10 processing20 processing30", play.words(restored))
         assert.are.equal(2, restored:timer_count("processing"))
         assert.are.equal(5, restored:timer_count("event"))
       end)
@@ -299,7 +299,7 @@ describe("processing timers", function()
   end
 
   it("S8: fire by the clock, in order, under test at clock >= T", function()
-    cases.play(pings(), { key = first, processing_time = 3 }, {
+    play.case(pings(), { key = first, processing_time = 3 }, {
       { push = { "a", 5, 9 } }, { push = { "b", 7 } },
       { pt = 4 },
       { pt = 5, "a:5" },
@@ -309,14 +309,14 @@ describe("processing timers", function()
   end)
 
   it("S8: one whose time has passed fires at once", function()
-    cases.play(pings(), { key = first, processing_time = 50 }, {
+    play.case(pings(), { key = first, processing_time = 50 }, {
       { push = { "a", 20, 50, 51 }, "a:20 a:50" },
       { pt = 51, "a:51" },
     })
   end)
 
   it("S2, S8: one that a callback registers for a time that has come fires in the same loop", function()
-    cases.play(pings { on_timer = function(_, timestamp, ctx, out)
+    play.case(pings { on_timer = function(_, timestamp, ctx, out)
       out:collect(timestamp)
       if timestamp < 8 then ctx:timers():register_processing_time_timer(timestamp + 1) end
       assert(ctx:timers():current_processing_time() >= timestamp)
@@ -329,7 +329,7 @@ describe("processing timers", function()
   end)
 
   it("S4, S5: once per key and time; deleted by its key alone", function()
-    cases.play(step({
+    play.case(step({
       process_element = function(_, value, ctx)
         for i = 2, #value do
           if value[i] > 0 then ctx:timers():register_processing_time_timer(value[i])
@@ -350,27 +350,27 @@ describe("cases of keyed process functions", function()
     local queries = step { process_element = function(_, value, ctx, out)
       out:collect(("%dTIME:%d/TS:%s"):format(value, ctx:timers():current_watermark(), tostring(ctx:timestamp())))
     end }
-    cases.play(queries, { key = same, ordered = true }, {
+    play.case(queries, { key = same, ordered = true }, {
       { wm = 17, "W(17)" }, { push = 5, at = 12, "5TIME:17/TS:12@12" },
       { wm = 42, "W(42)" }, { push = 6, at = 13, "6TIME:42/TS:13@13" },
     })
     local clocked = step { process_element = function(_, value, ctx, out)
       out:collect(("%dTIME:%d/TS:%s"):format(value, ctx:timers():current_processing_time(), tostring(ctx:timestamp())))
     end }
-    cases.play(clocked, { key = same, ordered = true }, {
+    play.case(clocked, { key = same, ordered = true }, {
       { pt = 17 }, { push = 5, "5TIME:17/TS:nil" }, { pt = 42 }, { push = 6, "6TIME:42/TS:nil" },
     })
   end)
 
   it("T31: event and processing timers", function()
-    cases.play(step {
+    play.case(step {
       process_element = function(_, value, ctx, out)
         out:collect(value)
         ctx:timers():register_event_time_timer(ctx:timers():current_watermark() + 5)
       end,
       on_timer = function(_, _, _, out) out:collect(1777) end,
     }, { key = same, ordered = true }, { { wm = 0, "W(0)" }, { push = 17, at = 42, "17@42" }, { wm = 5, "1777@5 W(5)" } })
-    cases.play(step {
+    play.case(step {
       process_element = function(_, value, ctx, out)
         out:collect(value)
         ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 5)
@@ -398,7 +398,7 @@ describe("cases of keyed process functions", function()
   end
 
   it("T32: state and a timer of each key", function()
-    cases.play(with_state("event", "current_watermark"), { key = same }, {
+    play.case(with_state("event", "current_watermark"), { key = same }, {
       { wm = 1, "W(1)" },
       { push = 17, at = 0, "INPUT:17@0" }, { push = 13, at = 0, "INPUT:13@0" },
       { wm = 2, "W(2)" },
@@ -406,7 +406,7 @@ describe("cases of keyed process functions", function()
       { wm = 6, "STATE:17@6 W(6)" },
       { wm = 7, "STATE:42@7 W(7)" },
     })
-    cases.play(with_state("processing", "current_processing_time"), { key = same }, {
+    play.case(with_state("processing", "current_processing_time"), { key = same }, {
       { pt = 1 },
       { push = 17, "INPUT:17" }, { push = 13, "INPUT:13" },
       { pt = 2 },
@@ -432,7 +432,7 @@ describe("cases of keyed process functions", function()
   end
 
   it("T33: timers and their deletions survive a snapshot", function()
-    cases.play(both_domains(), { key = same, ordered = true }, {
+    play.case(both_domains(), { key = same, ordered = true }, {
       { push = 5, at = 12 }, { snap = true },
       { pt = 5, "PROC:1777" },
       { wm = 6, "EVENT:1777@6 W(6)" },
@@ -450,9 +450,9 @@ describe("cases of keyed process functions", function()
       end,
       on_timer = function(_, timestamp, ctx) ctx:output("A", ctx:time_domain() .. timestamp) end,
     }
-    cases.each(sides, {}, function(h)
+    play.each(sides, {}, function(h)
       h:push(42, 17)
-      assert.are.equal("IN:42@17", cases.words(h))
+      assert.are.equal("IN:42@17", play.words(h))
       assert.are.same({ { value = 42, timestamp = 17 } }, h:side_output("A"))
       assert.are.same({ { value = 42, timestamp = 17 } }, h:side_output("B"))
       h:watermark(50)
@@ -460,7 +460,7 @@ describe("cases of keyed process functions", function()
       h:set_processing_time(50)
       assert.are.same({ { value = "processing50" } }, h:side_output("A"))
     end)
-    cases.each(step { process_element = function(_, value, ctx) ctx:output(nil, value) end }, {}, function(h)
+    play.each(step { process_element = function(_, value, ctx) ctx:output(nil, value) end }, {}, function(h)
       local ok, message = pcall(h.push, h, 1, 1)
       assert.is_false(ok)
       assert.is_truthy(message:find("ctx:output needs a tag", 1, true), message)

@@ -1,5 +1,5 @@
 local mt = require "moontide"
-local cases = require "support.cases"
+local play = require "support.play"
 local testing = require "moontide.testing"
 
 local function same(input) return input end
@@ -10,7 +10,7 @@ end
 
 -- `channels` channels of one input, and what the valve over them says.
 local function valve(channels, steps, breaks)
-  cases.play(same, { harness = { channels = channels }, breaks = breaks }, steps)
+  play.case(same, { harness = { channels = channels }, breaks = breaks }, steps)
 end
 
 -- The same as inputs of a union: each is a channel.
@@ -22,7 +22,7 @@ local function union_valve(inputs, steps, breaks)
     moved.input, moved.channel = step.channel, nil
     through_inputs[i] = moved
   end
-  cases.play(union, { harness = { inputs = inputs }, breaks = breaks }, through_inputs)
+  play.case(union, { harness = { inputs = inputs }, breaks = breaks }, through_inputs)
 end
 
 -- `breaks = false`: which channels have to catch up is no state, a restore would begin with none.
@@ -152,7 +152,7 @@ describe("watermarks of channels", function()
         local lowest = math.huge
         for i = 1, channels do lowest = math.min(lowest, stand[i]) end
         local words = lowest > last and ("W(%d)"):format(lowest) or ""
-        assert.are.equal(words, cases.words(h), ("seed %d, round %d"):format(seed, round))
+        assert.are.equal(words, play.words(h), ("seed %d, round %d"):format(seed, round))
         last = lowest
       end
       h:close()
@@ -182,7 +182,7 @@ describe("watermarks of two inputs", function()
   end
 
   it("S18d: time of the step is the lowest of both inputs", function()
-    cases.play(connected, options, {
+    play.case(connected, options, {
       at(1, { push = 10, at = 1, "1:10@1" }), at(2, { push = 20, at = 1, "2:20@1" }),
       at(1, { wm = 15 }), at(2, { wm = 12, "T10:12@10 W(12)" }), at(2, { wm = 30, "W(15)" }),
       at(1, { wm = 25, "T20:25@20 W(25)" }),
@@ -190,7 +190,7 @@ describe("watermarks of two inputs", function()
   end)
 
   it("S18d: an idle input does not hold time back; both idle: the step is", function()
-    cases.play(connected, { harness = options.harness }, { -- a record that ends idleness does so in one subtask
+    play.case(connected, { harness = options.harness }, { -- a record that ends idleness does so in one subtask
       at(1, { push = 10, at = 1, "1:10@1" }), at(1, { wm = 15 }), at(2, { idle = true, "T10:15@10 W(15)" }),
       at(1, { wm = 16, "W(16)" }), at(1, { idle = true, "IDLE" }),
       at(2, { push = 3, at = 4, "ACTIVE 2:3@4" }), at(2, { wm = 17, "T3:17@3 W(17)" }),
@@ -198,7 +198,7 @@ describe("watermarks of two inputs", function()
   end)
 
   it("S18d: channels within an input, then inputs", function()
-    cases.play(connected, { harness = { inputs = 2, channels = 2 }, key = options.key }, {
+    play.case(connected, { harness = { inputs = 2, channels = 2 }, key = options.key }, {
       { input = 1, channel = 1, wm = 10 }, { input = 1, channel = 2, wm = 8 }, { input = 2, channel = 1, wm = 9 },
       { input = 2, channel = 2, wm = 20, "W(8)" }, { input = 1, channel = 2, wm = 30, "W(9)" },
       { input = 2, channel = 1, idle = true, "W(10)" }, { input = 2, channel = 2, idle = true },
@@ -207,7 +207,7 @@ describe("watermarks of two inputs", function()
   end)
 
   it("S18d, F1: an input that has ended leaves time to the other", function()
-    cases.play(connected, options, {
+    play.case(connected, options, {
       at(1, { push = 10, at = 1, "1:10@1" }), at(1, { finish = true }), at(2, { wm = 5, "W(5)" }), at(2, { idle = true, "IDLE" }),
       at(2, { active = true, "ACTIVE" }), at(2, { wm = 12, "T10:12@10 W(12)" }), at(2, { finish = true, "W(MAX) END" }),
     })
@@ -224,59 +224,59 @@ describe("assign_timestamps", function()
   end
 
   it("T51: bounded out of orderness", function()
-    cases.play(bounded(), { breaks = false }, {
+    play.case(bounded(), { breaks = false }, {
       { push = 1337, "1337@1337 W(1326)" },
       { push = 12345, "12345@12345 W(12334)" }, { push = 12300, "12300@12300" }, { push = 12340, "12340@12340" }, { push = 12280, "12280@12280" },
     })
-    cases.each(bounded(), {}, function(h)
+    play.each(bounded(), {}, function(h)
       h:set_processing_time(100000)
-      assert.are.equal("", cases.words(h)) -- no event, no watermark
+      assert.are.equal("", play.words(h)) -- no event, no watermark
     end)
   end)
 
   it("T51: a field has the time too, in its unit", function()
-    cases.play(function(input) return input:assign_timestamps { field = "t", unit = "s", max_out_of_orderness = "10ms" } end, { breaks = false }, {
+    play.case(function(input) return input:assign_timestamps { field = "t", unit = "s", max_out_of_orderness = "10ms" } end, { breaks = false }, {
       { push = { t = 2 }, "{t=2}@2000 W(1989)" }, { push = { t = 1.5 }, "{t=1.5}@1500" },
     })
   end)
 
   it("S9: generator and last watermark are state: a replay is late where the first run was", function()
-    cases.each(bounded(), {}, function(h, backend)
+    play.each(bounded(), {}, function(h, backend)
       h:push(100)
       h:push(50)
-      assert.are.equal("100@100 W(89) 50@50", cases.words(h))
-      cases.each(bounded(), { restore = h:snapshot(), backend = backend }, function(restored)
+      assert.are.equal("100@100 W(89) 50@50", play.words(h))
+      play.each(bounded(), { restore = h:snapshot(), backend = backend }, function(restored)
         restored:push(60)
-        assert.are.equal("W(89) 60@60", cases.words(restored))
+        assert.are.equal("W(89) 60@60", play.words(restored))
         restored:push(101)
-        assert.are.equal("101@101 W(90)", cases.words(restored))
+        assert.are.equal("101@101 W(90)", play.words(restored))
       end)
     end)
   end)
 
   it("T51, S17: an input is idle when nothing has come for longer than the timeout", function()
-    cases.each(bounded { idle_timeout = 10 }, {}, function(h)
+    play.each(bounded { idle_timeout = 10 }, {}, function(h)
       h:push(100)
-      assert.are.equal("100@100 W(89)", cases.words(h))
+      assert.are.equal("100@100 W(89)", play.words(h))
       h:set_processing_time(10)
-      assert.are.equal("", cases.words(h))
+      assert.are.equal("", play.words(h))
       h:set_processing_time(11)
-      assert.are.equal("IDLE", cases.words(h))
+      assert.are.equal("IDLE", play.words(h))
       h:push(200)
-      assert.are.equal("ACTIVE 200@200 W(189)", cases.words(h))
+      assert.are.equal("ACTIVE 200@200 W(189)", play.words(h))
       h:set_processing_time(21)
-      assert.are.equal("", cases.words(h))
+      assert.are.equal("", play.words(h))
       h:set_processing_time(22)
-      assert.are.equal("IDLE", cases.words(h))
+      assert.are.equal("IDLE", play.words(h))
     end)
   end)
 
   it("S17: an input that never had an event counts from its opening", function()
-    cases.each(bounded { idle_timeout = 10 }, { processing_time = 1000 }, function(h)
+    play.each(bounded { idle_timeout = 10 }, { processing_time = 1000 }, function(h)
       h:set_processing_time(1010)
-      assert.are.equal("", cases.words(h))
+      assert.are.equal("", play.words(h))
       h:set_processing_time(1011)
-      assert.are.equal("IDLE", cases.words(h))
+      assert.are.equal("IDLE", play.words(h))
     end)
   end)
 
@@ -289,71 +289,71 @@ describe("assign_timestamps", function()
   end)
 
   it("S17: what the function answers with a record ends idleness as the record does", function()
-    cases.each(function(input)
+    play.each(function(input)
       return input:assign_timestamps { fn = function(v) return v, v - 1 end, idle_timeout = 10 }
     end, {}, function(h)
       h:push(5)
       h:set_processing_time(11)
       h:push(9)
-      assert.are.equal("5@5 W(4) IDLE ACTIVE 9@9 W(8)", cases.words(h))
+      assert.are.equal("5@5 W(4) IDLE ACTIVE 9@9 W(8)", play.words(h))
     end)
   end)
 
   it("T51: punctuated: the function's watermarks alone, where no bound was given", function()
-    cases.each(function(input)
+    play.each(function(input)
       return input:assign_timestamps { fn = function(v) return v.t, v.w end }
     end, {}, function(h)
       h:push { t = 5, w = 3 }
       h:push { t = 9 }
       h:push { t = 7, w = 2 }
       h:push { t = 8, w = 8 }
-      assert.are.equal("{t=5,w=3}@5 W(3) {t=9}@9 {t=7,w=2}@7 {t=8,w=8}@8 W(8)", cases.words(h))
+      assert.are.equal("{t=5,w=3}@5 W(3) {t=9}@9 {t=7,w=2}@7 {t=8,w=8}@8 W(8)", play.words(h))
     end)
   end)
 
   it("S12: watermarks from upstream are ignored, but for MAX", function()
-    cases.play(bounded(), { breaks = false }, {
+    play.case(bounded(), { breaks = false }, {
       { wm = 5000 }, { push = 100, "100@100 W(89)" }, { wm = 6000 }, { idle = true }, { push = 101, "101@101 W(90)" }, { wm = math.huge, "W(MAX)" },
     })
   end)
 
   it("S12: what comes after MAX is passed on; time does not go back", function()
-    cases.play(bounded(), { breaks = false }, { { wm = math.huge, "W(MAX)" }, { push = 100, at = 3, "100@100" } })
+    play.case(bounded(), { breaks = false }, { { wm = math.huge, "W(MAX)" }, { push = 100, at = 3, "100@100" } })
   end)
 
   it("S18: the end of input sends the last bounded watermark, then MAX", function()
-    cases.play(bounded { emit = 100 }, { breaks = false }, {
+    play.case(bounded { emit = 100 }, { breaks = false }, {
       { push = 100, "100@100" }, { push = 90, "90@90" }, { finish = true, "W(89) W(MAX) END" },
     })
   end)
 
   it("emit: a watermark after so many records, counted through a restore; and when the input waits", function()
-    cases.each(bounded { emit = 3 }, {}, function(h, backend)
+    play.each(bounded { emit = 3 }, {}, function(h, backend)
       for i = 1, 4 do h:push(i * 100) end
-      assert.are.equal("100@100 200@200 300@300 W(289) 400@400", cases.words(h))
+      assert.are.equal("100@100 200@200 300@300 W(289) 400@400", play.words(h))
       h:set_processing_time(199)
-      assert.are.equal("", cases.words(h))
-      cases.each(bounded { emit = 3 }, { restore = h:snapshot(), backend = backend, processing_time = 199 }, function(restored)
+      assert.are.equal("", play.words(h))
+      play.each(bounded { emit = 3 }, { restore = h:snapshot(), backend = backend, processing_time = 199 }, function(restored)
         restored:push(500)
         restored:push(600)
-        assert.are.equal("W(289) 500@500 600@600 W(589)", cases.words(restored))
+        assert.are.equal("W(289) 500@500 600@600 W(589)", play.words(restored))
       end)
       h:set_processing_time(200)
-      assert.are.equal("W(389)", cases.words(h))
+      assert.are.equal("W(389)", play.words(h))
     end)
   end)
 
   it("refuses what is no time, record by record", function()
     for _, bad in ipairs { 1.5, 2 ^ 53 + 2, "x", 0 / 0 } do
-      cases.each(function(input)
+      play.each(function(input)
         return input:assign_timestamps { fn = function(v) return v.t end, on_error = "skip" }
       end, {}, function(h)
         h:push { t = bad, bad = true }
         h:push { t = 3 }
         h:push { bad = true }
-        assert.are.equal("{t=3}@3 W(2)", cases.words(h))
+        assert.are.equal("{t=3}@3 W(2)", play.words(h))
       end)
-      cases.each(function(input) return input:assign_timestamps { fn = function(v) return v.t end } end, {}, function(h)
+      play.each(function(input) return input:assign_timestamps { fn = function(v) return v.t end } end, {}, function(h)
         local ok, message = pcall(h.push, h, { t = bad })
         assert.is_false(ok)
         assert.is_truthy(message:find("whole number of milliseconds", 1, true), message)
@@ -362,7 +362,7 @@ describe("assign_timestamps", function()
   end)
 
   it("a step of rules and keys behind it: time arrives by the assigner", function()
-    cases.each(function(input)
+    play.each(function(input)
       return input:assign_timestamps { field = "t", max_out_of_orderness = 0 }:key_by("k"):process("p", {
         state = { n = mt.value_state { default = 0 } },
         process_element = function(self, value, ctx)
@@ -375,7 +375,7 @@ describe("assign_timestamps", function()
       h:push { k = "a", t = 10, wait = 5 }
       h:push { k = "b", t = 14, wait = 1 }
       h:push { k = "a", t = 16, wait = 100 }
-      assert.are.equal("W(9) W(13) a:15:2@15 b:15:1@15 W(15)", cases.words(h))
+      assert.are.equal("W(9) W(13) a:15:2@15 b:15:1@15 W(15)", play.words(h))
     end)
   end)
 end)

@@ -68,6 +68,7 @@ static int call_open(struct operator *op)
 {
     struct call_step *self = memory_new_zeroed(1, sizeof *self);
     op->self = self;
+    op->call->watermark = WATERMARK_MIN;
     struct checkpointing *checkpointing = op->worker->dataflow->checkpointing;
     int status = op->step->keyed ? state_open(op, self) : 0;
     if (status == 0 && op->step->assign.set)

@@ -13,7 +13,6 @@
 void call_timers_open(struct operator *op)
 {
     struct call_step *self = op->self;
-    op->call->watermark = WATERMARK_MIN;
     if (!op->step->timers)
         return;
     self->run = batch_take();

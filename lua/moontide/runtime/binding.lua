@@ -57,7 +57,7 @@ end
 function M.timers_refused(step)
   if step.definition.on_timer then return nil end
   return function()
-    error(step.keyed and "the step has no 'on_timer' to call when a timer fires" or "timers belong to a key: this stream has none", 3)
+    error(step.keyed and "the step has no 'on_timer' to call when a timer fires" or "timers belong to a key: this stream has none, call :key_by before :process", 3)
   end
 end
 

@@ -3,7 +3,7 @@
 -- every single step and behind all of them, and, where its records have keys, at other
 -- parallelisms between two restores.
 --
---     cases.play(build, { key = function(value) return value end }, {
+--     play.case(build, { key = function(value) return value end }, {
 --       { wm = 17,           "W(17)" },
 --       { push = 5, at = 12, "5@12" },
 --     })
@@ -197,7 +197,8 @@ end
 
 -- `break_at(i)`: at which parallelism to go on behind step i, nil without a break.
 local function play(build, options, steps, backend, name, break_at)
-  local self = setmetatable({ build = build, options = options, backend = backend, parallelism = 1, told = {}, clock = options.processing_time or 0, harnesses = {} }, Player)
+  local self = setmetatable({ build = build, options = options, backend = backend, parallelism = 1, told = {}, harnesses = {} }, Player)
+  self.clock = options.processing_time or 0
   local function run()
     open(self)
     for i, step in ipairs(steps) do
@@ -217,7 +218,7 @@ end
 --- Play a case in all ways. `options.key` answers the key of a value, so that the case may be played by several
 --- subtasks; `options.breaks = false` where a restore is to change what comes out; `options.ordered`: so are records
 --- between two marks; `options.harness`: of every harness; `options.processing_time`: the clock at the start.
-function M.play(build, options, steps)
+function M.case(build, options, steps)
   for _, backend in ipairs { "rocksdb", "memory" } do
     play(build, options, steps, backend, "without a break", function() end)
     if options.breaks ~= false then
