@@ -85,7 +85,7 @@ function M.step(method, keyed, name, definition, broadcast)
   local inputs = broadcast and of_broadcast or of_streams
   local checked = check_definition(what, definition, inputs)
   local step = { kind = "connect", name = name, definition = checked, input_callbacks = inputs }
-  local names = state_table.check(what, checked.state, reserved_for(inputs))
+  local names = state_table.check(what, checked.state, reserved_for(inputs), true)
   step.state_names, checked.state, step.operator_state_names, checked.operator_state = operator_states.split(what, keyed, checked.state, names)
   if checked.on_timer and not keyed then
     where.raise("%s: 'on_timer': timers belong to a key and this stream has none: call :key_by first", what)

@@ -29,6 +29,8 @@ local mt = {
   map_state = state.map_state,
   reducing_state = state.reducing_state,
   aggregating_state = state.aggregating_state,
+  operator_list_state = state.operator_list_state,
+  union_list_state = state.union_list_state,
 
   tumbling = window.tumbling,
   sliding = window.sliding,

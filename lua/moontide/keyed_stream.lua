@@ -116,7 +116,20 @@ function KeyedStream:window(window)
   return require("moontide.windowed_stream").new(self, window)
 end
 
-local methods = { "window", "reduce", "aggregate", "count", "sum", "min", "max" }
+--- Join each record with those of another stream that have the same key and a time from its own + `lower` to its own +
+--- `upper`: `keyed:interval_join(other, { ... }):process(...)`.
+---
+---     keyed:interval_join(stream:key_by("id"), { lower = "-5s", upper = "5s" }):process("pairs", function(left, right, ctx, out)
+---       out:collect { left = left, right = right }
+---     end)
+---@param other KeyedStream
+---@param given IntervalJoinOptions
+---@return IntervalJoin
+function KeyedStream:interval_join(other, given)
+  return require("moontide.interval_join").new(self, other, given)
+end
+
+local methods = { "window", "interval_join", "reduce", "aggregate", "count", "sum", "min", "max" }
 for _, name in ipairs(stream.methods) do methods[#methods + 1] = name end
 KeyedStream.__index = stream.index(KeyedStream, methods)
 

@@ -15,7 +15,7 @@ local function consumed_steps(steps)
 end
 
 -- These may live for their effects and their state alone.
-local may_end = { sink = true, process = true, window = true }
+local may_end = { sink = true, process = true, window = true, connect = true, interval_join = true }
 
 local function check_loose_ends(steps)
   local consumed = consumed_steps(steps)

@@ -1,6 +1,7 @@
 --- Definitions of process steps, checked and in one form.
 local describe = require "moontide.describe"
 local on_error = require "moontide.on_error"
+local operator_states = require "moontide.operator_states"
 local options = require "moontide.options"
 local state_table = require "moontide.state_table"
 local steps = require "moontide.steps"
@@ -35,12 +36,10 @@ local definition_specs = {
 -- `self.open` could not be both the callback's name and a state.
 local reserved = { open = true, close = true, process_element = true, on_timer = true }
 
-local function check_keyed(what, stream, checked, state_names)
-  if stream.keyed then return end
-  if #state_names > 0 then
-    where.raise("%s: state '%s' belongs to a key and this stream has none: call :key_by first", what, state_names[1])
+local function check_timers(what, stream, checked)
+  if checked.on_timer and not stream.keyed then
+    where.raise("%s: 'on_timer': timers belong to a key and this stream has none: call :key_by first", what)
   end
-  if checked.on_timer then where.raise("%s: 'on_timer': timers belong to a key and this stream has none: call :key_by first", what) end
 end
 
 -- The short form is a function of (value, ctx, out), without self: it has no state to find there.
@@ -74,10 +73,10 @@ function M.step(method, stream, name, definition)
   M.check_name(method, name)
   local what = ('%s("%s")'):format(method, name)
   local checked = options.check(what, normalise(what, definition), definition_specs)
-  local names = state_table.check(what, checked.state, reserved)
-  check_keyed(what, stream, checked, names)
-  checked.state = state_table.copy(checked.state)
-  local step = { kind = "process", name = name, definition = checked, state_names = names }
+  local names = state_table.check(what, checked.state, reserved, true)
+  local step = { kind = "process", name = name, definition = checked }
+  step.state_names, checked.state, step.operator_state_names, checked.operator_state = operator_states.split(what, stream.keyed, checked.state, names)
+  check_timers(what, stream, checked)
   -- These two are the step's, whatever its kind.
   step.parallelism, step.on_error = checked.parallelism, checked.on_error
   checked.parallelism, checked.on_error = nil, nil

@@ -7,7 +7,7 @@ local where = require "moontide.where"
 local M = {}
 
 ---@class StateDescriptor
----@field kind "value"|"list"|"map"|"reducing"|"aggregating"
+---@field kind "value"|"list"|"map"|"reducing"|"aggregating"|"operator_list"|"union_list"
 ---@field default? any of a value state
 ---@field reduce? fun(a: any, b: any): any of a reducing state
 ---@field create? fun(): any of an aggregating state, as its siblings `add`, `result` and `merge`
@@ -112,6 +112,30 @@ end
 ---@return AggregatingState # a description; bound to the current key it is `self.<name>`
 function M.aggregating_state(given)
   return new("aggregating", given, aggregating_specs)
+end
+
+--- A list of a subtask, for a step without keys; when the parallelism changes, all elements are dealt out anew.
+---
+---     stream:process("numbered", {
+---       state = { counts = mt.operator_list_state {} },
+---       process_element = function(self, value, ctx, out) self.counts:update { (self.counts:get()[1] or 0) + 1 } end,
+---     })
+---@param given? { version: integer?, migrate: (fun(old_value: any, old_version: integer): any)? }
+---@return ListState # a description; bound to the subtask it is `self.<name>`
+function M.operator_list_state(given)
+  return new("operator_list", given, plain_specs)
+end
+
+--- A list of a subtask, for a step without keys; after a restore every subtask has the elements of all.
+---
+---     stream:process("offsets", {
+---       state = { offsets = mt.union_list_state {} },
+---       process_element = function(self, value, ctx, out) self.offsets:update { value.offset } end,
+---     })
+---@param given? { version: integer?, migrate: (fun(old_value: any, old_version: integer): any)? }
+---@return ListState # a description; bound to the subtask it is `self.<name>`
+function M.union_list_state(given)
+  return new("union_list", given, plain_specs)
 end
 
 --- Is `value` a description of state?

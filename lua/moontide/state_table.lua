@@ -22,8 +22,9 @@ end
 ---@param what string
 ---@param states table<string, StateDescriptor>
 ---@param reserved table<string, boolean> names of callbacks: `self.open` could not be both
+---@param any_owner? boolean state of a subtask is taken too: see operator_states
 ---@return string[] names sorted: the order of pairs() differs between workers, the order of states must not
-function M.check(what, states, reserved)
+function M.check(what, states, reserved, any_owner)
   local names = {}
   for name, value in pairs(states) do
     steps.check_state_name(what, name)
@@ -31,6 +32,9 @@ function M.check(what, states, reserved)
     if not state.is(value) then
       local hint = type(value) == "function" and " (call it: mt.value_state())" or ""
       where.raise("%s: state '%s' must be mt.value_state, mt.list_state or mt.map_state, got %s%s", what, name, describe(value), hint)
+    end
+    if not any_owner and (value.kind == "operator_list" or value.kind == "union_list") then
+      where.raise("%s: state '%s' must belong to a key: a list of the subtask cannot be used here", what, name)
     end
     names[#names + 1] = name
   end

@@ -8,11 +8,10 @@ local M = {}
 ---@class StepInput
 ---@field step integer the step it comes from
 ---@field tag? string of that step's side output; nil: its main one
----@field role? string which of several inputs it is; nil: they are alike
 
 ---@class Step one step of the logical plan
 ---@field id integer from 1, in order of creation
----@field kind "source"|"map"|"filter"|"flat_map"|"key_by"|"rebalance"|"global"|"broadcast"|"union"|"process"|"window"|"sink"
+---@field kind "source"|"map"|"filter"|"flat_map"|"key_by"|"rebalance"|"global"|"broadcast"|"union"|"process"|"window"|"connect"|"interval_join"|"sink"
 ---@field name string given, or derived from kind and id
 ---@field named boolean was it given?
 ---@field where Where? the author's call
@@ -30,6 +29,8 @@ local M = {}
 ---@field state_names? string[] of a process or window step, sorted
 ---@field window? WindowAssigner of a window step, as are its siblings in window_step.lua
 ---@field callbacks? table<function, string> functions of the author that reports may have to name
+---@field input_callbacks? string[] of a step of two inputs: what is called for the records of each
+---@field operator_state_names? string[] of state that belongs to a subtask and to no key
 ---@field operator? string the method that built a process step: "count"
 ---@field parallelism? integer
 ---@field on_error? "fail"|"skip"|{ dead_letter: integer }

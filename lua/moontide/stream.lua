@@ -22,7 +22,7 @@ local Stream = { __name = "stream" }
 local M = { Stream = Stream }
 
 -- Methods that need a key; they are those of KeyedStream.
-local keyed_methods = { "window", "reduce", "aggregate", "count", "sum", "min", "max" }
+local keyed_methods = { "window", "interval_join", "reduce", "aggregate", "count", "sum", "min", "max" }
 
 --- Make the __index of a class of streams: its methods, then a helpful error.
 ---@param class table
@@ -50,7 +50,10 @@ function M.new(job, step, tag)
   return setmetatable({ job = job, step = step, tag = tag, keyed = false }, Stream)
 end
 
-local function is_stream(value)
+--- Is `value` a stream, keyed or not?
+---@param value any
+---@return boolean
+function M.is(value)
   local metatable = getmetatable(value)
   return metatable == Stream or (type(metatable) == "table" and metatable.base == Stream)
 end
@@ -61,16 +64,27 @@ end
 
 local stateless_specs = { { name = "name", type = "string" }, process.parallelism_spec, on_error.spec }
 
+--- Append a step whose inputs are these streams; it is keyed if the first one is.
+---@param streams Stream[]
+---@param what string who asks: ":process"
+---@param step table the fields of its kind
+---@return Step
+function M.append_all(streams, what, step)
+  local first, inputs = streams[1], {}
+  steps.check_free(first.job, what, step.name)
+  step.keyed = first.keyed
+  step.on_error = on_error.resolve(first.job, what, step.on_error)
+  for i, stream in ipairs(streams) do inputs[i] = input_of(stream) end
+  return steps.add(first.job, what, step, inputs)
+end
+
 --- Append a step whose only input is this stream.
 ---@param stream Stream
 ---@param what string who asks: ":map"
 ---@param step table the fields of its kind
 ---@return Step
 function M.append(stream, what, step)
-  steps.check_free(stream.job, what, step.name)
-  step.keyed = stream.keyed
-  step.on_error = on_error.resolve(stream.job, what, step.on_error)
-  return steps.add(stream.job, what, step, { input_of(stream) })
+  return M.append_all({ stream }, what, step)
 end
 
 local function append_function(stream, kind, fn, given)
@@ -122,7 +136,7 @@ function Stream:union(...)
   local inputs = { input_of(self) }
   for i = 1, select("#", ...) do
     local other = select(i, ...)
-    if not is_stream(other) then where.raise(":union: argument %d must be a stream, got %s", i, describe(other)) end
+    if not M.is(other) then where.raise(":union: argument %d must be a stream, got %s", i, describe(other)) end
     if other.job ~= self.job then where.raise(":union: argument %d is a stream of another job, '%s'", i, other.job.name) end
     inputs[#inputs + 1] = input_of(other)
   end
@@ -201,12 +215,34 @@ function Stream:global(...)
   return append_exchange(self, "global", ...)
 end
 
---- Send every record to all subtasks of the next step.
+--- Send every record to all subtasks of the next step. With states it is a stream to connect to, and the states, which
+--- are maps, are made of its records in every subtask.
 ---
----     stream:broadcast():map(function(value) return value end)
----@return Stream
-function Stream:broadcast(...)
-  return append_exchange(self, "broadcast", ...)
+---     local rules = stream:broadcast { rules = mt.map_state() }
+---@param states? table<string, MapState>
+---@return Stream|BroadcastStream
+function Stream:broadcast(states)
+  if states == nil then return append_exchange(self, "broadcast") end
+  if type(states) ~= "table" or getmetatable(states) ~= nil then
+    where.raise(":broadcast: needs no argument, or a table of states such as { rules = mt.map_state() }, got %s", describe(states))
+  end
+  -- Required here, like all classes that are built on this one.
+  local broadcast = require "moontide.broadcast"
+  local declared = broadcast.declare(":broadcast", states)
+  return broadcast.new(append_exchange(self, "broadcast"), declared)
+end
+
+--- Two streams for one step: `stream:connect(other):process(...)`. Both keyed, both not, or the other one broadcast.
+---
+---     keyed:connect(stream:key_by("id")):process("matched", {
+---       state = { left = mt.value_state() },
+---       process_element1 = function(self, value, ctx, out) self.left:update(value) end,
+---       process_element2 = function(self, value, ctx, out) out:collect { left = self.left:value(), right = value } end,
+---     })
+---@param other Stream|BroadcastStream
+---@return ConnectedStream
+function Stream:connect(other)
+  return require("moontide.connected_stream").new(self, other)
 end
 
 --- A step of one's own, with state and timers for each key if the stream is keyed.
@@ -228,6 +264,8 @@ function Stream:process(name, definition)
   return M.new(self.job, M.append(self, ":process", process.step(":process", self, name, definition)))
 end
 
+local has_side_outputs = { process = true, window = true, connect = true, interval_join = true }
+
 --- The stream of what the step of this stream sent by `ctx:output(tag, value)`.
 ---
 ---     local late = stream:process("sort", function(value, ctx, out) ctx:output("late", value) end):side_output("late")
@@ -236,7 +274,7 @@ end
 function Stream:side_output(tag)
   if type(tag) ~= "string" or tag == "" then where.raise(":side_output: needs the tag of the output, got %s", describe(tag)) end
   if self.tag then where.raise(":side_output: a side output ('%s') has no side outputs of its own", self.tag) end
-  if self.step.kind ~= "process" and self.step.kind ~= "window" then
+  if not has_side_outputs[self.step.kind] then
     where.raise(":side_output: step '%s' is a %s and has none; process steps and windows have", self.step.name, self.step.kind)
   end
   return M.new(self.job, self.step, tag)
@@ -260,7 +298,7 @@ function Stream:to(sink, given)
   return self.job
 end
 
-M.methods = { "assign_timestamps", "map", "filter", "flat_map", "union", "key_by", "rebalance", "global", "broadcast", "process", "side_output", "to" }
+M.methods = { "assign_timestamps", "map", "filter", "flat_map", "union", "key_by", "rebalance", "global", "broadcast", "connect", "process", "side_output", "to" }
 Stream.__index = M.index(Stream, M.methods)
 
 return M

@@ -46,6 +46,40 @@ function Context:timers() end
 ---Ask for a checkpoint soon.
 function Context:request_checkpoint() end
 
+---What `process_broadcast_element` knows of the record: it has no key.
+---@class BroadcastContext: Context
+local BroadcastContext = {}
+
+---Visit all keys of this subtask that have something in a keyed state, in the order of their bytes.
+---@param state_name string
+---@param fn fun(key: any, state: ValueState|ListState|MapState|any)
+function BroadcastContext:apply_to_keyed_state(state_name, fn) end
+
+---What the function of an interval join knows of the two records that met.
+---@class IntervalJoinContext
+local IntervalJoinContext = {}
+
+---The later one's event time, which what is collected has.
+---@return number
+function IntervalJoinContext:timestamp() end
+
+---The left record's event time.
+---@return number
+function IntervalJoinContext:left_timestamp() end
+
+---The right record's event time.
+---@return number
+function IntervalJoinContext:right_timestamp() end
+
+---The key of both.
+---@return any
+function IntervalJoinContext:current_key() end
+
+---Send a value to a side output, which is `stream:side_output(tag)` of this step.
+---@param tag string
+---@param value any
+function IntervalJoinContext:output(tag, value) end
+
 ---What `on_timer` knows of the timer.
 ---@class TimerContext: Context
 local TimerContext = {}

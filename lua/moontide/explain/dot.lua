@@ -4,7 +4,7 @@ local function quote(text)
   return '"' .. text:gsub('[\\"]', "\\%0"):gsub("\n", "\\n") .. '"'
 end
 
-local shapes = { source = "invhouse", sink = "house", process = "box3d" }
+local shapes = { source = "invhouse", sink = "house", process = "box3d", connect = "box3d", interval_join = "box3d" }
 
 local function label(step)
   local lines = { step.name, step.kind .. (step.operator and " " .. step.operator or "") .. (step.connector and " " .. step.connector or "") }

@@ -100,10 +100,19 @@ local function key_text(key)
   return "key " .. (key.single and key.fields[1] or "{ " .. table.concat(key.fields, ", ") .. " }")
 end
 
+local function interval_text(interval)
+  local parts = { ("from %s to %s"):format(units.duration_text(interval.lower), units.duration_text(interval.upper)) }
+  for _, name in ipairs { "late_left", "late_right" } do
+    if interval[name] then parts[#parts + 1] = ("%s=%q"):format(name, interval[name]) end
+  end
+  return table.concat(parts, "  ")
+end
+
 local function detail_text(step)
   local parts = {}
   for _, option in ipairs(step.options) do parts[#parts + 1] = option.name .. "=" .. option.text end
   if step.key then parts[#parts + 1] = key_text(step.key) end
+  if step.interval then parts[#parts + 1] = interval_text(step.interval) end
   local states = {}
   for i, state in ipairs(step.states) do states[i] = state_text(state) end
   if #states > 0 then parts[#parts + 1] = "state " .. table.concat(states, ", ") end

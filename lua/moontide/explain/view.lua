@@ -12,6 +12,7 @@ local where = require "moontide.where"
 ---@field options { name: string, value: any, text: string }[] of a source or sink, by name
 ---@field inputs { step: integer, name: string, tag: string?, exchange: string }[]
 ---@field key? { fields: string[]?, single: boolean?, fn: string? }
+---@field interval? { lower: number, upper: number, late_left: string?, late_right: string? } of an interval join, in milliseconds
 ---@field states { name: string, kind: string, default: any, version: integer }[]
 ---@field fn? string where the function was written
 ---@field parallelism? integer
@@ -68,12 +69,17 @@ local function inputs_of(job, step)
   return list
 end
 
-local function states_of(step)
-  local list = {}
-  for i, name in ipairs(step.state_names or {}) do
-    local state = step.definition.state[name]
-    list[i] = { name = name, kind = state.kind, default = state.default, version = state.version }
+local function add_states(list, names, states)
+  for _, name in ipairs(names or {}) do
+    local state = states[name]
+    list[#list + 1] = { name = name, kind = state.kind, default = state.default, version = state.version }
   end
+end
+
+local function states_of(step)
+  local list, definition = {}, step.definition or {}
+  add_states(list, step.state_names, definition.state)
+  add_states(list, step.operator_state_names, definition.operator_state)
   return list
 end
 
@@ -91,7 +97,7 @@ local function step_view(job, step)
   return {
     id = step.id, name = step.name, named = step.named, kind = step.kind, operator = step.operator, role = step.role, keyed = step.keyed,
     connector = step.connector, options = options_of(step), guarantee = step.guarantee, replayable = step.replayable,
-    inputs = inputs_of(job, step), key = key_of(step), states = states_of(step),
+    inputs = inputs_of(job, step), key = key_of(step), interval = step.interval, states = states_of(step),
     fn = step.kind ~= "key_by" and step.fn and where.definition(step.fn) or nil,
     parallelism = step.parallelism, on_error = on_error_of(job, step.on_error), where = where.text(step.where),
   }

@@ -49,8 +49,10 @@ local function make_loops(self)
   local broadcast = self.broadcast
   self.loops = { [0] = input_loop(self, 0, element_context(self)), input_loop(self, 1, broadcast and broadcast_context(self) or element_context(self)) }
   if not self.definition.on_timer then return end
-  local bound = { fn = committing(self, self.definition.on_timer), self = self.target, ctx = element_context(self, true), out = collector(self.call, 0), guarded = self.guarded }
-  self.fire = timer_loop(self.call, self.operator, bound)
+  self.fire = timer_loop(self.call, self.operator, {
+    fn = committing(self, self.definition.on_timer), self = self.target, ctx = element_context(self, true), out = collector(self.call, 0),
+    guarded = self.guarded,
+  })
 end
 
 -- Operator state that only one input may write is bound anew where the input changes.

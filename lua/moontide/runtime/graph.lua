@@ -27,9 +27,17 @@ end
 
 local function set_states(plan, index, step)
   check(C.plan_set_keyed(plan, index))
-  if step.definition.on_timer then check(C.plan_set_timers(plan, index)) end
+  if step.definition.on_timer or step.timers then check(C.plan_set_timers(plan, index)) end
   for _, name in ipairs(step.state_names) do
     check(C.plan_add_state(plan, index, name, slot_kinds[step.definition.state[name].kind]))
+  end
+end
+
+-- Broadcast state comes by the second input, whose records have no key.
+local function set_operator_states(plan, index, step)
+  check(C.plan_set_saving(plan, index))
+  for _, name in ipairs(step.operator_state_names) do
+    if step.definition.operator_state[name].kind == "broadcast" then check(C.plan_set_keyless(plan, index, 1)) end
   end
 end
 
@@ -76,6 +84,7 @@ local function add_operator(plan, job, operator, options)
   if operator.kind == "input" then check(C.plan_set_channels(plan, index, options.channels)) end
   if operator.keyed then set_states(plan, index, step) end
   if step.kind == "window" then set_window(plan, index, step) end
+  if operator.kind == "call" and step.operator_state_names and #step.operator_state_names > 0 then set_operator_states(plan, index, step) end
   local policy, port = policy_of(job, operator)
   check(C.plan_set_policy(plan, index, policy, port or -1))
 end

@@ -1,12 +1,15 @@
 --- The handler of each operator in Lua: what its worker calls when the engine asks.
 local binding = require "moontide.runtime.binding"
 local collector = require "moontide.runtime.collector"
+local connect = require "moontide.runtime.connect"
 local context = require "moontide.runtime.context"
 local graph = require "moontide.runtime.graph"
+local interval_join = require "moontide.runtime.interval_join"
 local loops = require "moontide.runtime.loops"
 local lua_sink = require "moontide.runtime.lua_sink"
 local lua_source = require "moontide.runtime.lua_source"
 local made_fields = require "moontide.runtime.made_fields"
+local operator_state = require "moontide.runtime.operator_state"
 local timer_loop = require "moontide.runtime.timer_loop"
 local timestamps_handler = require "moontide.runtime.timestamps_handler"
 local timer_service = require "moontide.runtime.timer_service"
@@ -19,14 +22,18 @@ local function process_handler(call, operator, guarded)
   local self, made = {}, made_fields.of_process(definition)
   local timers = timer_service(call, binding.timers_refused(operator.step))
   local ctx, out = context(call, operator.ports, operator.rest_port, timers), collector(call, 0, made.collected)
+  local kept = operator_state.of_step(call, operator.step, guarded)
+  local process_element = kept and kept:committing(definition.process_element) or definition.process_element
   local loop, fire
   local requests = {}
 
   requests[3] = function() -- CALL_OPEN
     binding.set_states(self, names, nil)
+    if kept then kept:open(self) end
     if definition.open then definition.open(self, binding.open_context(call)) end
+    if kept then kept:commit() end
     binding.set_states(self, names, binding.bind_states(call, names, definition.state, guarded, made.states))
-    loop = loops.make(call, operator, { fn = definition.process_element, self = self, ctx = ctx, out = out, guarded = guarded })
+    loop = loops.make(call, operator, { fn = process_element, self = self, ctx = ctx, out = out, guarded = guarded })
     if definition.on_timer then
       local timer_ctx = context(call, operator.ports, operator.rest_port, timers, true)
       fire = timer_loop(call, operator, { fn = definition.on_timer, self = self, ctx = timer_ctx, out = collector(call, 0), guarded = guarded })
@@ -36,7 +43,11 @@ local function process_handler(call, operator, guarded)
     binding.set_states(self, names, nil)
     if definition.close then definition.close(self) end
   end
-  requests[1] = function() loop() end
+  requests[1] = function()
+    if kept then kept:rollback() end
+    loop()
+  end
+  requests[5] = function() kept:save() end -- CALL_SNAPSHOT
   requests[7] = function() fire() end -- CALL_TIMERS
   return requests
 end
@@ -52,7 +63,10 @@ local function stateless_handler(call, operator, guarded)
   }
 end
 
-local makers = { timestamps = timestamps_handler, process = process_handler, window = window_handler, source = lua_source, sink = lua_sink }
+local makers = {
+  timestamps = timestamps_handler, process = process_handler, connect = connect, interval_join = interval_join, window = window_handler,
+  source = lua_source, sink = lua_sink,
+}
 
 --- What the worker calls for an operator in Lua.
 ---@param call ffi.cdata* struct call

@@ -3,7 +3,7 @@
 --- same job gives the same list in every worker.
 ---
 --- An operator here is { kind, name, stages, terminal, step, ports, ... }; edges
---- are { from = operator index, port, to = operator index }.
+--- are { from = operator index, port, to = operator index, input = of a step of two }.
 local M = {}
 
 ---@class Operator
@@ -11,7 +11,7 @@ local M = {}
 ---@field name string
 ---@field step Step the logical step it stands for
 ---@field stages table[] map and filter steps that run before the terminal
----@field terminal? "emit"|"key"|"flat_map"|"process"|"window"|"sink"|"source" of a call
+---@field terminal? "emit"|"key"|"flat_map"|"process"|"window"|"connect"|"interval_join"|"sink"|"source" of a call
 ---@field keyed? boolean it has keyed state
 ---@field ports table<string, integer> number of the output of each side tag
 ---@field dead_ports table<integer, integer> number of the output that leads to each dead letter sink
@@ -46,9 +46,9 @@ function Builder:add(kind, name, step)
   return operator
 end
 
-function Builder:connect(stream, operator)
+function Builder:connect(stream, operator, input)
   for _, source in ipairs(stream.sources) do
-    self.edges[#self.edges + 1] = { from = source.operator.index, port = source.port, to = operator.index }
+    self.edges[#self.edges + 1] = { from = source.operator.index, port = source.port, to = operator.index, input = input }
   end
 end
 
@@ -152,8 +152,8 @@ function build.flat_map(self, step)
   return stream_of(self:call(step, "flat_map", self:input_stream(step.inputs[1])))
 end
 
-function Builder:exchange(step, kind, stream)
-  local operator = self:add("exchange", step.name .. "#exchange", step)
+function Builder:exchange(step, kind, stream, suffix)
+  local operator = self:add("exchange", step.name .. (suffix or "#exchange"), step)
   operator.exchange = kind
   self:connect(stream, operator)
   return stream_of(operator)
@@ -174,7 +174,10 @@ function build.key_by(self, step)
 end
 
 local function exchange_step(self, step)
-  return self:exchange(step, step.kind, self:materialize(self:input_stream(step.inputs[1])))
+  local before = self:materialize(self:input_stream(step.inputs[1]))
+  local stream = self:exchange(step, step.kind, before)
+  stream.before = step.kind == "broadcast" and before or nil
+  return stream
 end
 build.rebalance, build.global, build.broadcast = exchange_step, exchange_step, exchange_step
 
@@ -203,6 +206,27 @@ function build.process(self, step)
   return stream
 end
 build.window = build.process
+
+-- A broadcast input of a step of one subtask is not sent to the others and on to it as often as there are subtasks.
+local function narrowed_input(self, step, number)
+  local input = step.inputs[number]
+  local stream = self:materialize(self:input_stream(input))
+  if step.parallelism ~= 1 or step.keyed then return stream end
+  return self:exchange(step, "global", stream.before or stream, "#exchange" .. number)
+end
+
+local function two_inputs(self, step)
+  local first, second = narrowed_input(self, step, 1), narrowed_input(self, step, 2)
+  local operator = self:add("call", step.name, step)
+  operator.terminal, operator.keyed = step.kind, step.keyed
+  self:connect(first, operator, 0)
+  self:connect(second, operator, 1)
+  self:connect_dead_letters(operator)
+  local stream = stream_of(operator)
+  stream.terminal = operator
+  return stream
+end
+build.connect, build.interval_join = two_inputs, two_inputs
 
 function build.sink(self, step)
   local in_lua = step.connector == "lua"

@@ -1,6 +1,7 @@
 --- The steps that a test builds, as a job between inputs and outputs by hand.
 local describe = require "moontide.describe"
 local descriptor = require "moontide.descriptor"
+local engine_window = require "moontide.runtime.engine_window"
 local job = require "moontide.job"
 local physical = require "moontide.runtime.physical"
 local where = require "moontide.where"
@@ -21,15 +22,18 @@ local function add_output(graph, name)
   return operator, #graph.operators
 end
 
+local has_sides = { process = true, window = true, connect = true, interval_join = true }
+
 -- What steps send to tags: those that the steps under test read themselves are copied, all others come with their tag.
 local function add_sides(graph)
   local rest_index
   local sides = {}
   for index, operator in ipairs(graph.operators) do
+    if operator.kind == "aggregate" then engine_window.late_port(operator) end
     for tag, port in pairs(operator.ports) do
       sides[#sides + 1] = { tag = tag, from = index, port = port }
     end
-    if operator.terminal == "process" or operator.terminal == "window" then
+    if has_sides[operator.terminal] then
       if not rest_index then rest_index = select(2, add_output(graph, "side outputs")) end
       operator.rest_port = operator.port_count
       operator.port_count = operator.port_count + 1

@@ -1,0 +1,40 @@
+--- `ctx` of an interval join: the times of the two records that met, their key, and side outputs.
+local context = require "moontide.runtime.context"
+local nearest = require "moontide.nearest"
+local side_outputs = require "moontide.runtime.side_outputs"
+local times = require "moontide.runtime.times"
+
+local source = [[
+local call, met, outputs, unread, from_engine, of_record = ...
+local Context = {}
+
+function Context:timestamp() return from_engine(call.out_time) end
+function Context:left_timestamp() return from_engine(met.left) end
+function Context:right_timestamp() return from_engine(met.right) end
+function Context:current_key() return of_record:current_key() end
+
+function Context:output(tag, value, timestamp)
+  local output = outputs[tag]
+  if output then return output:collect(value, timestamp) end
+  unread(tag, value, timestamp)
+end
+
+return Context
+]]
+
+---@param call ffi.cdata* struct call
+---@param ports table<string, integer> number of the output of each tag that somebody reads
+---@param rest_port? integer of all other tags
+---@param met ffi.cdata* the times of the records that met, `left` and `right`
+---@return IntervalJoinContext
+return function(call, ports, rest_port, met)
+  local outputs, unread = side_outputs(call, ports, rest_port, "out_time")
+  local class = assert(loadstring(source, "=context"))(call, met, outputs, unread, times.from_engine, context(call, {}))
+  local methods = {}
+  for name in pairs(class) do methods[#methods + 1] = name end
+  class.__index = class
+  setmetatable(class, { __index = function(_, name)
+    error(("ctx has no '%s'%s"):format(tostring(name), nearest.hint(name, methods)), 2)
+  end })
+  return setmetatable({}, class)
+end

@@ -1,0 +1,251 @@
+local case = require "support.case"
+local mt = require "moontide"
+
+local function pairs_of(options, given)
+  options.inputs = 2
+  return case.new(function(left, right)
+    return left:key_by("key"):interval_join(right:key_by("key"), given):process("pairs", function(l, r, ctx, out)
+      assert(ctx:left_timestamp() == l.at and ctx:right_timestamp() == r.at)
+      assert(ctx:timestamp() == math.max(l.at, r.at) and ctx:current_key() == l.key)
+      out:collect(("(%d,%d)"):format(l.at, r.at))
+    end)
+  end, options)
+end
+
+local function push(h, input, at, key)
+  h.inputs[input]:push({ key = key or "k", at = at }, at)
+end
+
+local bounds = {
+  { { lower = -2, upper = -1 }, "(2,1)@2 (3,1)@3 (3,2)@3 (4,2)@4 (4,3)@4" },
+  { { lower = -1, upper = 1 }, "(1,1)@1 (1,2)@2 (2,1)@2 (2,2)@2 (2,3)@3 (3,2)@3 (3,3)@3 (3,4)@4 (4,3)@4 (4,4)@4" },
+  { { lower = 1, upper = 2 }, "(1,2)@2 (1,3)@3 (2,3)@3 (2,4)@4 (3,4)@4" },
+  { { lower = -3, upper = -1, lower_exclusive = true, upper_exclusive = true }, "(3,1)@3 (4,2)@4" },
+  { { lower = -1, upper = 1, lower_exclusive = true, upper_exclusive = true }, "(1,1)@1 (2,2)@2 (3,3)@3 (4,4)@4" },
+  { { lower = 1, upper = 3, lower_exclusive = true, upper_exclusive = true }, "(1,3)@3 (2,4)@4" },
+}
+
+describe("an interval join", function()
+  after_each(case.close)
+
+  case.each_backend(function(backend)
+    it("T41: finds the pairs whose times are near enough, whichever side comes first, on " .. backend, function()
+      for _, one in ipairs(bounds) do
+        for first = 1, 2 do
+          local h = pairs_of({ backend = backend }, one[1])
+          for i = 1, 4 do
+            push(h, first, i)
+            h.inputs[first]:watermark(i)
+          end
+          h:snap()
+          for i = 1, 4 do push(h, 3 - first, i) end
+          assert.equal(one[2], h:set())
+        end
+      end
+    end)
+
+    it("T42: keeps what can still meet something, and no more, on " .. backend, function()
+      for _, one in ipairs {
+        { { lower = -1, upper = 0 }, { [1] = 9, [4] = 3, [6] = 0 } },
+        { { lower = 0, upper = 1 }, { [1] = 9, [4] = 3, [6] = 0 } },
+      } do
+        local h = pairs_of({ backend = backend }, one[1])
+        for input = 1, 2 do
+          for i = 1, 5 do push(h, input, i) end
+        end
+        assert.equal(10, h:state_size())
+        for _, time in ipairs { 1, 4, 6 } do
+          h:watermarks(time)
+          assert.equal(one[2][time], h:state_size())
+          if time == 1 then h:snap() end
+        end
+        assert.equal(0, h:timer_count("event"))
+      end
+    end)
+
+    it("agrees with comparing all pairs, with equal times, many keys and restores, on " .. backend, function()
+      local seed = tonumber(os.getenv("SEED")) or os.time()
+      print("interval_join_spec: SEED=" .. seed)
+      math.randomseed(seed)
+      local lower, upper = -math.random(0, 40), math.random(0, 40)
+      local h = case.new(function(left, right)
+        return left:key_by("key"):interval_join(right:key_by("key"), { lower = lower, upper = upper }):process("pairs", function(l, r, _, out)
+          out:collect(l.id .. "-" .. r.id)
+        end)
+      end, { inputs = 2, backend = backend, memory = "512KB" })
+      local sides, expected, got, time = { {}, {} }, {}, {}, 0
+      -- What a watermark removes meets nothing any more, also where a record of its very millisecond follows.
+      local function watermark(to)
+        h:watermarks(to)
+        for input, keep in ipairs { upper, -lower } do
+          local kept = {}
+          for _, row in ipairs(sides[input]) do
+            if row.at + keep > to then kept[#kept + 1] = row end
+          end
+          sides[input] = kept
+        end
+      end
+      local function take()
+        for _, word in ipairs(h:values()) do got[#got + 1] = word end
+      end
+      for id = 1, 3000 do
+        local input, row = math.random(2), { id = id, key = math.random(20), at = time + math.random(0, 30) }
+        for _, other in ipairs(sides[3 - input]) do
+          local left, right = input == 1 and row or other, input == 1 and other or row
+          local apart = right.at - left.at
+          if left.key == right.key and apart >= lower and apart <= upper then expected[#expected + 1] = left.id .. "-" .. right.id end
+        end
+        table.insert(sides[input], row)
+        h.inputs[input]:push(row, row.at)
+        if id % 10 == 0 then
+          time = time + math.random(1, 8)
+          watermark(time)
+        end
+        if id % 1000 == 0 then
+          take()
+          h:snap()
+          watermark(time)
+        end
+      end
+      take()
+      table.sort(expected)
+      table.sort(got)
+      assert.is_true(#expected > 1000)
+      assert.equal(#expected, #got)
+      assert.equal(table.concat(expected, " "), table.concat(got, " "))
+      h:watermarks(time + 200)
+      assert.equal(0, h:state_size())
+      assert.equal(0, h:timer_count("event"))
+    end)
+  end)
+
+  it("S57: only what is older than the watermark is late, and goes where it is told", function()
+    local h = pairs_of({}, { lower = -5, upper = 5, late_left = "too late", late_right = "late right" })
+    h:watermarks(10)
+    push(h, 1, 10)
+    push(h, 2, 10)
+    push(h, 1, 9)
+    push(h, 2, 9)
+    assert.equal("W(10) (10,10)@10", h:words())
+    local late = h:side_output("too late")
+    assert.same({ { value = { key = "k", at = 9 }, timestamp = 9 } }, late)
+    assert.equal(9, h:side_output("late right")[1].timestamp)
+    assert.equal(2, h:state_size())
+  end)
+
+  it("S57: drops late records without a tag", function()
+    local h = pairs_of({}, { lower = -5, upper = 5 })
+    h:watermarks(10)
+    push(h, 1, 9)
+    push(h, 2, 9)
+    assert.equal("W(10)", h:words())
+    assert.equal(0, h:state_size())
+  end)
+
+  it("fails on records without a time, or goes on without them", function()
+    local h = pairs_of({}, { lower = -5, upper = 5 })
+    local ok, message = pcall(h.harness.push, h.harness, { key = "k", at = 1 })
+    assert.is_false(ok)
+    assert.matches("interval join: the record has no time stamp", message)
+    h = pairs_of({ on_error = "skip" }, { lower = -5, upper = 5 })
+    h.inputs[1]:push { key = "k", at = 1 }
+    push(h, 1, 1)
+    push(h, 2, 1)
+    assert.equal("(1,1)@1", h:words())
+  end)
+
+  it("meets equal times in the order in which they came, and other times in theirs", function()
+    local h = case.new(function(left, right)
+      return left:key_by("key"):interval_join(right:key_by("key"), { lower = -50, upper = 50 }):process("pairs", function(_, r, _, out) out:collect(r.id) end)
+    end, { inputs = 2 })
+    for id = 1, 20 do h.inputs[2]:push({ key = 1, id = id }, 7) end
+    h.inputs[2]:push({ key = 1, id = 21 }, 300)
+    h.inputs[2]:push({ key = 1, id = 22 }, -20)
+    h.inputs[2]:push({ key = 1, id = 23 }, 40)
+    h:snap()
+    h.inputs[1]:push({ key = 1 }, 10)
+    local ids = h:values()
+    local expected = { 22 }
+    for id = 1, 20 do expected[#expected + 1] = id end
+    expected[#expected + 1] = 23
+    assert.same(expected, ids)
+  end)
+
+  it("takes a record back whose function failed", function()
+    local h = case.new(function(left, right)
+      return left:key_by("key"):interval_join(right:key_by("key"), { lower = 0, upper = 0 }):process("pairs", function(l, r, ctx, out)
+        out:collect(l.id .. r.id)
+        ctx:output("both", l.id)
+        if r.id == "bad" then error("bad") end
+      end, { on_error = "skip" })
+    end, { inputs = 2 })
+    h.inputs[1]:push({ key = 1, id = "a" }, 5)
+    h.inputs[2]:push({ key = 1, id = "bad" }, 5)
+    h.inputs[2]:push({ key = 1, id = "b" }, 5)
+    h.inputs[1]:push({ key = 1, id = "c" }, 5)
+    assert.equal("ab@5 cb@5", h:words())
+    assert.equal("a@5 c@5", h:side("both"))
+    assert.equal(3, h:state_size())
+    h:watermarks(5)
+    assert.equal(0, h:state_size())
+    assert.equal(0, h:timer_count("event"))
+  end)
+
+  it("takes times up to MAX, and bounds that lead beyond", function()
+    local h = case.new(function(left, right)
+      return left:key_by("key"):interval_join(right:key_by("key"), { lower = -2 ^ 53, upper = 2 ^ 53 }):process("pairs", function(_, _, ctx, out)
+        out:collect(ctx:left_timestamp())
+      end)
+    end, { inputs = 2 })
+    h.inputs[1]:push({ key = 1 }, 2 ^ 53)
+    h.inputs[1]:push({ key = 1 }, -2 ^ 53)
+    h.inputs[2]:push({ key = 1 }, 0)
+    h.inputs[2]:push({ key = 1 }, math.huge)
+    h.inputs[1]:push({ key = 1 }, math.huge)
+    assert.same({ -2 ^ 53, 2 ^ 53, math.huge }, h:values())
+    h:watermarks(math.huge)
+    assert.equal(0, h:state_size())
+  end)
+end)
+
+describe("a mistake in an interval join", function()
+  local author = require "support.author"
+
+  for call, message in pairs {
+    ["stream:interval_join(keyed, {})"] = ":interval_join needs a keyed stream: call :key_by first",
+    ["keyed:interval_join(stream, {})"] = ":interval_join: the other stream has no key: call :key_by on it first",
+    ["keyed:interval_join(5, {})"] = ":interval_join: needs the other keyed stream, got 5",
+    ["keyed:interval_join(keyed, { lower = 0 })"] = ":interval_join: option 'upper' is required",
+    ["keyed:interval_join(keyed, { lower = 1, upper = 0 })"] =
+      ":interval_join: there is no time from 1 ms to 0 ms: 'lower' must not be above 'upper'",
+    ["keyed:interval_join(keyed, { lower = 0, upper = 1, lower_exclusive = true, upper_exclusive = true })"] =
+      ":interval_join: there is no time from 1 ms to 0 ms: 'lower' must not be above 'upper'",
+    ["keyed:interval_join(keyed, { lower = 0, upper = 1 }):process(print)"] =
+      ':process: needs a name first, the address of its state: :process("name", ...), got a function',
+    ["keyed:interval_join(keyed, { lower = 0, upper = 1 }):process('p')"] = ":process: fn must be a function, got nothing",
+    ["keyed:interval_join(keyed, { lower = 0, upper = 1 }):proces('p')"] = "an interval join has no method 'proces' (did you mean 'process'?)",
+    ["keyed:connect(stream)"] = ":connect: one stream is keyed and the other is not: call :key_by on both, or on none",
+    ["keyed:connect()"] = ":connect: needs the other stream, or a broadcast stream, got nothing",
+    ["keyed:connect(keyed):process('p', print)"] =
+      ':process("p"): needs a definition { process_element1 = function(self, value, ctx, out) end, process_element2 = ... }, got a function',
+    ["keyed:connect(keyed):process('p', { process_element1 = print })"] = ":process(\"p\"): option 'process_element2' is required",
+    ["stream:connect(stream):process('p', { process_element1 = print, process_element2 = print, on_timer = print })"] =
+      ":process(\"p\"): 'on_timer': timers belong to a key and this stream has none: call :key_by first",
+    ["keyed:connect(rules):process('p', { process_element1 = print })"] =
+      ":process(\"p\"): unknown option 'process_element1' (did you mean 'process_element'?)",
+    ["keyed:connect(rules):process('p', { state = { r = mt.map_state() }, process_element = print, process_broadcast_element = print })"] =
+      ":process(\"p\"): 'r' is in 'state' and a broadcast state",
+    ["stream:broadcast {}"] = ":broadcast: needs at least one state, as in :broadcast { rules = mt.map_state() }",
+    ["stream:broadcast { r = mt.value_state() }"] = ":broadcast: broadcast state 'r' must be mt.map_state, not a value state",
+    ["rules:map(print)"] =
+      "a broadcast stream has no method 'map' (there are none): connect a stream to it, as in keyed:connect(rules)",
+  } do
+    it("is told at the author's line: " .. call, function()
+      local text = "local job = mt.job('j') local stream = job:from(mt.values {}) local keyed = stream:key_by('k') "
+        .. "local rules = stream:broadcast { r = mt.map_state() }\nlocal _ = " .. call
+      local ok, got = pcall(author.run, text)
+      assert.is_false(ok)
+      assert.equal("fraud.lua:2: " .. message, got)
+    end)
+  end
+end)

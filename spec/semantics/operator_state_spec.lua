@@ -1,0 +1,97 @@
+local case = require "support.case"
+local mt = require "moontide"
+
+local function build(input)
+  return input:process("lists", {
+    state = { dealt = mt.operator_list_state {}, also = mt.operator_list_state {}, all = mt.union_list_state {} },
+    process_element = function(self, value, _, out)
+      if value == "show" then
+        out:collect { self.dealt:get(), self.also:get(), self.all:get() }
+      elseif value == "clear" then
+        self.dealt:clear()
+      elseif type(value) == "table" then
+        self.dealt:update(value)
+      else
+        self.dealt:add(value)
+        self.also:add(value)
+        self.all:add(value)
+        if value == "bad" then error("bad") end
+      end
+    end,
+  })
+end
+
+-- Snapshots of subtasks that were fed these values.
+local function snapshots_of(lists)
+  local snapshots = {}
+  for i, list in ipairs(lists) do
+    local h = case.new(build, { parallelism = #lists, subtask = i - 1, max_parallelism = 128 })
+    for _, value in ipairs(list) do h:push(value) end
+    snapshots[i] = h:snapshot()
+  end
+  return snapshots
+end
+
+local function restored(snapshots, parallelism)
+  local seen = {}
+  for subtask = 0, parallelism - 1 do
+    local h = case.new(build, { parallelism = parallelism, subtask = subtask, restore = snapshots })
+    h:push("show")
+    seen[subtask + 1] = h:words()
+  end
+  return seen
+end
+
+describe("operator list state", function()
+  after_each(case.close)
+
+  it("keeps its elements, copied, and takes updates", function()
+    local h = case.new(build)
+    h:push("a")
+    h:push { "x", { 1 }, mt.null }
+    h:push("show")
+    assert.equal("{{x,{1},null},{a},{a}}", h:words())
+    h:push("clear")
+    h:push("show")
+    assert.equal("{{},{a},{a}}", h:words())
+  end)
+
+  it("takes back what a record wrote whose callback failed", function()
+    local h = case.new(build, { on_error = "skip" })
+    for _, value in ipairs { "a", "bad", "b", "show", "bad" } do h:push(value) end
+    assert.equal("{{a,b},{a,b},{a,b}}", h:words())
+    h:snap()
+    h:push("show")
+    assert.equal("{{a,b},{a,b},{a,b}}", h:words())
+  end)
+
+  it("S46: is everybody's own again at the same parallelism, and S47: a union is everybody's", function()
+    local snapshots = snapshots_of { { "a", "b", "c" }, {}, { "d" } }
+    assert.same({ "{{a,b,c},{a,b,c},{a,b,c,d}}", "{{},{},{a,b,c,d}}", "{{d},{d},{a,b,c,d}}" }, restored(snapshots, 3))
+  end)
+
+  it("S46: is cut into contiguous runs at another, what is left over beginning where it ended for the state before", function()
+    local snapshots = snapshots_of { { 1, 2, 3 }, { 4, 5 } }
+    -- "also" comes first by its name: 5 over 3 is 2, 2, 1; "dealt" then begins with subtask 2.
+    assert.same({
+      "{{3,4},{1,2},{1,2,3,4,5}}", "{{5},{3,4},{1,2,3,4,5}}", "{{1,2},{5},{1,2,3,4,5}}",
+    }, restored(snapshots, 3))
+    assert.same({ "{{1,2,3,4,5},{1,2,3,4,5},{1,2,3,4,5}}" }, restored(snapshots, 1))
+  end)
+
+  it("S51: refuses nil and gaps", function()
+    for _, given in ipairs { { [2] = 1 }, { a = 1 } } do
+      local h = case.new(build)
+      assert.is_false(pcall(h.harness.push, h.harness, given))
+    end
+  end)
+
+  it("belongs to streams without keys, and state of keys to those with keys", function()
+    local author = require "support.author"
+    local function message(text) return select(2, pcall(author.run, "local job = mt.job('j')\n" .. text)) end
+    assert.equal("fraud.lua:2: :process(\"p\"): state 's': mt.operator_list_state belongs to a subtask, and a keyed stream's state to a key: use mt.list_state",
+      message "job:from(mt.values {}):key_by('a'):process('p', { state = { s = mt.operator_list_state {} }, process_element = print })")
+    assert.equal("fraud.lua:2: :process(\"p\"): state 's' belongs to a key and this stream has none: call :key_by first",
+      message "job:from(mt.values {}):process('p', { state = { s = mt.list_state() }, process_element = print })")
+  end)
+end)
