@@ -18,13 +18,11 @@
 
 #include <stdlib.h>
 
-#define VOID_PANE BATCH_RECORDS_MAX
-
 struct window_step {
     struct call_windows shared;               /* what Lua sees */
     struct keyed_state *panes;
     struct batch *keys;                       /* of the panes, as records */
-    struct entry *entries[BATCH_RECORDS_MAX + 1];   /* the last one: call_window_void() */
+    struct entry *entries[BATCH_RECORDS_MAX];
     struct window windows[BATCH_RECORDS_MAX];
     struct entry *run_entries[BATCH_RECORDS_MAX];   /* of a run of timers */
     struct window run_windows[BATCH_RECORDS_MAX];
@@ -250,6 +248,16 @@ static void sessions_replace(const struct call *call, int32_t record, struct ses
     sessions_write(call, record, sessions, count + 1 - merge->count);
 }
 
+/* A pane of no window, for call_window_void(). It is resolved with the others: a later resolve might evict these. */
+static int void_key(struct window_step *windows, int32_t pane, struct slice key)
+{
+    buffer_clear(&windows->key);
+    buffer_append_slice(&windows->key, key);
+    msgpack_write_bool(&windows->key, false);
+    windows->keys->count = pane + 1;
+    return batch_key_set(windows->keys, pane, windows->key.data, windows->key.bytes);
+}
+
 static int session_panes(struct call *call, int32_t record, const struct session *sessions, const struct window_merge *merge, const struct window *kept)
 {
     struct window_step *windows = window_step_of(call);
@@ -258,6 +266,8 @@ static int session_panes(struct call *call, int32_t record, const struct session
     uint32_t replaced = merge->merged ? merge->count : 0;
     for (uint32_t i = 1; i < replaced && status == 0; i++)
         status = pane_key(windows, (int32_t)i, record_key(call, record), &sessions[merge->first + i].kept);
+    if (status == 0 && replaced > 0)
+        status = void_key(windows, (int32_t)replaced, record_key(call, record));
     if (status == 0)
         status = panes_resolve(windows, windows->entries);
     windows->windows[0] = merge->window;
@@ -327,19 +337,9 @@ int call_session_merged(struct call *call)
 
 int call_window_void(struct call *call)
 {
-    struct window_step *windows = window_step_of(call);
-    struct batch *keys = batch_take();
-    struct slice key = record_key(call, call->index);
-    buffer_clear(&windows->key);
-    buffer_append_slice(&windows->key, key);
-    msgpack_write_bool(&windows->key, false); /* no window's namespace */
-    keys->count = 1;
-    int status = batch_key_set(keys, 0, windows->key.data, windows->key.bytes);
-    if (status == 0)
-        status = keyed_state_resolve(windows->panes, keys, &windows->entries[VOID_PANE]);
-    batch_drop(keys);
-    windows->shared.panes.index = VOID_PANE;
-    return status;
+    struct call_windows *shared = &window_step_of(call)->shared;
+    shared->panes.index = shared->merged_panes + 1;
+    return 0;
 }
 
 /* ---- Timers ---- */

@@ -40,8 +40,9 @@ local asked = [[
       if answer ~= "continue" then act(answer, pane, "on_element") end
 ]]
 
+-- A session that grew is another window.
 local keep = [[
-      if is_new then
+      if IS_ANOTHER then
         local status = C.call_window_keep(call, pane)
         if status < 0 then check(status) end
       end
@@ -85,7 +86,8 @@ end
 local function element_source(step)
   local kind = step.evictor and "evicting" or step.contents.kind
   if M.is_direct(step) then return adds[kind] .. own_source(step) end
-  return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "") .. keep
+  return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "")
+    .. keep:gsub("IS_ANOTHER", step.window.merging and "is_new or added == 2" or "is_new")
 end
 
 local decoded = "      local value = decode(call.values[i], call.bytes)\n"
@@ -112,7 +114,6 @@ local shape_of = { tumbling = "one", global = "one", sliding = "several", sessio
 
 local function loop_source(step, guarded)
   local element = element_source(step)
-  if step.window.merging then element = element:gsub("if is_new then", "if is_new or added == 2 then") end
   return table.concat {
     head, "return function()\n  for i = call.index, call.count - 1 do\n    call.index = i\n", guarded and "    C.call_mark(call)\n" or "",
     (shapes[shape_of[step.window.kind]]:gsub("ELEMENT", function() return element end)),
