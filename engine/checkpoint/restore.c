@@ -198,8 +198,8 @@ static int restore_files(struct storage *storage, const struct manifest *manifes
 int restore_keyed_state(struct storage *storage, const struct manifest *manifest, struct keyed_state *state)
 {
     keyed_state_restore_begin(state, restore_rows_directory(manifest) != NULL);
-    int status = 0;
-    if (manifest != NULL) {
+    int status = keyed_state_restore_base(state);
+    if (status == 0 && manifest != NULL) {
         keyed_state_restore_expect(state, dumped_bytes(manifest));
         status = restore_files(storage, manifest, state);
     }

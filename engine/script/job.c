@@ -211,16 +211,19 @@ static int backend_make(struct job *job)
     char path[4096];
     snprintf(path, sizeof path, "%s/state", job->data_directory);
     const char *name = vm_config_text(job->vm, "state.backend");
-    bool memory = name != NULL && strcmp(name, "memory") == 0;
-    struct backend_config config = { .directory = memory ? NULL : path, .memory_bytes = (uint64_t)number_or(job->vm, "state.memory", 256u << 20) };
+    bool memory = name != NULL && strcmp(name, "memory") == 0, rows = restore_rows_directory(job->manifest) != NULL;
+    struct backend_config config = {
+        .directory = memory ? NULL : path, .base = memory && rows ? path : NULL,
+        .memory_bytes = (uint64_t)number_or(job->vm, "state.memory", 256u << 20),
+    };
     int status = state_directory_make(job, path);
     if (status < 0)
         return status;
-    if (memory && restore_rows_directory(job->manifest) != NULL)
-        return error_set(ERROR_REFUSED, "the checkpoint's state lies in RocksDB files, which the memory backend cannot read");
     job->backend = backend_new(&config);
     struct store *store;
-    return restore_rows_directory(job->manifest) == NULL ? 0 : backend_store(job->backend, &store);
+    if (!rows)
+        return 0;
+    return memory ? backend_base(job->backend, &store) : backend_store(job->backend, &store);
 }
 
 static uint64_t random_number(void)

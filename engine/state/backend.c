@@ -14,6 +14,8 @@
 
 struct backend {
     char *directory;
+    char *base_directory;
+    struct store *base;
     uint64_t store_bytes;
     uint64_t cache_bytes;
     pthread_mutex_t lock;
@@ -26,6 +28,7 @@ struct backend *backend_new(const struct backend_config *config)
 {
     struct backend *backend = memory_new_zeroed(1, sizeof *backend);
     backend->directory = memory_copy_text(config->directory);
+    backend->base_directory = memory_copy_text(config->base);
     backend->store_bytes = config->memory_bytes / 4;
     backend->cache_bytes = config->memory_bytes - backend->store_bytes;
     pthread_mutex_init(&backend->lock, NULL);
@@ -37,8 +40,11 @@ void backend_free(struct backend *backend)
     struct store *store = atomic_load(&backend->store);
     if (store != NULL)
         store_close(store);
+    if (backend->base != NULL)
+        store_close(backend->base);
     pthread_mutex_destroy(&backend->lock);
     free(backend->directory);
+    free(backend->base_directory);
     free(backend);
 }
 
@@ -66,6 +72,19 @@ int backend_store(struct backend *backend, struct store **store)
         if (status == 0)
             atomic_store_explicit(&backend->store, *store, memory_order_release);
     }
+    pthread_mutex_unlock(&backend->lock);
+    return status;
+}
+
+int backend_base(struct backend *backend, struct store **store)
+{
+    int status = 0;
+    pthread_mutex_lock(&backend->lock);
+    if (backend->base == NULL && backend->base_directory != NULL) {
+        struct store_config config = { .directory = backend->base_directory }; /* the least memory: it is read once */
+        status = store_open(&config, &backend->base);
+    }
+    *store = backend->base;
     pthread_mutex_unlock(&backend->lock);
     return status;
 }

@@ -16,6 +16,7 @@ struct backend;
 struct backend_config {
     const char *directory;      /* of the store; NULL: the memory backend, which has no floor below */
     uint64_t memory_bytes;      /* for all caches and the store together */
+    const char *base;           /* memory backend: a store whose rows are restored from, or NULL; closed with the backend */
 };
 
 struct backend *backend_new(const struct backend_config *config);
@@ -25,6 +26,8 @@ void backend_free(struct backend *backend);
 int backend_store(struct backend *backend, struct store **store);
 /* The store if it is open, else NULL. */
 struct store *backend_store_opened(struct backend *backend);
+/* The store that keyed_state_restore_base() reads, opened now if it was not; *store is NULL if there is none. */
+int backend_base(struct backend *backend, struct store **store);
 /* Is there a floor below the cache? */
 bool backend_spills(const struct backend *backend);
 

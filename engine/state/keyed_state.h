@@ -27,8 +27,6 @@
 #include "state/table.h"
 
 #define KEYED_STATES_MAX 31
-/* A buffer of rows goes to the output when it holds this much. */
-#define STATE_BUFFER_BYTES (1024 * 1024)
 
 /* <cdef> */
 /* Encoded rows on their way to a file. */
@@ -111,6 +109,8 @@ bool keyed_state_stored(const struct keyed_state *state);
 /* Restore: rows of bases and deltas in order, then done. `stored`: the store holds rows already. Rows of other groups or columns are passed over. */
 int keyed_state_restore_rows(struct keyed_state *state, struct slice rows);
 void keyed_state_restore_begin(struct keyed_state *state, bool stored);
+/* Rows of the backend's base (backend.h), if it has one: a backend without a store takes them into the cache. Before all other rows. */
+int keyed_state_restore_base(struct keyed_state *state);
 /* A hint, after keyed_state_restore_begin(): the base to come has this many bytes of rows, of all subtasks and only of this step. */
 void keyed_state_restore_expect(struct keyed_state *state, uint64_t bytes);
 int keyed_state_restore_done(struct keyed_state *state);

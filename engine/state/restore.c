@@ -22,7 +22,7 @@
 void state_restore_begin(struct keyed_state *state, bool stored)
 {
     for (uint32_t c = 0; c < state->column_count; c++)
-        state->columns[c].stored = stored;
+        state->columns[c].stored = stored && backend_spills(state->config.backend);
 }
 
 static struct state_column *column_of(struct keyed_state *state, uint16_t id, uint32_t *column)

@@ -138,6 +138,53 @@ describe("keyed state over a store", function()
     assert.are.same({ { "x", 3 }, { "y", 2 } }, list)
   end)
 
+  it("gives the rows of a base of the store's files to a backend without a store", function()
+    open(512 * 1024)
+    for i = 1, 20000 do state:key(i).small:update(i) end
+    state:key("map").seen:put("x", 1)
+    state.seen:put("y", { 2 })
+    for i = 1, 300 do state:key("list").log:add(i) end
+    state:cut()
+    state:base_begin(true)
+    while not state:base_step() do end
+    keyed.check(C.store_checkpoint(C.backend_store_opened(backend), root .. "/base"))
+    state:key("map").seen:remove("x")
+    state:key(7).small:clear()
+    local delta = state:cut()
+    keyed.check(C.store_clone(root .. "/base", root .. "/clone"))
+    local directory = root .. "/clone"
+    local memory = C.backend_new(ffi.new("struct backend_config", { memory_bytes = 2 ^ 20, base = directory }))
+    for _, groups in ipairs { { 0, 127 }, { 0, 63 }, { 64, 127 } } do
+      local again = keyed.new { states = states, backend = memory, groups = groups }
+      C.keyed_state_restore_begin(again.handle, true)
+      keyed.check(C.keyed_state_restore_base(again.handle))
+      assert(again:restore({ delta }, true))
+      local function has(key)
+        local group = again:group_of(key)
+        return group >= groups[1] and group <= groups[2]
+      end
+      local count = 0
+      for i = 1, 20000 do
+        if has(i) then
+          again:key(i)
+          assert.are.equal(i ~= 7 and i or nil, again.small:value())
+          count = count + (i ~= 7 and 1 or 0)
+        end
+      end
+      if has "map" then
+        again:key("map")
+        assert.is_nil(again.seen:get "x")
+        assert.are.same({ 2 }, again.seen:get "y")
+        count = count + 1
+      end
+      if has "list" then count = count + #again:key("list").log:get() end
+      assert.are.equal(count, again:rows())
+      assert.are.equal(0, C.keyed_state_failure(again.handle))
+      again:free()
+    end
+    C.backend_free(memory)
+  end)
+
   it("keeps the last value when a base drains an entry that is written again in the same epoch", function()
     open(512 * 1024)
     for i = 1, 20000 do state:key(i).small:update(0) end
