@@ -205,3 +205,33 @@ function MapState:is_empty() end
 
 ---Forget all entries.
 function MapState:clear() end
+
+---One value for the current key that takes in what is added.
+---@class ReducingState
+local ReducingState = {}
+
+---The reduced value, or nil.
+---@return any
+function ReducingState:get() end
+
+---Take a value in; the first is kept as it is.
+---@param value any
+function ReducingState:add(value) end
+
+---Forget the value.
+function ReducingState:clear() end
+
+---An accumulator for the current key.
+---@class AggregatingState
+local AggregatingState = {}
+
+---The result of the accumulator, or nil if nothing was added.
+---@return any
+function AggregatingState:get() end
+
+---Take a value in.
+---@param value any
+function AggregatingState:add(value) end
+
+---Forget the accumulator.
+function AggregatingState:clear() end

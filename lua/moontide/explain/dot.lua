@@ -9,6 +9,7 @@ local shapes = { source = "invhouse", sink = "house", process = "box3d", connect
 local function label(step)
   local lines = { step.name, step.kind .. (step.operator and " " .. step.operator or "") .. (step.connector and " " .. step.connector or "") }
   if step.key and step.key.fields then lines[#lines + 1] = table.concat(step.key.fields, ", ") end
+  if step.window then lines[#lines + 1] = step.window.windows end
   for _, state in ipairs(step.states) do lines[#lines + 1] = state.name .. ": " .. state.kind end
   lines[#lines + 1] = step.where
   return table.concat(lines, "\n")

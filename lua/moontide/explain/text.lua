@@ -108,9 +108,18 @@ local function interval_text(interval)
   return table.concat(parts, "  ")
 end
 
+local function window_text(window)
+  local parts = { window.windows, "trigger " .. window.trigger }
+  if window.evictor then parts[#parts + 1] = "evictor " .. window.evictor end
+  if window.lateness > 0 then parts[#parts + 1] = "lateness " .. units.duration_text(window.lateness) end
+  if window.late then parts[#parts + 1] = ('late to ["%s"]'):format(window.late) end
+  return table.concat(parts, "  ")
+end
+
 local function detail_text(step)
   local parts = {}
   for _, option in ipairs(step.options) do parts[#parts + 1] = option.name .. "=" .. option.text end
+  if step.window then parts[#parts + 1] = window_text(step.window) end
   if step.key then parts[#parts + 1] = key_text(step.key) end
   if step.interval then parts[#parts + 1] = interval_text(step.interval) end
   local states = {}

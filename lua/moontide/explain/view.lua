@@ -2,6 +2,7 @@
 local connectors = require "moontide.connectors"
 local units = require "moontide.units"
 local where = require "moontide.where"
+local window = require "moontide.window"
 
 ---@class StepView
 ---@field id integer
@@ -11,6 +12,7 @@ local where = require "moontide.where"
 ---@field connector? string
 ---@field options { name: string, value: any, text: string }[] of a source or sink, by name
 ---@field inputs { step: integer, name: string, tag: string?, exchange: string }[]
+---@field window? { windows: string, trigger: string, evictor: string?, lateness: number, late: string? }
 ---@field key? { fields: string[]?, single: boolean?, fn: string? }
 ---@field interval? { lower: number, upper: number, late_left: string?, late_right: string? } of an interval join, in milliseconds
 ---@field states { name: string, kind: string, default: any, version: integer }[]
@@ -93,11 +95,19 @@ local function key_of(step)
   return { fields = step.fields, single = step.single, fn = step.fn and where.definition(step.fn) }
 end
 
+local function window_of(step)
+  if step.kind ~= "window" then return nil end
+  return {
+    windows = window.text(step.window), trigger = step.trigger and step.trigger.shown or "none",
+    evictor = step.evictor and step.evictor.shown, lateness = step.lateness, late = step.late,
+  }
+end
+
 local function step_view(job, step)
   return {
     id = step.id, name = step.name, named = step.named, kind = step.kind, operator = step.operator, role = step.role, keyed = step.keyed,
     connector = step.connector, options = options_of(step), guarantee = step.guarantee, replayable = step.replayable,
-    inputs = inputs_of(job, step), key = key_of(step), interval = step.interval, states = states_of(step),
+    inputs = inputs_of(job, step), key = key_of(step), window = window_of(step), interval = step.interval, states = states_of(step),
     fn = step.kind ~= "key_by" and step.fn and where.definition(step.fn) or nil,
     parallelism = step.parallelism, on_error = on_error_of(job, step.on_error), where = where.text(step.where),
   }
