@@ -245,6 +245,30 @@ function Stream:connect(other)
   return require("moontide.connected_stream").new(self, other)
 end
 
+--- Join the records of two streams that have the same key and lie in the same window: every pair of them.
+---
+---     stream:join(other, { left = "id", right = "user" }):window(mt.tumbling { size = "1m" }):apply("named", function(click, user)
+---       return { page = click.page, name = user.name }
+---     end)
+---@param other Stream
+---@param keys WindowJoinKeys
+---@return WindowJoin
+function Stream:join(other, keys)
+  return require("moontide.window_join").new("join", self, other, keys)
+end
+
+--- The records of two streams that have the same key and lie in the same window, all at once; one side may have none.
+---
+---     stream:co_group(other, { left = "id", right = "id" }):window(mt.session { gap = "30m" }):apply("counts", function(key, lefts, rights, out)
+---       out:collect { key = key, lefts = #lefts, rights = #rights }
+---     end)
+---@param other Stream
+---@param keys WindowJoinKeys
+---@return WindowJoin
+function Stream:co_group(other, keys)
+  return require("moontide.window_join").new("co_group", self, other, keys)
+end
+
 --- A step of one's own, with state and timers for each key if the stream is keyed.
 --- The name is the address of its state, for ever. A plain function gets `(value, ctx, out)`; the callbacks of a
 --- definition get `self` first, where the states are.
@@ -298,7 +322,10 @@ function Stream:to(sink, given)
   return self.job
 end
 
-M.methods = { "assign_timestamps", "map", "filter", "flat_map", "union", "key_by", "rebalance", "global", "broadcast", "connect", "process", "side_output", "to" }
+M.methods = {
+  "assign_timestamps", "map", "filter", "flat_map", "union", "key_by", "rebalance", "global", "broadcast", "connect", "join", "co_group", "process",
+  "side_output", "to",
+}
 Stream.__index = M.index(Stream, M.methods)
 
 return M

@@ -1,0 +1,152 @@
+local case = require "support.case"
+local mt = require "moontide"
+
+local function key_of(row) return row.key end
+
+local function sorted_values(list)
+  local out = {}
+  for i, row in ipairs(list) do out[i] = ("(%s,%d)"):format(row.key, row.at) end
+  table.sort(out)
+  return table.concat(out)
+end
+
+local function groups(window, options, describe_further)
+  options = options or {}
+  options.inputs = 2
+  return case.new(function(left, right)
+    local windowed = left:co_group(right, { left = "key", right = key_of }):window(window)
+    if describe_further then windowed = describe_further(windowed) end
+    return windowed:apply("groups", function(key, lefts, rights, out)
+      assert((lefts[1] or rights[1]).key == key)
+      out:collect(("F:%s S:%s"):format(sorted_values(lefts), sorted_values(rights)))
+    end)
+  end, options)
+end
+
+local function push(h, input, key, at)
+  h.inputs[input]:push({ key = key, at = at }, at)
+end
+
+describe("a co-group over windows", function()
+  after_each(case.close)
+
+  case.each_backend(function(backend)
+    it("T44: hands over both sides of a window, also where one is empty, on " .. backend, function()
+      local sides = {
+        { { "a", 0 }, { "a", 1 }, { "a", 2 }, { "b", 3 }, { "b", 4 }, { "b", 5 }, { "a", 6 }, { "a", 7 }, { "a", 8 } },
+        { { "a", 0 }, { "a", 1 }, { "b", 3 }, { "c", 6 }, { "c", 7 }, { "c", 8 } },
+      }
+      local h = groups(mt.tumbling { size = 3 }, { backend = backend })
+      for input, list in ipairs(sides) do
+        for i, one in ipairs(list) do
+          push(h, input, one[1], one[2])
+          if i == 3 then h:snap() end
+        end
+      end
+      h.inputs[1]:finish()
+      assert.equal("", h:words())
+      h.inputs[2]:finish()
+      assert.equal(table.concat({
+        "F: S:(c,6)(c,7)(c,8)@8", "F:(a,0)(a,1)(a,2) S:(a,0)(a,1)@2", "F:(a,6)(a,7)(a,8) S:@8", "F:(b,3)(b,4)(b,5) S:(b,3)@5",
+      }, " "), h:set())
+      assert.equal(0, h:state_size())
+    end)
+
+    it("S58: sessions are those of both sides together, on " .. backend, function()
+      local h = groups(mt.session { gap = 10 }, { backend = backend })
+      push(h, 1, "a", 0)
+      push(h, 1, "a", 18)
+      push(h, 2, "a", 40)
+      h:snap()
+      push(h, 2, "a", 9)
+      h:watermarks(27)
+      assert.equal("F:(a,0)(a,18) S:(a,9)@27 W(27)", h:words())
+      h:watermarks(100)
+      assert.equal("F: S:(a,40)@49 W(100)", h:words())
+      assert.equal(0, h:state_size())
+    end)
+  end)
+
+  it("takes trigger, evictor, lateness and a tag for what is late, which see elements by their side", function()
+    local h = groups(mt.tumbling { size = 10 }, {}, function(windowed)
+      return windowed:trigger(mt.trigger.count(2)):evictor(mt.evictor.count(3)):allowed_lateness(5):side_output_late("late")
+    end)
+    push(h, 1, "a", 1)
+    push(h, 2, "a", 2)
+    assert.equal("F:(a,1) S:(a,2)@9", h:words())
+    push(h, 2, "a", 3)
+    push(h, 2, "a", 4)
+    assert.equal("F: S:(a,2)(a,3)(a,4)@9", h:words())
+    h:watermarks(20)
+    push(h, 2, "a", 5)
+    assert.same({ { value = { right = { key = "a", at = 5 } }, timestamp = 5 } }, h:side_output("late"))
+  end)
+
+  it("tells a record without the key by the policy of its job", function()
+    local h = groups(mt.tumbling { size = 10 })
+    local ok, message = pcall(h.harness.push, h.harness, { at = 1 }, 1)
+    assert.is_false(ok)
+    assert.matches("the record has no field 'key' to key by", message)
+  end)
+end)
+
+describe("a join over windows", function()
+  after_each(case.close)
+
+  case.each_backend(function(backend)
+    it("S58: emits what the function answers for each pair, nothing for nil, on " .. backend, function()
+      local h = case.new(function(left, right)
+        return left:join(right, { left = function(n) return n % 2 end, right = "parity" }):window(mt.sliding { size = 20, slide = 10 })
+          :apply("pairs", function(n, row)
+            if n ~= 4 then return n .. row.name end
+          end)
+      end, { inputs = 2, backend = backend })
+      for n = 1, 4 do h.inputs[1]:push(n, n) end
+      h.inputs[2]:push({ parity = 0, name = "even" }, 15)
+      h:snap()
+      h.inputs[2]:push({ parity = 1, name = "odd" }, 3)
+      h:watermarks(9)
+      assert.equal("1odd@9 3odd@9", h:set())
+      h:watermarks(19)
+      assert.equal("1odd@19 2even@19 3odd@19", h:set())
+      h:watermarks(29)
+      assert.equal("W(29)", h:words())
+      assert.equal(0, h:state_size())
+    end)
+  end)
+
+  it("fails at the line of the function, and takes the window's output back", function()
+    local h = case.new(function(left, right)
+      return left:join(right, { left = "k", right = "k" }):window(mt.tumbling { size = 10 }):apply("pairs", function(l, r)
+        if r.bad then error("bad pair") end
+        return l.n + r.n
+      end, { on_error = "skip" })
+    end, { inputs = 2 })
+    for n = 1, 2 do
+      h.inputs[1]:push({ k = n, n = n }, 1)
+      h.inputs[2]:push({ k = n, n = 10 }, 1)
+    end
+    h.inputs[2]:push({ k = 1, n = 20, bad = true }, 1)
+    h:watermarks(9)
+    assert.equal("12@9 W(9)", h:words())
+  end)
+
+  local author = require "support.author"
+  for call, message in pairs {
+    ["stream:join()"] = ":join: needs the other stream, got nothing",
+    ["stream:join(stream)"] = ":join: option 'left' is required",
+    ["stream:co_group(stream, { left = 'a', right = 5 })"] = ":co_group: option 'right' must be a field or a function, got 5",
+    ["stream:join(stream, { left = 'a', right = 'a' }):apply('p', print)"] = "a join has no method 'apply' (known: window)",
+    ["stream:join(stream, { left = 'a', right = 'a' }):window(mt.tumbling { size = 1 }):aply('p', print)"] = "a join has no method 'aply' (did you mean 'apply'?)",
+    ["stream:join(stream, { left = 'a', right = 'a' }):window(mt.tumbling { size = 1 }):apply('p')"] = ":apply: fn must be a function, got nothing",
+    ["stream:join(stream, { left = 'a', right = 'a' }):window(mt.tumbling { size = 1 }):apply(print)"] =
+      ':apply: needs a name first, the address of its state: :apply("name", ...), got a function',
+  } do
+    it("tells a mistake at the author's line: " .. call, function()
+      local text = "local job = mt.job('j') local stream = job:from(mt.values {})\nlocal _ = " .. call
+      local ok, got = pcall(author.run, text)
+      assert.is_false(ok)
+      assert.equal("fraud.lua:2: " .. message, got)
+    end)
+  end
+end)
