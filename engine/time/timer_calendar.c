@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define SLOTS_MIN 64
+#define SLOTS_ROOMY 65536 /* up to so many, half a megabyte, short ways are worth more than memory */
 #define HEAP_MIN 64
 #define REMOVED 1u
 #define POINTER_MASK 0xffffffffffffu
@@ -85,7 +86,7 @@ static void place(struct timer_calendar *calendar, struct timer_bucket *bucket)
 static void place_anew(struct timer_calendar *calendar)
 {
     uint64_t *old = calendar->slots, old_size = calendar->mask + 1, size = SLOTS_MIN;
-    while (size < calendar->count * 2)
+    while (size < calendar->count * (size <= SLOTS_ROOMY ? 4 : 2))
         size *= 2;
     calendar->slots = memory_new_zeroed(size, sizeof(uint64_t));
     calendar->mask = size - 1;
@@ -102,7 +103,8 @@ void timer_calendar_add(struct timer_calendar *calendar, struct timer_bucket *bu
 {
     calendar->count++;
     place(calendar, bucket);
-    if (calendar->used * 4 > (calendar->mask + 1) * 3)
+    uint64_t size = calendar->mask + 1;
+    if (size <= SLOTS_ROOMY ? calendar->used * 2 > size : calendar->used * 4 > size * 3)
         place_anew(calendar);
     timer_calendar_push(calendar, bucket->time);
 }
@@ -219,6 +221,6 @@ void timer_calendar_cut(struct timer_calendar *calendar, int64_t limit)
         calendar->heap_capacity = kept + HEAP_MIN;
         calendar->heap = memory_resize(calendar->heap, calendar->heap_capacity * sizeof(int64_t));
     }
-    if (calendar->mask + 1 > SLOTS_MIN && calendar->mask + 1 > 4 * calendar->count)
+    if (calendar->mask + 1 > SLOTS_MIN && calendar->mask + 1 > 8 * calendar->count)
         place_anew(calendar);
 }

@@ -136,7 +136,7 @@ static void run_add_key(struct batch *batch, const struct timer_item *item)
     size_t start = arena_allocate(&batch->arena, padded);
     char *target = arena_at(&batch->arena, start);
     memset(target + padded - KEY_PAD_BYTES, 0, KEY_PAD_BYTES);
-    memcpy(target, item->bytes, item->key_bytes);
+    timers_copy(target, item->bytes, item->key_bytes);
     batch->keys[batch->count] = (struct batch_key){ item->hash, (uint32_t)start, item->key_bytes };
 }
 
@@ -179,8 +179,8 @@ static void run_add_bucket(struct timers *timers, struct timer_bucket *bucket, s
 int timers_due(struct timers *timers, int64_t now, struct batch *run)
 {
     run_end(timers);
-    int64_t next;
-    if (!timers_next(timers, &next))
+    int64_t earliest;
+    if (timers->spilled && !timers_next(timers, &earliest))
         return timers->failure;
     run->keyed = true;
     while (!batch_full(run) && timers->run.bucket_count < BATCH_RECORDS_MAX) {

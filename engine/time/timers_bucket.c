@@ -30,15 +30,19 @@ static void item_write(uint64_t *words, const struct timer_entry *entry, uint32_
     *item = (struct timer_item){
         .hash = entry->hash, .key_bytes = (uint16_t)entry->key.bytes, .space_bytes = (uint16_t)entry->space.bytes, .flags = entry->flags,
     };
-    memcpy(item->bytes, entry->key.data, entry->key.bytes);
-    if (entry->space.bytes > 0)
-        memcpy(item->bytes + entry->key.bytes, entry->space.data, entry->space.bytes);
+    timers_copy(item->bytes, entry->key.data, entry->key.bytes);
+    timers_copy(item->bytes + entry->key.bytes, entry->space.data, entry->space.bytes);
 }
 
 static bool same_timer(const struct timer_item *a, const struct timer_item *b)
 {
-    return a->hash == b->hash && a->key_bytes == b->key_bytes && a->space_bytes == b->space_bytes &&
-           memcmp(a->bytes, b->bytes, (size_t)a->key_bytes + a->space_bytes) == 0;
+    if (a->hash != b->hash || a->key_bytes != b->key_bytes || a->space_bytes != b->space_bytes)
+        return false;
+    const uint64_t *left = (const uint64_t *)(const void *)a, *right = (const uint64_t *)(const void *)b;
+    uint32_t words = timers_item_words(a), at = ITEM_HEAD_WORDS;
+    while (at < words && left[at] == right[at]) /* the padding is zero */
+        at++;
+    return at == words;
 }
 
 static uint32_t place_hash(const struct timer_item *item)

@@ -101,7 +101,8 @@ static void dirty_add(struct timers *timers, int64_t time)
 {
     struct timer_dirty *list = &timers->dirty;
     if (list->count == list->capacity) {
-        dirty_compact(timers, list);
+        if (list->count > 2 * timers->calendar.count + LIST_MIN)
+            dirty_compact(timers, list);
         if (list->count * 2 >= list->capacity) {
             list->capacity = list->capacity * 2 + LIST_MIN;
             list->times = memory_resize(list->times, list->capacity * sizeof list->times[0]);

@@ -126,6 +126,29 @@ static inline uint32_t timers_item_words(const struct timer_item *item)
     return ITEM_HEAD_WORDS + ((uint32_t)item->key_bytes + item->space_bytes + 7) / 8;
 }
 
+/* memcpy() of what is nearly always 1 to 16 bytes, without a call. */
+static inline void timers_copy(char *to, const char *from, size_t bytes)
+{
+    uint64_t front, back;
+    uint32_t front4, back4;
+    if (bytes >= 8 && bytes <= 16) {
+        memcpy(&front, from, 8);
+        memcpy(&back, from + bytes - 8, 8);
+        memcpy(to, &front, 8);
+        memcpy(to + bytes - 8, &back, 8);
+    } else if (bytes >= 4 && bytes < 8) {
+        memcpy(&front4, from, 4);
+        memcpy(&back4, from + bytes - 4, 4);
+        memcpy(to, &front4, 4);
+        memcpy(to + bytes - 4, &back4, 4);
+    } else if (bytes > 3) {
+        memcpy(to, from, bytes);
+    } else {
+        for (size_t i = 0; i < bytes; i++)
+            to[i] = from[i];
+    }
+}
+
 static inline uint16_t timers_group(const struct timers *timers, uint64_t hash)
 {
     return (uint16_t)(hash % timers->config.max_parallelism);
