@@ -28,6 +28,8 @@ struct call_windows {
     int64_t lateness;
     int32_t domain;               /* enum time_domain: what moves the windows */
     int64_t clock_ms;             /* processing time, as one batch has it */
+    struct window_shape shape;    /* as it is when a stagger was drawn; CALL_OPEN may set what was drawn before */
+    bool is_drawn;
 };
 
 enum window_record {

@@ -122,8 +122,13 @@ describe("a trigger of one's own", function()
       if options.lateness then windowed = windowed:allowed_lateness(options.lateness) end
       return windowed:process("sum", options.definition or sum)
     end, options.harness)
-    local ok, failure = pcall(script, h)
-    if ok then h:close() end
+    script(h)
+    h:close()
+  end
+
+  local function failure_of(...)
+    local ok, failure = pcall(run, ...)
+    assert.is_false(ok, "it did not fail")
     return failure
   end
 
@@ -216,7 +221,7 @@ describe("a trigger of one's own", function()
 
   it("that answers something else fails the record", function()
     for given, text in pairs { maybe = '"maybe"', [true] = "true", ["nil"] = "nothing" } do
-      local failure = run({ on_element = function() if given ~= "nil" then return given end end }, nil, function(h)
+      local failure = failure_of({ on_element = function() if given ~= "nil" then return given end end }, nil, function(h)
         h:push({ key = "a", value = 1 }, 1)
       end)
       assert.matches("'on_element' of the trigger must answer \"continue\", \"fire\", \"purge\" or \"fire_and_purge\", got " .. text, failure, 1, true)
@@ -225,7 +230,7 @@ describe("a trigger of one's own", function()
 
   it("is named where it fails, and its record can be skipped", function()
     local trigger = { on_element = function(_, value) if value.value == 2 then error("no twos") end return "fire" end }
-    local failure = run(trigger, nil, function(h) h:push({ key = "a", value = 2 }, 1) end)
+    local failure = failure_of(trigger, nil, function(h) h:push({ key = "a", value = 2 }, 1) end)
     assert.matches("no twos", failure, 1, true)
     assert.matches("in on_element", failure, 1, true)
     assert.matches('step "sum"', failure, 1, true)

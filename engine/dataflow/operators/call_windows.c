@@ -26,8 +26,6 @@ struct window_step {
     struct window windows[BATCH_RECORDS_MAX];
     struct entry *run_entries[BATCH_RECORDS_MAX];   /* of a run of timers */
     struct window run_windows[BATCH_RECORDS_MAX];
-    struct window_shape shape;                /* as it is after a stagger was drawn */
-    bool staggered;
     int32_t first[BATCH_RECORDS_MAX + 1];
     uint8_t late[BATCH_RECORDS_MAX];
     int32_t replaced_count;                   /* state windows that are merged away: their panes are entries[1 ...] */
@@ -63,7 +61,7 @@ int call_windows_open(struct operator *op)
     windows->panes = keyed_state_new(&config);
     keyed_state_attach_state(self->state, windows->panes);
     windows->keys = batch_take();
-    windows->shape = step->window.shape;
+    windows->shared.shape = step->window.shape;
     buffer_init(&windows->sessions);
     buffer_init(&windows->key);
     struct call_windows *shared = &windows->shared;
@@ -163,7 +161,7 @@ static int compose_record(const struct call *call, int32_t record, int64_t clock
     }
     int status = 0;
     bool any = false;
-    for (int has = window_last(&windows->shape, time, &window); has > 0 && status == 0; has = window_previous(&windows->shape, time, &window)) {
+    for (int has = window_last(&windows->shared.shape, time, &window); has > 0 && status == 0; has = window_previous(&windows->shared.shape, time, &window)) {
         any = true;
         if (!dropped_for(call, &window))
             status = pane_key(windows, windows->keys->count, record_key(call, record), &window);
@@ -181,11 +179,11 @@ static int32_t windows_per_record(const struct operator *op)
 
 static void stagger_draw(struct operator *op, struct window_step *windows, int64_t clock_ms)
 {
-    if (windows->staggered)
+    if (windows->shared.is_drawn)
         return;
-    windows->staggered = true;
+    windows->shared.is_drawn = true;
     if (plan_window(op)->kind <= WINDOW_SLIDING && plan_window(op)->stagger != WINDOW_ALIGNED)
-        window_shape_stagger(&windows->shape, plan_window(op)->stagger, clock_ms, clock_monotonic_ns() * 0x9e3779b97f4a7c15u);
+        window_shape_stagger(&windows->shared.shape, plan_window(op)->stagger, clock_ms, clock_monotonic_ns() * 0x9e3779b97f4a7c15u);
 }
 
 int call_windows_compose(struct operator *op, int32_t from, int32_t count)

@@ -46,6 +46,7 @@ local function set_window(plan, index, step)
   local lateness = window.time == "event" and step.lateness or 0 -- S24
   check(C.plan_set_window(plan, index, window_kinds[window.kind], window.size, window.slide, window.offset, time_domains[window.time],
     lateness, staggers[window.stagger]))
+  if window.stagger ~= "aligned" then check(C.plan_set_saving(plan, index)) end
   for _, state in ipairs(step.pane_states) do check(C.plan_add_pane_state(plan, index, state.name, slot_kinds[state.descriptor.kind])) end
 end
 

@@ -7,6 +7,7 @@ local check = require "moontide.runtime.fail"
 local collector = require "moontide.runtime.collector"
 local context = require "moontide.runtime.context"
 local describe = require "moontide.describe"
+local saved = require "moontide.runtime.saved"
 local side_outputs = require "moontide.runtime.side_outputs"
 local units = require "moontide.units"
 local values = require "moontide.runtime.values"
@@ -106,6 +107,14 @@ local function forgetter(call, step, bound)
   end
 end
 
+-- A stagger that was drawn is state; subtasks that are new take over what an old one has.
+local function restore_stagger(call)
+  local parts = saved.restored(call)
+  local offset = #parts > 0 and parts[tonumber(call.subtask) % #parts + 1]
+  if not offset then return end
+  call.windows.shape.offset, call.windows.is_drawn = offset, true
+end
+
 local function bind(call, operator, guarded, self)
   local step = operator.step
   local states, trigger = states_of_panes(call, step, guarded), step.trigger or {}
@@ -147,6 +156,7 @@ return function(call, operator, guarded)
     [1] = function() loop() end, -- CALL_BATCH
     [3] = function() -- CALL_OPEN
       unbind()
+      restore_stagger(call)
       if definition.open then definition.open(self, binding.open_context(call)) end
       local bound = bind(call, operator, guarded, self)
       loop, fire = window_loops.make(call, operator, bound), window_timers(call, operator, bound)
@@ -154,6 +164,9 @@ return function(call, operator, guarded)
     [4] = function() -- CALL_CLOSE
       unbind()
       if definition.close then definition.close(self) end
+    end,
+    [5] = function() -- CALL_SNAPSHOT
+      if call.windows.is_drawn then saved.save(call, tonumber(call.windows.shape.offset)) end
     end,
     [7] = function() fire() end, -- CALL_TIMERS
   }

@@ -1,0 +1,208 @@
+-- What a window function finds: its states, its window, the clocks, side outputs; and when it is cleared.
+local mt = require "moontide"
+local testing = require "moontide.testing"
+
+local backends = { "memory", "rocksdb" }
+
+-- A harness over windows of `key`, driven by `script`; `h.again()` puts a restored one in its place.
+local function run(backend, build, script, options)
+  local given = { backend = backend }
+  for name, value in pairs(options or {}) do given[name] = value end
+  local h = { it = testing.harness(build, given) }
+  function h.again()
+    given.restore = h.it:snapshot()
+    h.it:close()
+    h.it = testing.harness(build, given)
+  end
+  script(h)
+  h.it:close()
+end
+
+-- What the script fails with.
+local function failure_of(...)
+  local ok, failure = pcall(run, ...)
+  assert.is_false(ok, "it did not fail")
+  return failure
+end
+
+local function push(h, key, value, time) h.it:push({ key = key, value = value }, time) end
+
+for _, backend in ipairs(backends) do
+  describe("a window function on " .. backend, function()
+    it("has state of the key, that stays, and of the window, that is dropped after clear", function()
+      local cleared = {}
+      local definition = {
+        state = { total = mt.value_state { default = 0 } },
+        window_state = { fired = mt.value_state { default = 0 }, seen = mt.map_state(), sums = mt.list_state() },
+        process = function(self, key, window, elements, _, out)
+          self.total:update(self.total:value() + #elements)
+          self.fired:update(self.fired:value() + 1)
+          self.seen:put(#elements, true)
+          self.sums:add(#elements)
+          out:collect(("%s %d total %d fired %d sums %s"):format(key, window.start, self.total:value(), self.fired:value(), table.concat(self.sums:get(), ",")))
+        end,
+        clear = function(self, key, window)
+          cleared[#cleared + 1] = ("%s %d fired %d total %d"):format(key, window.start, self.fired:value(), self.total:value())
+        end,
+      }
+      run(backend, function(input)
+        return input:key_by("key"):window(mt.tumbling { size = 1000 }):allowed_lateness(500):process("p", definition)
+      end, function(h)
+        push(h, "a", 1, 10)
+        push(h, "a", 2, 1010)
+        push(h, "b", 3, 20)
+        h.it:watermark(999)
+        h.again()
+        h.it:watermark(999)
+        push(h, "a", 4, 30)
+        assert.same({ "a 0 total 3 fired 2 sums 1,2" }, h.it:values())
+        h.it:watermark(1499)
+        table.sort(cleared)
+        assert.same({ "a 0 fired 2 total 3", "b 0 fired 1 total 1" }, cleared)
+        h.it:watermark(2499)
+        assert.same({ "a 1000 total 4 fired 1 sums 1" }, h.it:values())
+        assert.equal(2, h.it:state_size()) -- the totals of a and b
+        assert.equal(0, h.it:timer_count("event"))
+      end)
+    end)
+
+    it("S31: what it emits has the time of the window's end, to side outputs too, and may have another", function()
+      run(backend, function(input)
+        return input:key_by("key"):window(mt.tumbling { size = 1000 }):allowed_lateness(500):reduce("p", function(a) return a end,
+          function(key, window, element, ctx, out)
+            out:collect(element.value)
+            out:collect(-element.value, 5)
+            ctx:output("side", ("%s %d..%d wm %d PT %d"):format(key, window.start, window.max_timestamp, ctx:current_watermark(),
+              ctx:current_processing_time()))
+            ctx:output("side", "early", 6)
+          end)
+      end, function(h)
+        push(h, "a", 1, 10)
+        h.it:watermark(1200)
+        push(h, "a", 2, 20)
+        assert.same({ { value = 1, timestamp = 999 }, { value = -1, timestamp = 5 }, { watermark = 1200 },
+          { value = 1, timestamp = 999 }, { value = -1, timestamp = 5 } }, h.it:output())
+        local side = { value = "a 0..999 wm 1200 PT 3", timestamp = 999 }
+        local early = { value = "early", timestamp = 6 }
+        assert.same({ side, early, side, early }, h.it:side_output("side"))
+      end, { processing_time = 3 })
+    end)
+
+    it("is opened and closed with a context, where there is no state", function()
+      local calls = {}
+      local definition = {
+        state = { s = mt.value_state() },
+        open = function(self, ctx)
+          calls[#calls + 1] = ("open %d/%d"):format(ctx:subtask(), ctx:parallelism())
+          self.mine = 7
+          calls[#calls + 1] = tostring(pcall(function() return self.s:value() end))
+        end,
+        close = function(self) calls[#calls + 1] = "close " .. self.mine end,
+        process = function() end,
+      }
+      run(backend, function(input) return input:key_by("key"):window(mt.tumbling { size = 1 }):process("p", definition) end, function() end)
+      assert.same({ "open 0/1", "false", "close 7" }, calls)
+    end)
+
+    it("fails with its name, key and record, and is taken back where records may be skipped", function()
+      local function build(input)
+        return input:key_by("key"):window(mt.tumbling { size = 1000 }):allowed_lateness(1000):process("p", function(_, _, elements, _, out)
+          out:collect("emitted")
+          if elements[#elements].value == 2 then error("no twos") end
+          out:collect(#elements)
+        end)
+      end
+      local failure = failure_of(backend, build, function(h)
+        push(h, "a", 2, 10)
+        h.it:watermark(999)
+      end)
+      assert.matches('step "p", subtask 0: .*no twos', failure)
+      assert.matches("in process", failure, 1, true)
+      assert.matches('key     "a"', failure, 1, true)
+      run(backend, build, function(h)
+        push(h, "a", 1, 10)
+        h.it:watermark(999)
+        push(h, "a", 2, 20)
+        push(h, "a", 3, 30)
+        assert.same({ "emitted", 1, "emitted", 2 }, h.it:values())
+      end, { on_error = "skip" })
+    end)
+
+    it("S22: a record without a time is an error of the record; the others are handled", function()
+      local windows = { mt.tumbling { size = 10 }, mt.sliding { size = 10, slide = 5 }, mt.session { gap = 10 } }
+      for _, window in ipairs(windows) do
+        local function build(input) return input:key_by("key"):window(window):count("c") end
+        local failure = failure_of(backend, build, function(h) push(h, "a", 1) end)
+        assert.matches("time", failure, 1, true)
+        run(backend, build, function(h)
+          push(h, "a", 1)
+          push(h, "a", 1, 7)
+          h.it:watermark(100)
+          assert.equal(1, h.it:values()[1].count)
+        end, { on_error = "skip" })
+      end
+    end)
+
+    it("S29d: a gap that is no duration above 0 is an error of the record", function()
+      for _, gap in ipairs { 0, -5, 1.5, "soon", false } do
+        local failure = failure_of(backend, function(input)
+          return input:key_by("key"):window(mt.session { gap = function() return gap end }):count("c")
+        end, function(h) push(h, "a", 1, 1) end)
+        assert.matches("the gap of a session must be a duration above 0", failure, 1, true)
+      end
+      run(backend, function(input)
+        return input:key_by("key"):window(mt.session { gap = function() return "1s" end }):count("c")
+      end, function(h)
+        push(h, "a", 1, 0)
+        h.it:watermark(999)
+        assert.equal(1000, h.it:values()[1].window_end)
+      end)
+    end)
+
+    it("T26: stagger natural begins its windows at the first record, also after a restore", function()
+      run(backend, function(input)
+        return input:key_by("key"):window(mt.tumbling { size = 5000, stagger = "natural" }):process("p", function(_, window, _, _, out)
+          out:collect(("[%d,%d)"):format(window.start, window["end"]))
+        end)
+      end, function(h)
+        push(h, "a", 1, 150)
+        h.again()
+        push(h, "a", 1, 5300)
+        h.it:watermark(20000)
+        assert.same({ "[150,5150)", "[5150,10150)" }, h.it:values())
+      end, { processing_time = 150 })
+    end)
+
+    it("T26: stagger random is drawn once", function()
+      local function start_of(h, time)
+        push(h, "a", 1, time)
+        h.it:watermark(time + 10000)
+        return h.it:values()[1] % 5000
+      end
+      run(backend, function(input)
+        return input:key_by("key"):window(mt.tumbling { size = 5000, stagger = "random" }):process("p", function(_, window, _, _, out)
+          out:collect(window.start)
+        end)
+      end, function(h)
+        local first = start_of(h, 100000)
+        h.again()
+        assert.equal(first, start_of(h, 200000))
+      end)
+    end)
+
+    it("gets more windows of a batch than there is room for at once", function()
+      run(backend, function(input)
+        return input:key_by("key"):window(mt.sliding { size = 100, slide = 1 }):aggregate("n", {
+          create = function() return 0 end, add = function(acc) return acc + 1 end, result = function(acc) return acc end,
+        })
+      end, function(h)
+        local sum = 0
+        for i = 1, 50 do push(h, "k" .. i % 7, 1, i) end
+        h.it:watermark(math.huge)
+        for _, count in ipairs(h.it:values()) do sum = sum + count end
+        assert.equal(5000, sum)
+        assert.equal(0, h.it:state_size() + h.it:timer_count("event"))
+      end)
+    end)
+  end)
+end
