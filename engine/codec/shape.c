@@ -16,7 +16,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct shape *) shapes[SHAPES_MAX];
 static _Atomic uint32_t buckets[BUCKETS]; /* id + 1; 0 is empty */
-static uint32_t shapes_count;
+static _Atomic uint32_t shapes_count;
 
 static uint64_t names_hash(const struct slice *names, uint32_t count)
 {
@@ -86,6 +86,11 @@ uint32_t shape_intern(const struct slice *names, uint32_t count)
     id = insert(names, count, hash);
     pthread_mutex_unlock(&lock);
     return id;
+}
+
+uint32_t shape_count(void)
+{
+    return atomic_load_explicit(&shapes_count, memory_order_relaxed);
 }
 
 const struct shape *shape_get(uint32_t id)

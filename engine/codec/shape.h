@@ -30,5 +30,7 @@ uint32_t shape_intern(const struct slice *names, uint32_t count);
 const struct shape *shape_get(uint32_t id);
 /* </cdef> */
 
+/* How many there are. */
+uint32_t shape_count(void);
 /* The index of `name`, or -1. */
 int shape_field(const struct shape *shape, struct slice name);

@@ -3,6 +3,10 @@
 --- For every shape of row an encoder is generated: straight-line code over its
 --- fields, which a trace can drop together with the table where that goes nowhere
 --- else. Each place that encodes keeps the encoders that its tables need in a chain.
+---
+--- Tables in tables are written as a tree of cells (codec/tree.h) by encoders of the
+--- same kind, and packed by C. `depth`: how many tables a value lies in, at most
+--- depth_max; the fields of a record that is a row are at 0.
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local msgpack = require "moontide.runtime.msgpack"
@@ -17,6 +21,11 @@ local ffi_cast, ffi_copy, ffi_istype = ffi.cast, ffi.copy, ffi.istype
 
 -- Chunks of generated code have at most 200 locals: a wide row is read in a loop.
 local fields_straight_max = 60
+local list_straight_max = 16
+local depth_max = 64
+
+local tree, tree_node = ffi.new("struct arena"), ffi.new("struct cell")
+local build
 
 -- Room for `bytes` in an arena; the answer is their offset. As arena_allocate() in C.
 local function allocate(arena, bytes)
@@ -35,23 +44,22 @@ local function put_string(arena, text)
   return start
 end
 
-local function put_packed(arena, value)
+-- A table outside the tree is packed. Answers the cell's tag, length and offset.
+local function put_packed(arena, value, place)
+  tree.used = 0
+  build(tree, tree_node, value, place, 1)
   local start = arena.used
-  msgpack.pack(arena, value)
-  return start, arena.used - start
+  C.tree_pack(arena, tree_node, tree.bytes)
+  return 9, arena.used - start, start
 end
 
--- Fields: like encode() below, but tables are always packed.
-local function put_field_slow(arena, row, index, value)
+local function put_other(arena, row, index, value)
   local kind = type(value)
-  local tag, length, offset = 0, 0, nil
+  local tag = 0
   if kind == "boolean" then
     tag = value and 3 or 2
   elseif value == null then
     tag = 1
-  elseif kind == "table" then
-    tag = 9
-    offset, length = put_packed(arena, value)
   elseif ffi_istype(int64_t, value) then
     if value >= -9007199254740992LL and value <= 9007199254740992LL then tag = 4 else tag = 5 end
   elseif ffi_istype(uint64_t, value) then
@@ -60,15 +68,18 @@ local function put_field_slow(arena, row, index, value)
     error("a record cannot hold a " .. (kind == "cdata" and tostring(ffi.typeof(value)) or kind), 0)
   end
   local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-  cell.tag, cell.length = tag, length
-  if offset then cell.offset = offset
-  elseif tag == 4 then cell.number = tonumber(value)
+  cell.tag, cell.length = tag, 0
+  if tag == 4 then cell.number = tonumber(value)
   elseif tag == 5 then cell.integer = value
   elseif tag == 6 then cell.natural = value
   end
 end
 
-local function put_field(arena, row, index, value)
+-- Fields of records and those in the tree differ in what becomes of a table. Two functions made from their source:
+-- one that called itself would not become part of the batch loop's trace.
+local put_source = [[
+local cell_pointer, ffi_cast, put_string, put_table, put_other, null = ...
+return function(arena, row, index, value, places, depth)
   local kind = type(value)
   if kind == "number" then
     local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
@@ -79,10 +90,30 @@ local function put_field(arena, row, index, value)
     local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
     cell.tag, cell.length = 7, #value
     cell.offset = offset
+  elseif kind == "table" and value ~= null then
+    local tag, length, offset = put_table(arena, value, places[index + 1], depth)
+    local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
+    cell.tag, cell.length = tag, length
+    cell.offset = offset
   else
-    put_field_slow(arena, row, index, value)
+    put_other(arena, row, index, value)
   end
 end
+]]
+
+local function put_with(put_table)
+  return assert(loadstring(put_source, "=field encoder"))(cell_pointer, ffi_cast, put_string, put_table, put_other, null)
+end
+
+local put_field = put_with(function(arena, value, place)
+  local tag, length, offset = put_packed(arena, value, place)
+  return tag, length, offset
+end)
+
+local put_node = put_with(function(arena, value, place, depth)
+  build(arena, tree_node, value, place, depth + 1)
+  return tree_node.tag, tree_node.length, tree_node.offset
+end)
 
 -- All fields of the shape are there, and no others: those of `others` are nil.
 local function check_source(names, others)
@@ -105,21 +136,22 @@ local function null_source(names)
   return #names == 0 and "  if value == null then return false end\n" or ""
 end
 
--- The encoder answers false if the table has other fields than the shape. `others`: the only fields besides that it may have; nil: any.
-local function encoder_source(id, names, others)
-  local out = { "local allocate, put_field, next, null = ...\nreturn function(arena, target, value)\n" }
-  for i, name in ipairs(names) do out[#out + 1] = ("  local v%d = value[%q]\n"):format(i, name) end
-  out[#out + 1] = null_source(names)
-  out[#out + 1] = check_source(names, others or {})
-  if not others then out[#out + 1] = walk_source(names) end
-  out[#out + 1] = ("  local row = allocate(arena, %d)\n"):format(#names * 16)
-  for i = 1, #names do out[#out + 1] = ("  put_field(arena, row, %d, v%d)\n"):format(i - 1, i) end
-  out[#out + 1] = ("  target.tag, target.length = 8, %d\n  target.offset = row\n  return true\nend"):format(id)
+-- Encoders of rows and of lists differ in their keys and in the cell. They answer false if the table has other
+-- keys. `others`: the only keys besides that it may have; nil: any.
+local function encoder_source(keys, cell, others)
+  local out = { "local allocate, put, next, null, places = ...\nreturn function(arena, target, value, depth)\n" }
+  for i, key in ipairs(keys) do out[#out + 1] = (type(key) == "string" and "  local v%d = value[%q]\n" or "  local v%d = value[%d]\n"):format(i, key) end
+  out[#out + 1] = null_source(keys)
+  out[#out + 1] = check_source(keys, others or {})
+  if not others then out[#out + 1] = walk_source(keys) end
+  out[#out + 1] = ("  local row = allocate(arena, %d)\n"):format(#keys * 16)
+  for i = 1, #keys do out[#out + 1] = ("  put(arena, row, %d, v%d, places, depth)\n"):format(i - 1, i) end
+  out[#out + 1] = ("  target.tag, target.length = %d, %d\n  target.offset = row\n  return true\nend"):format(cell.tag, cell.length)
   return table.concat(out)
 end
 
-local function wide_encoder(id, names)
-  return function(arena, target, value)
+local function wide_encoder(put, id, names, places)
+  return function(arena, target, value, depth)
     local count = 0
     for _ in pairs(value) do count = count + 1 end
     if count ~= #names then return false end
@@ -127,21 +159,40 @@ local function wide_encoder(id, names)
       if value[names[i]] == nil then return false end
     end
     local row = allocate(arena, #names * 16)
-    for i = 1, #names do put_field(arena, row, i - 1, value[names[i]]) end
+    for i = 1, #names do put(arena, row, i - 1, value[names[i]], places, depth) end
     target.tag, target.length = 8, id
     target.offset = row
     return true
   end
 end
 
-local function make_encoder(id, names, others)
-  if #names > fields_straight_max then return wide_encoder(id, names) end
-  return assert(loadstring(encoder_source(id, names, others), "=row encoder"))(allocate, put_field, next, null)
+-- Places of tables in the tree.
+local function places_of(count)
+  local places = {}
+  for i = 1, count do
+    places[i] = M.place()
+    places[i].put = put_node
+  end
+  return places
 end
 
--- Of tables of which nothing is known beforehand, by shape.
+local function make_encoder(put, id, names, others)
+  local places = places_of(#names)
+  if #names > fields_straight_max then return wide_encoder(put, id, names, places) end
+  local text = encoder_source(names, { tag = 8, length = id }, others)
+  return assert(loadstring(text, "=row encoder"))(allocate, put, next, null, places)
+end
+
+local function make_list_encoder(put, length)
+  local keys = {}
+  for i = 1, length do keys[i] = i end
+  local text = encoder_source(keys, { tag = 10, length = length })
+  return assert(loadstring(text, "=list encoder"))(allocate, put, next, null, places_of(length))
+end
+
+-- Of records of which nothing is known beforehand, by shape.
 local encoders = setmetatable({}, { __index = function(cache, id)
-  local encoder = make_encoder(id, shape_names(id))
+  local encoder = make_encoder(put_field, id, shape_names(id))
   rawset(cache, id, encoder)
   return encoder
 end })
@@ -167,8 +218,10 @@ end
 ---@class EncodingPlace what a place that encodes remembers of its tables
 ---@field fields table<string, true>? the only fields that they can have; nil: not known
 ---@field rows fun(arena, target, value): boolean tries the encoders of the shapes met so far
----@field shapes integer[] the same shapes
+---@field shapes integer[] the same shapes; a list of n elements stands as -n
 ---@field misses integer tables of other shapes since there was no room for more
+---@field put function writes a field
+---@field packed EncodingPlace? of a record that is no row
 local chain_max, misses_max = 8, 1000
 
 local function no_rows() return false end
@@ -177,7 +230,7 @@ local function no_rows() return false end
 ---@param fields table<string, true>?
 ---@return EncodingPlace
 function M.place(fields)
-  return { fields = fields, rows = no_rows, shapes = {}, misses = 0 }
+  return { fields = fields, put = put_field, rows = no_rows, shapes = {}, misses = 0 }
 end
 
 -- The fields that a table of this place may have besides those of the shape; nil: any.
@@ -192,18 +245,20 @@ local function others_of(place, names)
 end
 
 local function encoder_at(place, id)
+  if id < 0 then return make_list_encoder(place.put, -id) end
   local names = shape_names(id)
   local others = others_of(place, names)
-  return others and make_encoder(id, names, others) or encoders[id]
+  if place.put == put_field and not others then return encoders[id] end
+  return make_encoder(place.put, id, names, others)
 end
 
 -- Straight-line code that tries one encoder after the other: a table of several shapes' place is encoded by side traces.
 local function chain(place)
   local parameters, tries, list = {}, {}, {}
   for i, id in ipairs(place.shapes) do
-    list[i], parameters[i], tries[i] = encoder_at(place, id), "e" .. i, ("e%d(arena, target, value)"):format(i)
+    list[i], parameters[i], tries[i] = encoder_at(place, id), "e" .. i, ("e%d(arena, target, value, depth)"):format(i)
   end
-  local text = ("local %s = ...\nreturn function(arena, target, value)\n  return %s\nend"):format(table.concat(parameters, ", "), table.concat(tries, " or "))
+  local text = ("local %s = ...\nreturn function(arena, target, value, depth)\n  return (%s)\nend"):format(table.concat(parameters, ", "), table.concat(tries, " or "))
   return assert(loadstring(text, "=row encoders"))(unpack(list))
 end
 
@@ -216,30 +271,57 @@ function M.forget_fields(place)
 end
 
 local function remember(place, id)
-  if #place.shapes == chain_max then
-    place.misses = place.misses + 1
-    if place.misses < misses_max then return end
-    place.shapes, place.misses = {}, 0
-  end
   place.shapes[#place.shapes + 1] = id
   place.rows = chain(place)
 end
 
+-- The table is encoded by now. Where shapes come and go, those of long ago are given up.
+local function met(place, id)
+  if #place.shapes < chain_max then return remember(place, id) end
+  place.misses = place.misses + 1
+  if place.misses < misses_max then return end
+  place.shapes, place.misses = {}, 0
+  remember(place, id)
+end
+
+-- Into the tree, at a place that has not met a table like it. A map that serves as a dictionary would use shapes up, so
+-- there is no end of new ones: beyond the first few a map is packed as it is.
+local function build_other(arena, target, value, place, depth)
+  if #place.shapes < chain_max then
+    local length = msgpack.list_length(value)
+    local id = length and -length or shape_of(value)
+    if id and id >= -list_straight_max then
+      remember(place, id)
+      place.rows(arena, target, value, depth)
+      return
+    end
+  end
+  local start = arena.used
+  msgpack.pack(arena, value, depth)
+  target.tag, target.length = 11, arena.used - start
+  target.offset = start
+end
+
+function build(arena, target, value, place, depth)
+  if depth > depth_max then error(("a table is nested deeper than %d levels (or holds itself)"):format(depth_max), 0) end
+  if not place.rows(arena, target, value, depth) then build_other(arena, target, value, place, depth) end
+end
+
 -- A table of a shape that the place has not met, or of none.
 local function encode_other(arena, target, value, place)
-  if getmetatable(value) == "null" then
+  if value == null then
     target.tag = 1
     return
   end
-  local id = shape_of(value)
+  local id = #value == 0 and shape_of(value) or nil
   if id then
-    encoders[id](arena, target, value)
-    remember(place, id)
-  else
-    local offset, length = put_packed(arena, value)
-    target.tag, target.length = 9, length
-    target.offset = offset
+    encoders[id](arena, target, value, 0)
+    return met(place, id)
   end
+  place.packed = place.packed or places_of(1)[1]
+  local tag, length, offset = put_packed(arena, value, place.packed)
+  target.tag, target.length = tag, length
+  target.offset = offset
 end
 
 local function encode_cdata(target, value)
@@ -274,7 +356,7 @@ function M.encode(arena, target, value, place)
     target.tag, target.length = 7, #value
     target.offset = offset
   elseif kind == "table" then
-    if not place.rows(arena, target, value) then encode_other(arena, target, value, place) end
+    if not place.rows(arena, target, value, 0) then encode_other(arena, target, value, place) end
   elseif kind == "boolean" then
     target.tag = value and 3 or 2
   elseif kind == "cdata" then

@@ -123,13 +123,21 @@ local function put_map(arena, map, depth)
   end
 end
 
--- A list has the keys 1 to n and no other; an empty table is a map.
-local function list_length(value)
+--- A list has the keys 1 to n and no other; an empty table is a map. The length of a table with gaps may be any of them,
+--- so that the number of keys alone proves nothing.
+---@param value table
+---@return integer? length nil: no list
+function M.list_length(value)
   local length, count = #value, 0
   if length == 0 then return nil end
   for _ in pairs(value) do count = count + 1 end
-  return count == length and length or nil
+  if count ~= length then return nil end
+  for i = 1, length do
+    if value[i] == nil then return nil end
+  end
+  return length
 end
+local list_length = M.list_length
 
 local function put_table(arena, value, depth)
   if depth > depth_max then error(("a table is nested deeper than %d levels (or holds itself)"):format(depth_max), 0) end
@@ -171,8 +179,9 @@ end
 --- Append a value to an arena.
 ---@param arena ffi.cdata* struct arena
 ---@param value any
-function M.pack(arena, value)
-  return put(arena, value, 1)
+---@param depth? integer how many tables it lies in, itself included
+function M.pack(arena, value, depth)
+  return put(arena, value, depth or 1)
 end
 
 -- The `width` (1, 2, 4) bytes behind `at` as a number.

@@ -10,6 +10,9 @@ local bytecode = require "moontide.runtime.bytecode"
 
 local M = {}
 
+-- Run once for a function: traces of it would only be in the way of those of the batch loops.
+if jit then jit.off(true, true) end
+
 local bytecodes_max = 1000
 
 --- Any value at all.

@@ -19,8 +19,8 @@ function ValueState:value()
   local slot = entries[call.index].slots[slot_index]
   local tag = slot.tag
   if tag == 4 then return slot.number end
-  if tag == 0 then return copy(default) end
-  return decode(slot)
+  if tag == 0 then return (copy(default)) end
+  return (decode(slot))
 end
 
 local function write(value)
@@ -44,11 +44,11 @@ function ValueState:update(value)
       return
     end
   end
-  return write(value)
+  write(value)
 end
 
 function ValueState:clear()
-  return write(nil)
+  write(nil)
 end
 
 return ValueState

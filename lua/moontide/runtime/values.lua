@@ -4,6 +4,7 @@
 --- fields, which a trace can drop where the table does not escape.
 local ffi = require "ffi"
 local C = require "moontide.engine"
+local check = require "moontide.runtime.fail"
 local msgpack = require "moontide.runtime.msgpack"
 local null = require "moontide.null"
 
@@ -14,31 +15,51 @@ local ffi_string, ffi_cast = ffi.string, ffi.cast
 local unpack_packed = msgpack.unpack
 
 local decoders = {}    -- by shape
+local lists = {}       -- by length
+
+-- Tables in tables come as a tree of cells (codec/tree.h).
+local tree, tree_node = ffi.new("struct arena"), ffi.new("struct cell")
+local unpack_tree
+
+-- The parentheses below keep calls from being tail calls: with those, a decoder that is reached from within a decoder
+-- looks like recursion to the compiler, which then leaves the batch loop's trace.
 
 --- The value of a cell whose bytes count from `bytes`.
 local function decode(cell, bytes)
   local tag = cell.tag
   if tag == 4 then return cell.number end
   if tag == 7 then return ffi_string(bytes + cell.offset, cell.length) end
-  if tag == 8 then return decoders[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes) end
+  if tag == 8 then return (decoders[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
   if tag == 3 then return true end
   if tag == 2 then return false end
   if tag == 1 then return null end
-  if tag == 9 then return (unpack_packed(bytes + cell.offset)) end
+  if tag == 9 then return (unpack_tree(bytes + cell.offset, cell.length)) end
   if tag == 5 then return cell.integer + 0LL end
   if tag == 6 then return cell.natural + 0ULL end
+  if tag == 10 then return (lists[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
+  if tag == 11 then return (unpack_packed(bytes + cell.offset)) end
   return nil
 end
 M.decode = decode
+
+-- A tree is read to its end before the next one is asked for.
+function unpack_tree(packed, length)
+  tree.used = 0
+  check(C.tree_unpack(packed, length, tree, tree_node))
+  local tag, bytes = tree_node.tag, tree.bytes
+  if tag == 8 then return (decoders[tree_node.length](ffi_cast(cell_pointer, bytes + tree_node.offset), bytes)) end
+  if tag == 10 then return (lists[tree_node.length](ffi_cast(cell_pointer, bytes + tree_node.offset), bytes)) end
+  return (decode(tree_node, bytes))
+end
 
 --- The value of a slot of state: its bytes lie in its own payload.
 function M.decode_slot(slot)
   local tag = slot.tag
   if tag == 4 then return slot.number end
-  if tag == 8 then return decoders[slot.length](ffi_cast(cell_pointer, slot.payload), slot.payload) end
+  if tag == 8 then return (decoders[slot.length](ffi_cast(cell_pointer, slot.payload), slot.payload)) end
   if tag == 7 then return ffi_string(slot.payload, slot.length) end
-  if tag == 9 then return (unpack_packed(slot.payload)) end
-  return decode(slot, nil)
+  if tag == 9 then return (unpack_tree(slot.payload, slot.length)) end
+  return (decode(slot, nil))
 end
 
 --- The names of a shape's fields, in its order.
@@ -57,23 +78,20 @@ local shape_names = M.shape_names
 -- Chunks of generated code have at most 200 locals: a wide row is read in a loop.
 local fields_straight_max = 60
 
--- `wanted`: the fields to decode, nil for all.
-local function decoder_source(names, wanted)
-  local out = { "local decode, ffi_string = ...\nreturn function(cells, bytes)\n" }
-  for i = 1, #names do
+-- Decoders of rows and of lists differ in their keys. `wanted`: the fields to decode, nil for all.
+local function decoder_source(keys, wanted)
+  local out, items = { "local decode, ffi_string = ...\nreturn function(cells, bytes)\n" }, {}
+  for i, key in ipairs(keys) do
     local at = i - 1
-    if wanted and not wanted[names[i]] then goto next_field end
+    if wanted and not wanted[key] then goto next_field end
     out[#out + 1] = ("  local v%d\n  local t%d = cells[%d].tag\n"):format(i, i, at)
     out[#out + 1] = ("  if t%d == 4 then v%d = cells[%d].number\n"):format(i, i, at)
     out[#out + 1] = ("  elseif t%d == 7 then v%d = ffi_string(bytes + cells[%d].offset, cells[%d].length)\n"):format(i, i, at, at)
     out[#out + 1] = ("  else v%d = decode(cells[%d], bytes) end\n"):format(i, at)
+    items[#items + 1] = (type(key) == "string" and "[%q] = v%d" or "v%d"):format(type(key) == "string" and key or i, i)
     ::next_field::
   end
-  out[#out + 1] = "  return {"
-  for i, name in ipairs(names) do
-    if not wanted or wanted[name] then out[#out + 1] = ("[%q] = v%d, "):format(name, i) end
-  end
-  out[#out + 1] = "}\nend"
+  out[#out + 1] = ("  return { %s }\nend"):format(table.concat(items, ", "))
   return table.concat(out)
 end
 
@@ -97,6 +115,24 @@ setmetatable(decoders, { __index = function(_, id)
   return decoder
 end })
 
+local list_straight_max = 16
+
+local function long_list_decoder(length)
+  return function(cells, bytes)
+    local list = {}
+    for i = 1, length do list[i] = decode(cells[i - 1], bytes) end
+    return list
+  end
+end
+
+setmetatable(lists, { __index = function(cache, length)
+  if length > list_straight_max then return long_list_decoder(length) end
+  local keys = {}
+  for i = 1, length do keys[i] = i end
+  cache[length] = assert(loadstring(decoder_source(keys), "=list decoder"))(decode, ffi_string)
+  return cache[length]
+end })
+
 local function make_partial_decoder(id, wanted)
   local names, count = shape_names(id), 0
   for _, name in ipairs(names) do count = count + (wanted[name] and 1 or 0) end
@@ -108,17 +144,16 @@ end
 ---@param wanted table<string, true>?
 ---@return fun(cell: ffi.cdata*, bytes: ffi.cdata*): any
 function M.decoder(wanted)
-  if not wanted then return decode end
   local partial = setmetatable({}, { __index = function(cache, id)
-    local decoder = make_partial_decoder(id, wanted)
+    local decoder = wanted and make_partial_decoder(id, wanted) or decoders[id]
     rawset(cache, id, decoder)
     return decoder
   end })
   return function(cell, bytes)
     local tag = cell.tag
-    if tag == 8 then return partial[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes) end
+    if tag == 8 then return (partial[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
     if tag == 4 then return cell.number end
-    return decode(cell, bytes)
+    return (decode(cell, bytes))
   end
 end
 
@@ -135,9 +170,9 @@ function M.slot_decoder(met)
   return function(slot)
     local tag = slot.tag
     if tag == 4 then return slot.number end
-    if tag == 8 then return rows[slot.length](ffi_cast(cell_pointer, slot.payload), slot.payload) end
+    if tag == 8 then return (rows[slot.length](ffi_cast(cell_pointer, slot.payload), slot.payload)) end
     if tag == 9 then met() end
-    return M.decode_slot(slot)
+    return (M.decode_slot(slot))
   end
 end
 
