@@ -141,8 +141,6 @@ static void evict(struct keyed_state *state)
 
 void state_evict(struct keyed_state *state)
 {
-    if (state->view.undo_count > 0)
-        return; /* in the middle of a record: what may be taken back points at entries */
     evict(state);
     state_parts_evict(state);
 }

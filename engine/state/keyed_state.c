@@ -252,6 +252,11 @@ int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, st
     for (uint32_t c = 0; c < state->column_count; c++)
         table_maintain(&state->columns[c].table);
     state_evict(state);
+    return keyed_state_resolve_more(state, batch, entries);
+}
+
+int keyed_state_resolve_more(struct keyed_state *state, const struct batch *batch, struct entry **entries)
+{
     int32_t missing = table_find_batch(&state->columns[0].table, batch, entries, state->missing);
     return missing == 0 ? 0 : entries_make(state, batch, entries, missing);
 }

@@ -93,6 +93,8 @@ void keyed_state_free(struct keyed_state *state);
 
 /* The entries of a batch's keys, made where there are none, loaded from the store where it has them. Evicts first. */
 int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, struct entry **entries);
+/* The same in the middle of a record, whose writes may be taken back: entries stay where they are. */
+int keyed_state_resolve_more(struct keyed_state *state, const struct batch *batch, struct entry **entries);
 
 /* End the epoch: what is dirty now belongs to checkpoint `checkpoint`. Sweeps first what an earlier freeze left. */
 void keyed_state_freeze(struct keyed_state *state, uint64_t checkpoint);

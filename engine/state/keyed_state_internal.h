@@ -118,6 +118,12 @@ struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struc
 bool map_has_children(const struct keyed_state *state, const struct entry *owner);
 /* Bring all entries of a map into the cache. */
 int map_load_all(struct keyed_state *state, struct entry *owner, uint32_t slot);
+
+/* A row of list elements: made if there is none and `make`, else NULL. */
+#define LIST_CHUNK_BYTES 1024
+int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk);
+void list_chunk_append(struct keyed_state *state, uint32_t column, struct entry *chunk, struct slice element);
+
 static inline struct map_link *map_link_of(struct entry *child)
 {
     return (struct map_link *)(void *)&child->slots[1];

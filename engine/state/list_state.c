@@ -6,10 +6,9 @@
 #include "state/keyed_state_internal.h"
 #include "state/payload.h"
 
-#define CHUNK_BYTES 1024
 
 /* Key of a chunk: the user's key, then its index (4 bytes, big endian), so that chunks lie in order. */
-static int chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk)
+int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk)
 {
     struct buffer *key = &state->scratch;
     buffer_clear(key);
@@ -31,7 +30,7 @@ static int chunk_find(struct keyed_state *state, struct entry *owner, uint32_t s
 /* A chunk that the head speaks of: it is there, with bytes, or the rows are corrupt. */
 static int chunk_of(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, struct entry **chunk)
 {
-    int status = chunk_find(state, owner, slot, index, false, chunk);
+    int status = list_chunk_find(state, owner, slot, index, false, chunk);
     if (status == 0 && (*chunk == NULL || (*chunk)->slots[0].tag != CELL_STRING))
         return error_set(ERROR_CORRUPT, "state: a list without its chunk %u", index);
     return status;
@@ -43,7 +42,7 @@ static void head_set(struct keyed_state *state, struct entry *owner, uint32_t sl
 }
 
 /* The chunk's payload grows by doubling while more may come; `length` is what is used of it. */
-static void chunk_append(struct keyed_state *state, uint32_t column, struct entry *chunk, struct slice element)
+void list_chunk_append(struct keyed_state *state, uint32_t column, struct entry *chunk, struct slice element)
 {
     state_touch(state, column, chunk);
     struct cell old = chunk->slots[0];
@@ -51,7 +50,7 @@ static void chunk_append(struct keyed_state *state, uint32_t column, struct entr
     char *payload = state_slot_reuse(state, &old);
     if (payload == NULL || payload_capacity(payload) < used + element.bytes) {
         size_t needed = used + element.bytes;
-        payload = payload_new(needed < CHUNK_BYTES ? needed * 2 : needed);
+        payload = payload_new(needed < LIST_CHUNK_BYTES ? needed * 2 : needed);
         if (used > 0)
             memcpy(payload, old.payload, used);
     }
@@ -66,11 +65,11 @@ int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot
     msgpack_write_cell(&element, *value, bytes);
     uint64_t chunks = list_state_count(owner, slot) == 0 ? 0 : owner->slots[slot].natural;
     struct entry *chunk;
-    int status = chunk_find(state, owner, slot, chunks == 0 ? 0 : (uint32_t)chunks - 1, true, &chunk);
-    if (status == 0 && chunks > 0 && chunk->slots[0].length + element.bytes > CHUNK_BYTES)
-        status = chunk_find(state, owner, slot, (uint32_t)chunks++, true, &chunk);
+    int status = list_chunk_find(state, owner, slot, chunks == 0 ? 0 : (uint32_t)chunks - 1, true, &chunk);
+    if (status == 0 && chunks > 0 && chunk->slots[0].length + element.bytes > LIST_CHUNK_BYTES)
+        status = list_chunk_find(state, owner, slot, (uint32_t)chunks++, true, &chunk);
     if (status == 0) {
-        chunk_append(state, state->child_column[slot], chunk, buffer_slice(&element));
+        list_chunk_append(state, state->child_column[slot], chunk, buffer_slice(&element));
         head_set(state, owner, slot, list_state_count(owner, slot) + 1, chunks == 0 ? 1 : chunks);
     }
     buffer_deinit(&element);

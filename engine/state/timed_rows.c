@@ -1,10 +1,6 @@
-/*
- * Rows are searched for along the chain of the map's cached entries, whose newest is
- * the first: what a join looks for is young, and the walk ends when as many live
- * entries were seen as the map has.
- */
 #include "state/timed_rows.h"
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "codec/key.h"
 #include "codec/msgpack.h"
@@ -15,79 +11,124 @@
 
 #define SORTED_BY_INSERTION_MAX 16
 
+/* An element: a list of two, a 64-bit integer, the length and the bytes of a binary. All of it msgpack, of fixed length. */
+#define HEAD_LIST ((char)0x92)
+#define HEAD_INT64 ((char)0xd3)
+#define HEAD_BINARY ((char)0xc6)
+#define TIME_AT 2
+#define BINARY_AT 10
+#define LENGTH_AT 11
+#define ROW_HEAD_BYTES 15
+
 void timed_rows_deinit(struct timed_rows *rows)
 {
     free(rows->rows);
+    arena_deinit(&rows->arena);
+    buffer_deinit(&rows->scratch);
     *rows = (struct timed_rows){ 0 };
 }
 
-/* The map key into the state's scratch: the next call on the map uses it. */
-static void key_set(struct keyed_state *state, const struct entry *owner, int64_t time, uint64_t sequence)
+/* ---- One element ---- */
+
+/* Times and lengths are big endian, as all of msgpack. */
+static void put_time(char *out, int64_t time)
 {
-    struct buffer *key = &state->scratch;
-    buffer_clear(key);
-    buffer_append(key, entry_key(owner), owner->key_bytes);
-    msgpack_write_array(key, 2);
-    uint32_t bytes = key_write_number((uint8_t *)buffer_reserve(key, KEY_PAD_BYTES), (double)time);
-    if (bytes > 0)
-        key->bytes += bytes;
-    else
-        msgpack_write_int(key, time);
-    key->bytes += key_write_natural((uint8_t *)buffer_reserve(key, KEY_PAD_BYTES), sequence);
-    memset(buffer_reserve(key, ENTRY_KEY_INLINED_MAX), 0, ENTRY_KEY_INLINED_MAX);
+    uint64_t ordered = key_big_endian((uint64_t)time);
+    memcpy(out, &ordered, sizeof ordered);
 }
 
-static int key_get(const struct entry *owner, const struct entry *child, struct timed_row *row)
+static int64_t get_time(const char *in)
 {
-    struct slice in = slice_of(entry_key(child) + owner->key_bytes, (size_t)child->key_bytes - owner->key_bytes);
-    uint32_t count;
-    int status = msgpack_read_array(&in, &count);
-    if (status == 0)
-        status = msgpack_read_int(&in, &row->time);
-    return status < 0 ? status : msgpack_read_uint(&in, &row->sequence);
+    uint64_t ordered;
+    memcpy(&ordered, in, sizeof ordered);
+    return (int64_t)key_big_endian(ordered);
 }
 
-static int is_there(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, uint64_t sequence, bool *there)
+static void put_length(char *out, uint32_t length)
 {
-    const struct cell *value;
-    key_set(state, owner, time, sequence);
-    int status = map_state_get(state, owner, slot, &value);
-    *there = value != NULL;
+    uint64_t ordered = key_big_endian((uint64_t)length << 32);
+    memcpy(out, &ordered, sizeof length);
+}
+
+static uint32_t get_length(const char *in)
+{
+    uint64_t ordered = 0;
+    memcpy(&ordered, in, sizeof(uint32_t));
+    return (uint32_t)(key_big_endian(ordered) >> 32);
+}
+
+static struct slice element_write(struct buffer *out, int64_t time, const struct cell *value, const char *bytes)
+{
+    buffer_clear(out);
+    buffer_reserve(out, ROW_HEAD_BYTES);
+    out->bytes = ROW_HEAD_BYTES;
+    msgpack_write_cell(out, *value, bytes);
+    out->data[0] = HEAD_LIST;
+    out->data[1] = HEAD_INT64;
+    put_time(out->data + TIME_AT, time);
+    out->data[BINARY_AT] = HEAD_BINARY;
+    put_length(out->data + LENGTH_AT, (uint32_t)(out->bytes - ROW_HEAD_BYTES));
+    return buffer_slice(out);
+}
+
+/* The element at the front of `in`, which is moved behind it. */
+static int element_read(struct slice *in, struct timed_row *row)
+{
+    const char *at = in->data;
+    if (in->bytes < ROW_HEAD_BYTES || at[0] != HEAD_LIST || at[1] != HEAD_INT64 || at[BINARY_AT] != HEAD_BINARY)
+        return error_set(ERROR_CORRUPT, "state: a buffered row without its head");
+    row->time = get_time(at + TIME_AT);
+    row->packed_bytes = get_length(at + LENGTH_AT);
+    row->packed = at + ROW_HEAD_BYTES;
+    if (row->packed_bytes > in->bytes - ROW_HEAD_BYTES)
+        return error_set(ERROR_CORRUPT, "state: a buffered row that is cut short");
+    *in = slice_of(row->packed + row->packed_bytes, in->bytes - ROW_HEAD_BYTES - row->packed_bytes);
+    return 0;
+}
+
+/* ---- Chunks ---- */
+
+struct span { uint32_t first, end; };
+
+static struct span span_of(const struct entry *owner, uint32_t slot)
+{
+    uint64_t natural = list_state_count(owner, slot) == 0 ? 0 : owner->slots[slot].natural;
+    return (struct span){ (uint32_t)(natural >> 32), (uint32_t)natural };
+}
+
+static void head_set(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t count, struct span span)
+{
+    struct cell head = { .tag = SLOT_LIST, .length = count, .natural = (uint64_t)span.first << 32 | span.end };
+    state_slot_set(state, 0, owner, slot, count == 0 ? (struct cell){ .tag = CELL_ABSENT } : head);
+}
+
+/* The bytes of a chunk; none where all of its rows were removed. */
+static int chunk_bytes(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, struct entry **chunk, struct slice *bytes)
+{
+    int status = list_chunk_find(state, owner, slot, index, false, chunk);
+    bool there = status == 0 && *chunk != NULL && (*chunk)->slots[0].tag == CELL_STRING;
+    *bytes = there ? slice_of((*chunk)->slots[0].payload, (*chunk)->slots[0].length) : slice_of("", 0);
     return status;
 }
 
-/* Rows of one time are removed together, so their sequences have no gap: how many there are is found by doubling and halving. */
-static int count_of_time(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, uint64_t *count)
+int timed_rows_add(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, const struct cell *value, const char *bytes, struct timed_rows *work)
 {
-    uint64_t below = 0, above = 1; /* `below` rows are there for sure; row `above` - 1 is not */
-    bool there;
-    int status = is_there(state, owner, slot, time, 0, &there);
-    while (status == 0 && there) {
-        below = above;
-        above *= 2;
-        status = is_there(state, owner, slot, time, above - 1, &there);
-    }
-    while (status == 0 && below + 1 < above) {
-        uint64_t middle = below + (above - below) / 2;
-        status = is_there(state, owner, slot, time, middle - 1, &there);
-        if (there)
-            below = middle;
-        else
-            above = middle;
-    }
-    *count = below;
-    return status;
-}
-
-int timed_rows_add(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, const struct cell *value, const char *bytes)
-{
-    uint64_t sequence = 0;
-    int status = map_state_count(owner, slot) == 0 ? 0 : count_of_time(state, owner, slot, time, &sequence);
+    struct slice element = element_write(&work->scratch, time, value, bytes);
+    struct span span = span_of(owner, slot);
+    struct entry *chunk;
+    if (span.first == span.end)
+        span.end++;
+    int status = list_chunk_find(state, owner, slot, span.end - 1, true, &chunk);
+    if (status == 0 && chunk->slots[0].tag == CELL_STRING && chunk->slots[0].length + element.bytes > LIST_CHUNK_BYTES)
+        status = list_chunk_find(state, owner, slot, span.end++, true, &chunk);
     if (status < 0)
         return status;
-    key_set(state, owner, time, sequence);
-    return map_state_put(state, owner, slot, value, bytes);
+    list_chunk_append(state, state->child_column[slot], chunk, element);
+    head_set(state, owner, slot, list_state_count(owner, slot) + 1, span);
+    return 0;
 }
+
+/* ---- Finding ---- */
 
 static struct timed_row *row_new(struct timed_rows *rows)
 {
@@ -103,7 +144,7 @@ static int compare(const void *a, const void *b)
     const struct timed_row *left = a, *right = b;
     if (left->time != right->time)
         return left->time < right->time ? -1 : 1;
-    return (left->sequence > right->sequence) - (left->sequence < right->sequence);
+    return (left->order > right->order) - (left->order < right->order);
 }
 
 static void sort(struct timed_rows *rows)
@@ -121,40 +162,117 @@ static void sort(struct timed_rows *rows)
     }
 }
 
+static int unpack(struct timed_rows *found)
+{
+    arena_clear(&found->arena);
+    for (uint32_t i = 0; i < found->count; i++) {
+        struct timed_row *row = &found->rows[i];
+        struct slice in = slice_of(row->packed, row->packed_bytes);
+        int status = msgpack_read_cell(&in, &found->arena, &row->cell);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
 int timed_rows_find(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t from, int64_t to, struct timed_rows *found)
 {
+    struct span span = span_of(owner, slot);
+    uint32_t order = 0;
+    int status = 0;
     found->count = 0;
-    uint32_t left = map_state_count(owner, slot);
-    int status = left == 0 ? 0 : map_load_all(state, owner, slot);
-    for (struct entry *child = map_first(owner, slot); status == 0 && left > 0 && child != NULL; child = map_link_of(child)->next) {
-        if (child->slots[0].tag == CELL_ABSENT)
-            continue;
-        struct timed_row row;
-        left--;
-        status = key_get(owner, child, &row);
-        if (status < 0 || row.time < from || row.time > to)
-            continue;
-        row.cell = slot_cell(&child->slots[0], &row.bytes);
-        *row_new(found) = row;
+    for (uint32_t index = span.first; index < span.end && status == 0; index++) {
+        struct entry *chunk;
+        struct slice in;
+        status = chunk_bytes(state, owner, slot, index, &chunk, &in);
+        while (status == 0 && in.bytes > 0) {
+            struct timed_row row = { .order = order++ };
+            status = element_read(&in, &row);
+            if (status == 0 && row.time >= from && row.time <= to)
+                *row_new(found) = row;
+        }
     }
+    if (status == 0 && order != list_state_count(owner, slot))
+        status = error_set(ERROR_CORRUPT, "state: a buffer of %u rows says it has %u", order, list_state_count(owner, slot));
+    if (status < 0)
+        return status;
     sort(found);
-    return status;
+    return unpack(found);
+}
+
+/* ---- Removing ---- */
+
+/* How many rows stay and go, and where the bytes of those that go begin. */
+static int count_removed(struct slice in, int64_t up_to, uint32_t *removed, size_t *kept_bytes)
+{
+    *removed = 0;
+    *kept_bytes = 0;
+    while (in.bytes > 0) {
+        struct timed_row row;
+        int status = element_read(&in, &row);
+        if (status < 0)
+            return status;
+        if (row.time <= up_to)
+            ++*removed;
+        else
+            *kept_bytes += ROW_HEAD_BYTES + row.packed_bytes;
+    }
+    return 0;
+}
+
+/* The rows that stay, one behind the other: in place, unless undo needs the old bytes. */
+static void chunk_keep(struct keyed_state *state, uint32_t column, struct entry *chunk, struct slice in, int64_t up_to, size_t kept_bytes)
+{
+    state_touch(state, column, chunk);
+    char *reuse = state_slot_reuse(state, &chunk->slots[0]), *target = reuse != NULL ? reuse : payload_new(kept_bytes);
+    size_t used = 0;
+    while (in.bytes > 0) {
+        struct timed_row row;
+        const char *start = in.data;
+        if (element_read(&in, &row) < 0)
+            break; /* not after it was counted */
+        if (row.time <= up_to)
+            continue;
+        memmove(target + used, start, ROW_HEAD_BYTES + row.packed_bytes);
+        used += ROW_HEAD_BYTES + row.packed_bytes;
+    }
+    state_slot_set(state, column, chunk, 0, (struct cell){ .tag = CELL_STRING, .length = (uint32_t)used, .payload = target });
+}
+
+static int chunk_remove(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, int64_t up_to, uint32_t *removed, bool *empty)
+{
+    struct entry *chunk;
+    struct slice in;
+    size_t kept_bytes = 0;
+    uint32_t column = state->child_column[slot];
+    int status = chunk_bytes(state, owner, slot, index, &chunk, &in);
+    if (status == 0)
+        status = count_removed(in, up_to, removed, &kept_bytes);
+    *empty = kept_bytes == 0;
+    if (status < 0 || *removed == 0)
+        return status;
+    if (kept_bytes == 0)
+        state_slot_set(state, column, chunk, 0, (struct cell){ .tag = CELL_ABSENT });
+    else
+        chunk_keep(state, column, chunk, in, up_to, kept_bytes);
+    return 0;
 }
 
 int timed_rows_remove(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t up_to)
 {
-    uint32_t left = map_state_count(owner, slot);
-    int status = left == 0 ? 0 : map_load_all(state, owner, slot);
-    for (struct entry *child = map_first(owner, slot); status == 0 && left > 0 && child != NULL; child = map_link_of(child)->next) {
-        if (child->slots[0].tag == CELL_ABSENT)
-            continue;
-        struct timed_row row;
-        left--;
-        status = key_get(owner, child, &row);
-        if (status < 0 || row.time > up_to)
-            continue;
-        key_set(state, owner, row.time, row.sequence);
-        status = map_state_remove(state, owner, slot);
+    struct span span = span_of(owner, slot), rest = span;
+    uint32_t removed_all = 0;
+    for (uint32_t index = span.first; index < span.end; index++) {
+        uint32_t removed = 0;
+        bool empty = false;
+        int status = chunk_remove(state, owner, slot, index, up_to, &removed, &empty);
+        if (status < 0)
+            return status;
+        removed_all += removed;
+        if (empty && index == rest.first)
+            rest.first++;
     }
-    return status;
+    if (removed_all > 0)
+        head_set(state, owner, slot, list_state_count(owner, slot) - removed_all, rest);
+    return 0;
 }

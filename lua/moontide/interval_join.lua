@@ -79,7 +79,7 @@ function IntervalJoin:process(name, fn, given)
   local checked = options.check(('%s("%s")'):format(method, name), given, step_specs)
   local step = {
     kind = "interval_join", name = name, interval = self.settings, fn = options.callable(method, fn, "fn"), on_error = checked.on_error,
-    definition = { state = { left = state.map_state(), right = state.map_state() } }, state_names = { "left", "right" }, timers = true,
+    definition = { state = { left = state.list_state(), right = state.list_state() } }, state_names = { "left", "right" }, timers = true,
   }
   return stream.new(self.left.job, stream.append_all({ self.left, self.right }, method, step))
 end

@@ -21,7 +21,7 @@ int call_interval_add(struct call *call, int32_t record, const struct call_inter
 {
     struct entry *entry = call->entries[record];
     int64_t time = call->times[record];
-    int status = timed_rows_add(call->state, entry, side->own, time, &call->values[record], call->bytes);
+    int status = timed_rows_add(call->state, entry, side->own, time, &call->values[record], call->bytes, found);
     if (status == 0)
         status = call_register_timer(call, DOMAIN_EVENT, shifted(time, kept_for(side)));
     if (status == 0)

@@ -60,7 +60,8 @@ int call_visit_next(struct call_visit *visit)
         if (status < 0)
             return status;
     }
-    int status = keyed_state_resolve(visit->cell.state, batch, visit->entries);
+    bool undoable = visit->cell.view->undo_count > 0;
+    int status = undoable ? keyed_state_resolve_more(visit->cell.state, batch, visit->entries) : keyed_state_resolve(visit->cell.state, batch, visit->entries);
     if (status < 0)
         return status;
     visit->cell.index = 0;

@@ -18,7 +18,7 @@ local none = -0x7fffffffffffffffLL - 1
 
 local function meet(own, time, m)
   local row = found.rows[m]
-  local other = decode_other(row.cell, row.bytes)
+  local other = decode_other(row.cell, found.arena.bytes)
   met.LEFT_TIME, met.RIGHT_TIME = LEFT_FROM, RIGHT_FROM
   call.out_time = time > row.time and time or row.time
   fn(LEFT, RIGHT, ctx, out)
