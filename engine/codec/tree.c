@@ -32,17 +32,21 @@ static void pack_row(struct buffer *out, const struct shape *shape, const struct
     }
 }
 
+static const struct cell *children_of(struct cell node, const char *bytes)
+{
+    return (const struct cell *)(const void *)(bytes + node.offset);
+}
+
 static void pack_node(struct buffer *out, struct cell node, const char *bytes)
 {
-    const struct cell *children = (const struct cell *)(const void *)(bytes + node.offset);
     switch (node.tag) {
     case CELL_ROW:
-        pack_row(out, shape_get(node.length), children, bytes);
+        pack_row(out, shape_get(node.length), children_of(node, bytes), bytes);
         break;
     case TREE_LIST:
         msgpack_write_array(out, node.length);
         for (uint32_t i = 0; i < node.length; i++)
-            pack_node(out, children[i], bytes);
+            pack_node(out, children_of(node, bytes)[i], bytes);
         break;
     case TREE_PACKED:
         buffer_append(out, bytes + node.offset, node.length);
