@@ -88,17 +88,14 @@ static int element_read(struct slice *in, struct timed_row *row)
 
 /* ---- Chunks ---- */
 
-struct span { uint32_t first, end; };
-
-static struct span span_of(const struct entry *owner, uint32_t slot)
+static uint32_t chunks_of(const struct entry *owner, uint32_t slot)
 {
-    uint64_t natural = list_state_count(owner, slot) == 0 ? 0 : owner->slots[slot].natural;
-    return (struct span){ (uint32_t)(natural >> 32), (uint32_t)natural };
+    return list_state_count(owner, slot) == 0 ? 0 : (uint32_t)owner->slots[slot].natural;
 }
 
-static void head_set(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t count, struct span span)
+static void head_set(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t count, uint32_t chunks)
 {
-    struct cell head = { .tag = SLOT_LIST, .length = count, .natural = (uint64_t)span.first << 32 | span.end };
+    struct cell head = { .tag = SLOT_LIST, .length = count, .natural = chunks };
     state_slot_set(state, 0, owner, slot, count == 0 ? (struct cell){ .tag = CELL_ABSENT } : head);
 }
 
@@ -111,21 +108,26 @@ static int chunk_bytes(struct keyed_state *state, struct entry *owner, uint32_t 
     return status;
 }
 
-int timed_rows_add(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, const struct cell *value, const char *bytes, struct timed_rows *work)
+static int element_append(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice element)
 {
-    struct slice element = element_write(&work->scratch, time, value, bytes);
-    struct span span = span_of(owner, slot);
+    uint32_t chunks = chunks_of(owner, slot);
     struct entry *chunk;
-    if (span.first == span.end)
-        span.end++;
-    int status = list_chunk_find(state, owner, slot, span.end - 1, true, &chunk);
+    if (chunks == 0)
+        chunks++;
+    int status = list_chunk_find(state, owner, slot, chunks - 1, true, &chunk);
     if (status == 0 && chunk->slots[0].tag == CELL_STRING && chunk->slots[0].length + element.bytes > LIST_CHUNK_BYTES)
-        status = list_chunk_find(state, owner, slot, span.end++, true, &chunk);
+        status = list_chunk_find(state, owner, slot, chunks++, true, &chunk);
     if (status < 0)
         return status;
     list_chunk_append(state, state->child_column[slot], chunk, element);
-    head_set(state, owner, slot, list_state_count(owner, slot) + 1, span);
+    head_set(state, owner, slot, list_state_count(owner, slot) + 1, chunks);
     return 0;
+}
+
+int timed_rows_add(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, const struct cell *value, const char *bytes,
+                   struct timed_rows *work)
+{
+    return element_append(state, owner, slot, element_write(&work->scratch, time, value, bytes));
 }
 
 /* ---- Finding ---- */
@@ -177,11 +179,10 @@ static int unpack(struct timed_rows *found)
 
 int timed_rows_find(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t from, int64_t to, struct timed_rows *found)
 {
-    struct span span = span_of(owner, slot);
-    uint32_t order = 0;
+    uint32_t order = 0, chunks = chunks_of(owner, slot);
     int status = 0;
     found->count = 0;
-    for (uint32_t index = span.first; index < span.end && status == 0; index++) {
+    for (uint32_t index = 0; index < chunks && status == 0; index++) {
         struct entry *chunk;
         struct slice in;
         status = chunk_bytes(state, owner, slot, index, &chunk, &in);
@@ -258,21 +259,52 @@ static int chunk_remove(struct keyed_state *state, struct entry *owner, uint32_t
     return 0;
 }
 
+/* What is left, from chunk 0 on and without gaps. */
+static int rebuild(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t chunks)
+{
+    struct buffer all;
+    buffer_init(&all);
+    int status = 0;
+    for (uint32_t index = 0; index < chunks && status == 0; index++) {
+        struct entry *chunk;
+        struct slice in;
+        status = chunk_bytes(state, owner, slot, index, &chunk, &in);
+        if (status < 0 || in.bytes == 0)
+            continue;
+        buffer_append_slice(&all, in);
+        state_slot_set(state, state->child_column[slot], chunk, 0, (struct cell){ .tag = CELL_ABSENT });
+    }
+    head_set(state, owner, slot, 0, 0);
+    struct slice rest = buffer_slice(&all);
+    while (status == 0 && rest.bytes > 0) {
+        struct timed_row row;
+        const char *start = rest.data;
+        status = element_read(&rest, &row);
+        if (status == 0)
+            status = element_append(state, owner, slot, slice_of(start, (size_t)(rest.data - start)));
+    }
+    buffer_deinit(&all);
+    return status;
+}
+
+/* Chunks that have become empty are closed up when they are most of them, so that a row is moved about once; and a list has not more chunks than elements. */
 int timed_rows_remove(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t up_to)
 {
-    struct span span = span_of(owner, slot), rest = span;
-    uint32_t removed_all = 0;
-    for (uint32_t index = span.first; index < span.end; index++) {
+    uint32_t chunks = chunks_of(owner, slot), left = list_state_count(owner, slot), removed_all = 0, live = 0;
+    for (uint32_t index = 0; index < chunks; index++) {
         uint32_t removed = 0;
         bool empty = false;
         int status = chunk_remove(state, owner, slot, index, up_to, &removed, &empty);
         if (status < 0)
             return status;
         removed_all += removed;
-        if (empty && index == rest.first)
-            rest.first++;
+        live += !empty;
     }
-    if (removed_all > 0)
-        head_set(state, owner, slot, list_state_count(owner, slot) - removed_all, rest);
-    return 0;
+    if (removed_all == 0)
+        return 0;
+    if (removed_all > left)
+        return error_set(ERROR_CORRUPT, "state: a buffer of %u rows held more", left);
+    left -= removed_all;
+    head_set(state, owner, slot, left, chunks);
+    return left > 0 && (chunks > left || chunks > 2 * live + 1) ? rebuild(state, owner, slot, chunks) : 0;
 }

@@ -1,9 +1,7 @@
 /*
  * A list state used as a buffer of values by time. An element is [time, packed value],
  * with a head of fixed length, so that rows are told apart without being read. They lie
- * in the order in which they were added; chunks that hold nothing any more are gone.
- *
- *   head    `length` elements, `natural`: first chunk << 32 | behind the last one
+ * in the order in which they were added. A chunk may be missing: all of its rows are gone.
  *
  * Errors   0 or a negative code. Thread: the worker.
  */
@@ -21,7 +19,8 @@ void timed_rows_deinit(struct timed_rows *rows);
 /* </cdef> */
 
 /* `work` only lends its scratch. */
-int timed_rows_add(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, const struct cell *value, const char *bytes, struct timed_rows *work);
+int timed_rows_add(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, const struct cell *value, const char *bytes,
+                   struct timed_rows *work);
 /* The rows with from <= time <= to, in order; what was found before is gone. */
 int timed_rows_find(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t from, int64_t to, struct timed_rows *found);
 /* Forget the rows with a time <= up_to. */
