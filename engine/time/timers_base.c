@@ -126,7 +126,7 @@ int timers_base_step(void *self, uint32_t entries)
 void timers_restore_begin(void *self, bool stored)
 {
     struct timers *timers = self;
-    timers->stored = timers->spilled = stored;
+    timers->stored = timers->spilled = stored && backend_spills(timers->config.backend); /* else its rows are read into memory */
     timers->horizon = INT64_MIN;
 }
 
