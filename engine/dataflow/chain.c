@@ -235,8 +235,8 @@ static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
     if (!ring_pop(channel->ring, &item))
         return 0;
     struct worker *sender = worker->dataflow->workers[channel->from];
-    if (sender != NULL && sender != worker && atomic_load_explicit(&sender->waker.sleeping, memory_order_relaxed))
-        worker_wake(sender);
+    if (sender != NULL && sender != worker)
+        waker_wake_sleeper(&sender->waker);
     switch (item.kind) {
     case RING_BATCH: ring_batch(worker, channel->op, channel->number, item.batch); break;
     case RING_WATERMARK: marks_from_ring(channel->op, channel->number, MARK_WATERMARK, (int64_t)item.number); break;

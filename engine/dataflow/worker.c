@@ -397,6 +397,7 @@ static int wait_for_work(struct worker *worker, int64_t wait_ns)
 {
     if (!worker->idle_flushed) {
         worker->idle_flushed = true;
+        waker_announce(&worker->waker);
         return flush_all(worker); /* and look once more: flushing may have made room */
     }
     if (worker->by_hand)
@@ -448,6 +449,7 @@ static int between(struct worker *worker)
     int status = chains_poll(worker, &wait_ns);
     if (status > 0) {
         worker->idle_flushed = false;
+        waker_stay_awake(&worker->waker);
         return 0;
     }
     if (status < 0)

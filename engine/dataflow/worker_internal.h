@@ -15,7 +15,7 @@
 struct waker {
     pthread_mutex_t lock;
     pthread_cond_t condition;
-    atomic_bool sleeping;
+    atomic_bool sleeping;   /* announced */
     bool woken;
 };
 
@@ -135,8 +135,15 @@ bool worker_chain_pressed(const struct worker *worker, uint32_t chain);
 int64_t worker_clock_ms(const struct worker *worker);
 void waker_init(struct waker *waker);
 void waker_deinit(struct waker *waker);
+/* Announce that the worker will sleep unless its next look finds work; take that back. */
+void waker_announce(struct waker *waker);
+void waker_stay_awake(struct waker *waker);
+/* Sleep, announced, until woken or the time is over. Announces the next sleep: look for work before it. */
 void waker_wait(struct waker *waker, int64_t nanoseconds);
+/* Wake it now, or from its next sleep. */
 void waker_wake(struct waker *waker);
+/* After work was put where it looks: wake it if it announced a sleep. */
+void waker_wake_sleeper(struct waker *waker);
 /* Split queue of a source: dataflow/source_shared.c */
 struct source_shared *source_shared_new(const struct step *step, uint32_t parallelism);
 int source_shared_open(struct source_shared *shared, struct restored_blobs restored);

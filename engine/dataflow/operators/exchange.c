@@ -84,8 +84,8 @@ static void exchange_close(struct operator *op)
 static void receiver_wake(struct operator *op, uint32_t to)
 {
     struct worker *receiver = op->worker->dataflow->workers[to];
-    if (receiver != NULL && receiver != op->worker && atomic_load(&receiver->waker.sleeping))
-        worker_wake(receiver);
+    if (receiver != NULL && receiver != op->worker)
+        waker_wake_sleeper(&receiver->waker);
 }
 
 static void pending_drain(struct operator *op, uint32_t to)
