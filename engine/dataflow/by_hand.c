@@ -199,6 +199,7 @@ void by_hand_snapshot(struct worker *worker, uint64_t checkpoint)
 void by_hand_set_clock(struct worker *worker, int64_t ms)
 {
     worker->clock_by_hand_ms = ms;
+    worker->clock_moved = true;
 }
 
 int64_t by_hand_timers(const struct worker *worker, int domain)

@@ -238,7 +238,11 @@ static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
     if (sender != NULL && sender != worker)
         waker_wake_sleeper(&sender->waker);
     switch (item.kind) {
-    case RING_BATCH: ring_batch(worker, channel->op, channel->number, item.batch); break;
+    case RING_BATCH:
+        ring_batch(worker, channel->op, channel->number, item.batch);
+        if (channel->op->step->kind == STEP_INPUT) /* what is pushed by hand ends idleness; a step upstream says so itself */
+            marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0);
+        break;
     case RING_WATERMARK: marks_from_ring(channel->op, channel->number, MARK_WATERMARK, (int64_t)item.number); break;
     case RING_IDLE: marks_from_ring(channel->op, channel->number, MARK_IDLE, 0); break;
     case RING_ACTIVE: marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0); break;

@@ -38,10 +38,13 @@ void operator_timers_fire(struct operator *op, uint32_t domain, int64_t now)
     work_push(op->worker, (struct work){ .kind = WORK_TIMERS, .op = op, .mark = domain, .number = (uint64_t)now });
 }
 
-/* S8: in production a timer fires when the clock has passed it, so that no record of its millisecond follows. */
+/*
+ * S8: a timer fires when the clock has passed it, so that no record of its millisecond follows.
+ * A clock that is moved by hand fires those of its new time, too.
+ */
 int64_t operator_timers_clock(struct operator *op, struct timers *processing, int64_t now_ms)
 {
-    int64_t next, due = op->worker->by_hand ? now_ms : now_ms - 1;
+    int64_t next, due = op->worker->clock_moved ? now_ms : now_ms - 1;
     if (processing == NULL || !timers_next(processing, &next))
         return INT64_MAX;
     if (next > due)

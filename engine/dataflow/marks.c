@@ -86,7 +86,6 @@ void marks_receive(struct operator *op, uint32_t input, uint32_t channel, uint32
         push_gathered(&gathered);
         return;
     }
-    time->idle_seen = time->idle_seen || kind == MARK_IDLE;
     valve_receive(time->inputs[input], channel, kind, number);
     if (time->both != NULL)
         both_receive(&gathered, op, input);
@@ -97,15 +96,6 @@ void marks_receive(struct operator *op, uint32_t input, uint32_t channel, uint32
         gather(&gathered, op, MARK_END, 0);
     }
     push_gathered(&gathered);
-}
-
-bool marks_wake(struct operator *op, uint32_t input, uint32_t channel)
-{
-    if (!op->time.idle_seen)
-        return false;
-    uint32_t before = op->worker->stack_count;
-    marks_receive(op, input, channel, MARK_ACTIVE, 0);
-    return op->worker->stack_count > before;
 }
 
 static void push_to(struct operator *op, const struct edge *edge, uint32_t channel, uint32_t kind, int64_t number)

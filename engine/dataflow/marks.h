@@ -23,8 +23,6 @@ void marks_open(struct operator *op);
 void marks_close(struct operator *op);
 /* Take a mark in: what follows from it is pushed as work. */
 void marks_receive(struct operator *op, uint32_t input, uint32_t channel, uint32_t kind, int64_t number);
-/* A record came from that channel: it is idle no longer. True if work was pushed that has to be done before the record. */
-bool marks_wake(struct operator *op, uint32_t input, uint32_t channel);
 /* Hand a mark to all steps behind. */
 void marks_forward(struct operator *op, uint32_t kind, int64_t number);
 /* The step emits a mark behind what it emitted so far, on all its outputs. */

@@ -53,7 +53,6 @@ struct operator_time {
     struct valve *both;               /* over the inputs, if there are two */
     int64_t watermark;
     bool idle, ended;
-    bool idle_seen;                   /* some channel was idle once: records are looked at */
 };
 
 struct operator {

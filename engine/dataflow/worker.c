@@ -53,6 +53,7 @@ struct worker *worker_new(struct dataflow *dataflow, uint32_t subtask, bool by_h
     worker->dataflow = dataflow;
     worker->subtask = subtask;
     worker->by_hand = by_hand;
+    worker->clock_moved = by_hand; /* what is overdue fires when the steps open */
     atomic_init(&worker->running_step, -1);
     waker_init(&worker->waker);
     ops_new(worker);
@@ -268,19 +269,9 @@ static int perform_poll(const struct work *work)
     return status;
 }
 
-/* A record ends the idleness of its channel, and that is told before it. */
-static int perform_batch(struct worker *worker, struct work *work)
+static int perform_batch(const struct work *work)
 {
     struct operator *op = work->op;
-    uint32_t place = worker->stack_count;
-    if (op->time.idle_seen && work->number == 0) {
-        work_push(worker, *work);
-        if (marks_wake(op, work->input, work->channel)) {
-            work->batch = NULL; /* it waits on the stack */
-            return 0;
-        }
-        worker->stack_count = place;
-    }
     if (work->number == 0) /* else the rest of a batch that was begun */
         counter_add(&op->records_in, (uint64_t)work->batch->count);
     op->input_from = (int32_t)work->number;
@@ -299,7 +290,7 @@ static int perform_time(struct worker *worker, const struct work *work)
     if (work->mark == MARK_IDLE || work->mark == MARK_ACTIVE)
         op->time.idle = work->mark == MARK_IDLE;
     /* The steps behind learn the end of time from the end itself: a watermark MAX would be the only one where their other channels are idle (F1). */
-    bool tell = !op->time.ended || work->mark == MARK_END;
+    bool tell = !op->time.ended || work->mark != MARK_WATERMARK;
     if (op->vtab->time == NULL) {
         if (tell)
             marks_forward(op, work->mark, (int64_t)work->number);
@@ -314,7 +305,7 @@ static int perform(struct worker *worker, struct work *work)
 {
     struct operator *op = work->op;
     switch (work->kind) {
-    case WORK_BATCH: return perform_batch(worker, work);
+    case WORK_BATCH: return perform_batch(work);
     case WORK_MARK: marks_receive(op, work->input, work->channel, work->mark, (int64_t)work->number); return 0;
     case WORK_TIME: return perform_time(worker, work);
     case WORK_FORWARD: marks_forward(op, work->mark, (int64_t)work->number); return 0;
@@ -400,6 +391,7 @@ static int wait_for_work(struct worker *worker, int64_t wait_ns)
         waker_announce(&worker->waker);
         return flush_all(worker); /* and look once more: flushing may have made room */
     }
+    worker->clock_moved = false;
     if (worker->by_hand)
         return WORKER_IDLE;
     waker_wait(&worker->waker, wait_ns);
@@ -435,6 +427,7 @@ static int between(struct worker *worker)
         worker->phase = WORKER_CLOSED;
         return WORKER_DONE;
     }
+    survey_answer(worker);
     chains_checkpoint(worker);
     if (worker->stack_count > 0)
         return 0;

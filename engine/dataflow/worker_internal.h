@@ -8,6 +8,7 @@
 
 #include "dataflow/aligner.h"
 #include "dataflow/marks.h"
+#include "dataflow/survey.h"
 #include "time/valve.h"
 
 #include <pthread.h>
@@ -86,6 +87,7 @@ struct worker {
     uint32_t split_count, split_capacity;
     uint64_t snapshot_by_hand;   /* see by_hand_snapshot() */
     int64_t clock_by_hand_ms;    /* processing time of a worker that is driven by hand */
+    bool clock_moved;            /* by hand, to where it is now; or the steps were just opened by hand */
     struct waker waker;
 };
 
@@ -96,6 +98,7 @@ struct dataflow {
     uint64_t run_id;
     struct ring **rings;         /* [step][from * parallelism + to], NULL for steps without rings */
     struct worker **workers;
+    struct survey *survey;
     pthread_mutex_t lock;
     char *failure, *place;
     atomic_bool failed;

@@ -36,6 +36,7 @@ enum entry_flag {
     ENTRY_DURABLE = 8,      /* a delta, a base or the store may hold a row of it: its removal needs a tombstone */
     ENTRY_REFERENCED = 16,  /* used since the clock hand passed */
     ENTRY_LINKED = 32,      /* a map entry: in the chain of its map's head */
+    ENTRY_TIMED = 64,       /* a window's pane: its own timers were registered since it is in the cache (set by Lua) */
 };
 
 /* Kinds of slot beyond the tags of codec/cell.h. */

@@ -440,6 +440,7 @@ int call_window_forget(struct call *call, int32_t pane)
         sessions_write(call, call->index, sessions, count - 1);
         break;
     }
+    windows->entries[pane]->flags &= (uint16_t)~ENTRY_TIMED;
     return pane_empty(windows, step, windows->entries[pane]);
 }
 

@@ -1,6 +1,7 @@
 --- The loop over the records of a window step, generated for each of them: add to
 --- the contents of each window, ask the trigger, fire, see that the window is
 --- forgotten one day. What the window's own trigger would do is done in place.
+local bit = require "bit"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local times = require "moontide.runtime.times"
@@ -10,7 +11,7 @@ local values = require "moontide.runtime.values"
 local M = {}
 
 local head = [[
-local call, C, check, decode, from_engine, b, guarded = ...
+local call, C, check, decode, from_engine, b, guarded, band, bor = ...
 local windows = call.windows
 local panes, first, late, ends = windows.panes, windows.first, windows.late, windows.windows
 local kept, start, add, on_element, act, fire, skipped = b.kept, b.start, b.add, b.on_element, b.act, b.fire, b.skipped
@@ -48,9 +49,21 @@ local keep = [[
       end
 ]]
 
+-- A window that fired before a restore fires again with a new element, since watermarks are no state (S9): what
+-- tells that its timers are registered is therefore a mark of this attempt, and not that it has contents. A failing
+-- record takes its timers back, and not the mark: where that may be they are registered again and again.
+local unless_timed = {
+  [false] = [[
+      local entry = panes.entries[pane]
+      if band(entry.flags, 64) == 0 then
+        entry.flags = bor(entry.flags, 64)
+]],
+  [true] = "      do\n",
+}
+
 -- The trigger of event time, and the timer that cleans up; they are one where no lateness is allowed.
 local own_event = [[
-      if is_new then
+      UNLESS_TIMED
         local last = C.call_window_max_timestamp(call, pane)
         if last > call.watermark then
           local status = C.call_window_register(call, pane, 0, last)
@@ -63,17 +76,18 @@ local own_event_late = [[
       if C.call_window_max_timestamp(call, pane) <= call.watermark then fire(pane) end
 ]]
 local own_processing = [[
-      if is_new then
+      UNLESS_TIMED
         local status = C.call_window_register(call, pane, 1, C.call_window_max_timestamp(call, pane))
         if status < 0 then check(status) end
       end
 ]]
 
-local function own_source(step)
-  if step.window.time == "processing" then return own_processing end
+local function own_source(step, guarded)
+  local unless = unless_timed[guarded]
+  if step.window.time == "processing" then return (own_processing:gsub("UNLESS_TIMED", unless)) end
   local is_late_possible = step.lateness > 0
   local kept = is_late_possible and "local status = C.call_window_keep(call, pane)\n        if status < 0 then check(status) end" or ""
-  return own_event:gsub("KEEP", kept) .. (is_late_possible and own_event_late or "")
+  return own_event:gsub("UNLESS_TIMED", unless):gsub("KEEP", kept) .. (is_late_possible and own_event_late or "")
 end
 
 --- Is the trigger the window's own, so that nothing of it needs a call?
@@ -83,9 +97,9 @@ function M.is_direct(step)
   return step.trigger and step.trigger.default and not step.window.merging or false
 end
 
-local function element_source(step)
+local function element_source(step, guarded)
   local kind = step.evictor and "evicting" or step.contents.kind
-  if M.is_direct(step) then return adds[kind] .. own_source(step) end
+  if M.is_direct(step) then return adds[kind] .. own_source(step, guarded) end
   return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "")
     .. keep:gsub("IS_ANOTHER", step.window.merging and "is_new or added == 2" or "is_new")
 end
@@ -113,7 +127,7 @@ ELEMENT      end
 local shape_of = { tumbling = "one", global = "one", sliding = "several", session = "session" }
 
 local function loop_source(step, guarded)
-  local element = element_source(step)
+  local element = element_source(step, guarded)
   return table.concat {
     head, "return function()\n  for i = call.index, call.count - 1 do\n    call.index = i\n", guarded and "    C.call_mark(call)\n" or "",
     (shapes[shape_of[step.window.kind]]:gsub("ELEMENT", function() return element end)),
@@ -147,7 +161,7 @@ end
 ---@return function
 function M.make(call, operator, bound)
   local chunk = assert(loadstring(loop_source(operator.step, bound.guarded), "=loop of " .. operator.name))
-  return chunk(call, C, check, decoder_of(operator.step), times.from_engine, bound, bound.guarded)
+  return chunk(call, C, check, decoder_of(operator.step), times.from_engine, bound, bound.guarded, bit.band, bit.bor)
 end
 
 return M
