@@ -289,13 +289,11 @@ static bool has_room(const struct worker *worker, const struct chain *chain)
 
 static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_ns)
 {
-    if (chain->ending)
-        return 0;
-    chain->pressed = !has_room(worker, chain);
-    if (chain->pressed) {
+    chain->pressed = !has_room(worker, chain); /* also behind its end: what it sent last may still wait */
+    if (chain->pressed)
         *wait_ns = *wait_ns < NO_ROOM_WAIT_NS ? *wait_ns : NO_ROOM_WAIT_NS;
+    if (chain->pressed || chain->ending)
         return 0;
-    }
     for (uint32_t turn = 0; turn < chain->channel_count; turn++) {
         uint32_t index = chain->next_channel;
         chain->next_channel = (index + 1) % chain->channel_count;

@@ -221,4 +221,23 @@ describe("testing.run", function()
     assert.matches('step "broken", subtask %d: no good', report)
     assert.matches("cannot open", fails("/nonexistent/job.lua"))
   end)
+
+  it("sends what a full ring did not take after its sources have ended too", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("waits", { checkpoint = { interval = false } })
+      local numbers = {}
+      for i = 1, 1000 do numbers[i] = i end
+      job:from(mt.values(numbers)):assign_timestamps { fn = function(n) return n end, emit = 1 }
+        :key_by(function(n) return n end):process("slow", {
+          process_element = function(_, n, ctx)
+            for _ = 1, ctx:subtask() * 100000 do n = n + 1 end -- one worker is long behind the one that sends
+            ctx:timers():register_event_time_timer(ctx:timestamp() + n * 0)
+          end,
+          on_timer = function(_, timestamp, _, out) out:collect(timestamp) end,
+        }):to(mt.collect { name = "results" })
+      return job
+    end, { parallelism = 2 })
+    assert.are.equal(1000, #result.sinks.results)
+  end)
 end)

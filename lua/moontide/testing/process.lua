@@ -1,7 +1,7 @@
 --- A process in a group of its own, that can be killed with all its children.
 local ffi = require "ffi"
 
--- Declared without types of glibc: another module may have declared these too.
+-- Declared without types of glibc. Another module may have declared these too, with types of its own: arguments go in as void pointers.
 ffi.cdef [[
 int posix_spawn(int *pid, const char *path, const void *actions, const void *attributes, char *const *words, char *const *environment);
 int posix_spawn_file_actions_init(void *actions);
@@ -19,7 +19,8 @@ extern char **environ;
 local C = ffi.C
 
 local SETPGROUP, WNOHANG, SIGKILL, O_RDONLY, O_APPENDING = 2, 1, 9, 0, 0x441
-local opaque_bytes = 1024 -- more than glibc's structs of actions and attributes have
+local opaque = ffi.typeof("uint64_t[128]") -- more than glibc's structs of actions and attributes have
+local any = ffi.typeof("void *")
 
 local M = {}
 
@@ -34,19 +35,21 @@ local function words_of(list)
 end
 
 local function new_attributes()
-  local attributes = ffi.new("uint64_t[?]", opaque_bytes / 8)
-  C.posix_spawnattr_init(attributes)
-  C.posix_spawnattr_setflags(attributes, SETPGROUP)
-  C.posix_spawnattr_setpgroup(attributes, 0)
+  local attributes = opaque()
+  local pointer = any(attributes)
+  C.posix_spawnattr_init(pointer)
+  C.posix_spawnattr_setflags(pointer, SETPGROUP)
+  C.posix_spawnattr_setpgroup(pointer, 0)
   return attributes
 end
 
 local function new_actions(out_path, err_path)
-  local actions = ffi.new("uint64_t[?]", opaque_bytes / 8)
-  C.posix_spawn_file_actions_init(actions)
-  C.posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0)
-  C.posix_spawn_file_actions_addopen(actions, 1, out_path, O_APPENDING, 420)
-  C.posix_spawn_file_actions_addopen(actions, 2, err_path, O_APPENDING, 420)
+  local actions = opaque()
+  local pointer = any(actions)
+  C.posix_spawn_file_actions_init(pointer)
+  C.posix_spawn_file_actions_addopen(pointer, 0, "/dev/null", O_RDONLY, 0)
+  C.posix_spawn_file_actions_addopen(pointer, 1, out_path, O_APPENDING, 420)
+  C.posix_spawn_file_actions_addopen(pointer, 2, err_path, O_APPENDING, 420)
   return actions
 end
 
@@ -57,9 +60,10 @@ end
 ---@return TestedProcess
 function M.start(list, out_path, err_path)
   local actions, attributes, pid = new_actions(out_path, err_path), new_attributes(), ffi.new("int[1]")
-  local status = C.posix_spawn(pid, list[1], actions, attributes, ffi.cast("char *const *", words_of(list)), C.environ)
-  C.posix_spawn_file_actions_destroy(actions)
-  C.posix_spawnattr_destroy(attributes)
+  local words = words_of(list)
+  local status = C.posix_spawn(pid, list[1], any(actions), any(attributes), ffi.cast("char *const *", words), C.environ)
+  C.posix_spawn_file_actions_destroy(any(actions))
+  C.posix_spawnattr_destroy(any(attributes))
   if status ~= 0 then error(("cannot start '%s' (error %d): build moontide, or name it in MOONTIDE_EXECUTABLE"):format(list[1], status), 0) end
   return setmetatable({ pid = pid[0] }, Process)
 end

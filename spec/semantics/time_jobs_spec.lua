@@ -1,0 +1,245 @@
+-- Time in whole jobs: splits, exchanges, kills, ends.
+local run = require "support.run"
+local testing = require "moontide.testing"
+
+local function sorted(list)
+  local words = {}
+  for i, value in ipairs(list) do words[i] = type(value) == "table" and ("%s:%s:%s"):format(value[1], value[2], tostring(value[3])) or tostring(value) end
+  table.sort(words)
+  return words
+end
+
+-- A step that tells of every record whether it is late, and of every timer that it fires.
+local tells = [[
+local mt = require "moontide"
+local tells = {
+  process_element = function(self, value, ctx, out)
+    local late = ctx:timestamp() <= ctx:timers():current_watermark()
+    out:collect { late and "late" or "record", value.t, value.k }
+    ctx:timers():register_event_time_timer(value.t + 5)
+  end,
+  on_timer = function(self, timestamp, ctx, out)
+    if ctx:timers():current_watermark() < timestamp then error("too early") end
+    out:collect { "timer", timestamp, ctx:current_key() }
+  end,
+}
+]]
+
+local function count(list)
+  local counts = { late = 0, record = 0, timer = 0 }
+  for _, value in ipairs(list) do counts[value[1]] = counts[value[1]] + 1 end
+  return counts
+end
+
+describe("time in whole jobs", function()
+  local here
+
+  before_each(function() here = run.new() end)
+  after_each(function() here:destroy() end)
+
+  local function script(text)
+    return here:write("job.lua", tells .. text)
+  end
+
+  it("S13: watermarks per file: no record of two files that are read beside each other is late", function()
+    local long, short = {}, {}
+    for i = 1, 60000 do long[i] = ('{"t":%d,"k":"long%d"}\n'):format(i, i % 50) end
+    for i = 1, 300 do short[i] = ('{"t":%d,"k":"short"}\n'):format(i * 100) end
+    here:write("a.jsonl", table.concat(long))
+    here:write("b.jsonl", table.concat(short))
+    local path = script(([[
+local job = mt.job("files", {})
+job:from(mt.file { path = { "%s/a.jsonl", "%s/b.jsonl" }, format = "json" })
+  :assign_timestamps { field = "t", emit = 10 }:key_by("k"):process("tells", tells):to(mt.collect { name = "told" })
+return job]]):format(here.directory, here.directory))
+    local result = testing.run(path, { parallelism = 2 })
+    assert.are.same({ late = 0, record = 60300, timer = 60300 }, count(result.sinks.told))
+  end)
+
+  it("S12: watermarks over exchanges: what is in its bound is never late, at 1 to 4 workers", function()
+    local path = script [[
+local job = mt.job("exchanged", {})
+local function source(name)
+  return job:from(mt.generator { count = 20000, seed = 7, fn = function(i, random) return { t = i + random(0, 50), k = name .. i % 97 } end }, { name = name })
+end
+source "first":union(source "second")
+  :rebalance():assign_timestamps { field = "t", max_out_of_orderness = 1000000, emit = 100 }
+  :key_by("k"):process("tells", tells):to(mt.collect { name = "rebalanced" })
+source "third":assign_timestamps { fn = function(v) return v.t end, max_out_of_orderness = 50, emit = 7 }
+  :union(source "fourth":assign_timestamps { field = "t", max_out_of_orderness = 50, emit = 13 })
+  :key_by("k"):process("forward", tells):to(mt.collect { name = "assigned" })
+return job]]
+    local expected
+    for parallelism = 1, 4 do
+      local result = testing.run(path, { parallelism = parallelism })
+      local told = count(result.sinks.assigned)
+      assert.are.same({ 0, 40000 }, { told.late, told.record })
+      assert.are.equal(0, count(result.sinks.rebalanced).late)
+      local words = sorted(result.sinks.assigned)
+      if expected then assert.are.same(expected, words) end
+      expected = words
+    end
+  end)
+
+  it("S9: what is replayed after a kill is late where the first run was late", function()
+    local path = script [[
+local job = mt.job("replayed", { checkpoint = { interval = false, records = 3000 }, restart = "none" })
+job:from(mt.generator { count = 40000, seed = 3, rate = 40000, fn = function(i, random) return { t = i + random(0, 400), k = i % 5 } end })
+  :assign_timestamps { field = "t", max_out_of_orderness = 200, emit = 10 }
+  :process("early", function(value, ctx, out)
+    out:collect { ctx:timestamp() <= ctx:timers():current_watermark() and "late" or "record", value.t, value.k }
+  end):to(mt.collect { name = "told" })
+return job]]
+    for parallelism = 1, 2 do
+      local whole = testing.run(path, { parallelism = parallelism })
+      local killed = testing.run(path, { parallelism = parallelism, kill_after = { checkpoints = 2, times = 3 } })
+      assert.is_true(killed.kills >= 1)
+      local counts = count(whole.sinks.told)
+      assert.is_true(counts.late > 1000 and counts.record > 1000)
+      assert.are.same(sorted(whole.sinks.told), sorted(killed.sinks.told))
+    end
+  end)
+
+  it("S9, S12: timers and lateness behind an exchange within one worker are replayed as well", function()
+    local path = script [[
+local job = mt.job("replayed", { checkpoint = { interval = false, records = 3000 }, restart = "none" })
+job:from(mt.generator { count = 40000, seed = 5, rate = 40000, fn = function(i, random) return { t = i + random(0, 400), k = i % 5 } end })
+  :assign_timestamps { fn = function(v) return v.t end, max_out_of_orderness = 200, emit = 10 }
+  :key_by("k"):process("tells", tells):to(mt.collect { name = "told" })
+return job]]
+    local whole = testing.run(path, { parallelism = 1 })
+    local killed = testing.run(path, { parallelism = 1, kill_after = { checkpoints = 2, times = 3 } })
+    assert.is_true(killed.kills >= 1)
+    assert.are.same(sorted(whole.sinks.told), sorted(killed.sinks.told))
+  end)
+
+  it("S8: a processing timer fires when the clock has passed it, while the source is idle", function()
+    local path = script [[
+local fired = false
+local job = mt.job("clocked", { parallelism = 1 })
+job:from(mt.source {
+  poll = function(self, out)
+    if self.sent then return fired and "end" or false end
+    self.sent = true
+    out:collect { k = "a" }
+    return true
+  end })
+  :key_by("k"):process("clocked", {
+    process_element = function(self, value, ctx, out)
+      ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 30)
+    end,
+    on_timer = function(self, timestamp, ctx, out)
+      fired = true
+      out:collect { ctx:time_domain(), ctx:timers():current_processing_time() > timestamp, ctx:timers():current_processing_time() - timestamp < 5000 }
+    end,
+  }):to(mt.collect { name = "told" })
+return job]]
+    assert.are.same({ { "processing", true, true } }, testing.run(path, {}).sinks.told)
+  end)
+
+  it("S18: at the end event timers fire, processing timers are dropped, in keys of all workers", function()
+    local path = script [[
+local job = mt.job("ended", {})
+job:from(mt.generator { count = 1000, fn = function(i) return { t = i, k = i } end })
+  :assign_timestamps { field = "t" }
+  :key_by("k"):process("ends", {
+    process_element = function(self, value, ctx, out)
+      ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 3600000)
+      ctx:timers():register_event_time_timer(value.t + 3600000)
+    end,
+    on_timer = function(self, timestamp, ctx, out) out:collect { ctx:time_domain(), timestamp, ctx:timers():current_watermark() } end,
+  }):to(mt.collect { name = "told" })
+return job]]
+    for parallelism = 1, 3 do
+      local told = testing.run(path, { parallelism = parallelism }).sinks.told
+      assert.are.equal(1000, #told)
+      for _, one in ipairs(told) do assert.are.same({ "event", math.huge }, { one[1], one[3] }) end
+    end
+  end)
+
+  it("S17: a silent source is idle after idle_timeout and holds time back no longer", function()
+    local path = script [[
+local function flagged()
+  local file = io.open(mt.args.flag)
+  if file then file:close() end
+  return file ~= nil
+end
+local job = mt.job("silent", {})
+local silent = job:from(mt.source { poll = function() return flagged() and "end" or false end }, { name = "silent" })
+local loud = job:from(mt.source { poll = function(self, out)
+  if flagged() then return "end" end
+  self.i = (self.i or 0) + 1
+  out:collect { t = self.i, k = self.i % 7 }
+  return false
+end }, { name = "loud" })
+silent:assign_timestamps { field = "t", idle_timeout = "40ms" }
+  :union(loud:assign_timestamps { field = "t", idle_timeout = "60s", emit = 1 })
+  :key_by("k"):process("tells", {
+    process_element = function(self, value, ctx) ctx:timers():register_event_time_timer(value.t) end,
+    on_timer = function(self, timestamp, ctx, out)
+      if ctx:timers():current_watermark() < math.huge then io.open(mt.args.flag, "w"):close() end
+      out:collect(timestamp)
+    end,
+  }):to(mt.collect { name = "told" })
+return job]]
+    for parallelism = 1, 3 do
+      local told = testing.run(path, { parallelism = parallelism, args = { flag = here.directory .. "/flag" .. parallelism } }).sinks.told
+      assert.is_true(#told > 0)
+    end
+  end)
+
+  it("S18c: a source that had finished before a kill holds nothing back after it", function()
+    here:write("short.jsonl", '{"t":1,"k":1}\n{"t":2,"k":2}\n')
+    local path = script(([[
+local job = mt.job("finished", { checkpoint = { interval = false, records = 2000 }, restart = "none" })
+local short = job:from(mt.file { path = "%s/short.jsonl", format = "json" }, { name = "short" })
+local list = job:from(mt.values { { t = 3, k = 3 } }, { name = "list" })
+local long = job:from(mt.generator { count = 20000, rate = 20000, fn = function(i) return { t = i, k = i %% 5 } end }, { name = "long" })
+short:assign_timestamps { field = "t" }:union(list:assign_timestamps { fn = function(v) return v.t end }, long:assign_timestamps { field = "t", emit = 10 })
+  :key_by("k"):process("tells", {
+    process_element = function(self, value, ctx, out)
+      if value.t == 15000 then out:collect(ctx:timers():current_watermark() > 5000) end
+      if value.t %% 10 == 0 then ctx:timers():register_event_time_timer(value.t) end
+    end,
+    on_timer = function(self, timestamp, ctx, out) out:collect(timestamp) end,
+  }):to(mt.collect { name = "told" })
+return job]]):format(here.directory))
+    for parallelism = 1, 2 do
+      local whole = testing.run(path, { parallelism = parallelism })
+      local killed = testing.run(path, { parallelism = parallelism, kill_after = { checkpoints = 2, times = 3 } })
+      assert.is_true(killed.kills >= 1)
+      assert.are.same(sorted(whole.sinks.told), sorted(killed.sinks.told))
+      assert.are.equal(2001, #whole.sinks.told)
+    end
+  end)
+
+  -- A job that counts timers on stdout; records come until the job is stopped.
+  local function endless(words)
+    local path = script [[
+local job = mt.job("endless", { parallelism = 2, checkpoint = { interval = false } })
+job:from(mt.sequence { from = 1, rate = 2000 }):assign_timestamps { fn = function(n) return n end }
+  :key_by(function(n) return n % 3 end):process("far", {
+    process_element = function(self, n, ctx) ctx:timers():register_event_time_timer(1e9 + n % 3) end,
+    on_timer = function(self, timestamp, ctx, out) out:collect(("fired %d %s"):format(ctx:current_key(), ctx:timers():current_watermark())) end,
+  }):to(mt.stdout { format = "lines" })
+return job]]
+    local started = here:run(path)
+    started:wait_until("records have come", function()
+      local records = here:ask("status"):match('"records_in":(%d+)')
+      return records and tonumber(records) > 100
+    end)
+    local _, status, err = here:command("stop", unpack(words))
+    assert.are.equal(0, status, err)
+    assert.are.equal(0, started:wait(), started.err)
+    local lines = {}
+    for line in started.out:gmatch("[^\n]+") do lines[#lines + 1] = line end
+    table.sort(lines)
+    return lines
+  end
+
+  it("S18b: stop without --drain ends no time: timers wait for the next run; with --drain they fire", function()
+    assert.are.same({}, endless {})
+    assert.are.same({}, endless {})
+    assert.are.same({ "fired 0 inf", "fired 1 inf", "fired 2 inf" }, endless { "--drain" })
+  end)
+end)
