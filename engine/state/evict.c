@@ -139,7 +139,7 @@ static void evict(struct keyed_state *state)
     account(state);
 }
 
-void state_evict(struct keyed_state *state)
+void keyed_state_evict(struct keyed_state *state)
 {
     evict(state);
     state_parts_evict(state);

@@ -251,7 +251,7 @@ int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, st
 {
     for (uint32_t c = 0; c < state->column_count; c++)
         table_maintain(&state->columns[c].table);
-    state_evict(state);
+    keyed_state_evict(state);
     return keyed_state_resolve_more(state, batch, entries);
 }
 

@@ -91,6 +91,8 @@ uint64_t keyed_state_rows(struct keyed_state *state);
 struct keyed_state *keyed_state_new(const struct keyed_state_config *config);
 void keyed_state_free(struct keyed_state *state);
 
+/* Evict while the budget asks for it, the parts too; a bounded amount of work. */
+void keyed_state_evict(struct keyed_state *state);
 /* The entries of a batch's keys, made where there are none, loaded from the store where it has them. Evicts first. */
 int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, struct entry **entries);
 /* The same in the middle of a record, whose writes may be taken back: entries stay where they are. */

@@ -99,9 +99,6 @@ int state_load_batch(struct keyed_state *state, struct entry **entries, const in
 uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry);
 uint64_t state_rows_stored(struct keyed_state *state);
 
-/* Evict while the budget asks for it, the parts too; a bounded amount of work. */
-void state_evict(struct keyed_state *state);
-
 /* Encode one entry into the base that is being dumped. */
 void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *entry);
 

@@ -236,7 +236,7 @@ static void part_undo(void *self)
 
 static void part_evict(void *self)
 {
-    state_evict(self);
+    keyed_state_evict(self);
 }
 
 static int part_failure(const void *self)

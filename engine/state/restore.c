@@ -191,7 +191,7 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
         if (status == 0)
             status = window_restore(state, &windows[turn % 2]);
         if (turn % EVICT_EACH_WINDOWS == EVICT_EACH_WINDOWS - 1)
-            state_evict(state);
+            keyed_state_evict(state);
         if (last)
             break;
     }

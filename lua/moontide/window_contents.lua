@@ -12,6 +12,7 @@ local M = {}
 ---@field merge? fun(a: any, b: any): any of two windows that become one
 ---@field result? fun(kept: any): any what is emitted; nil: what is kept
 ---@field empty? fun(): any what is kept of no elements, where an evictor left none; nil: nothing is emitted then
+---@field aggregate? Aggregate that it was made of
 ---@field field? "count"|"sum"|"min"|"max" emitted in a record of key, window and this field
 ---@field reads "all"|"nothing"|{ fn: function, parameter: integer }[]|string what it sees of an element: a text is a field
 
@@ -50,7 +51,7 @@ function M.aggregate(what, definition)
     first = function(value) return accumulator(add(create(), value), "add") end,
     add = function(kept, value) return accumulator(add(kept, value), "add") end,
     merge = merge and function(a, b) return accumulator(merge(a, b), "merge") end,
-    result = checked.result, empty = create, reads = { { fn = add, parameter = 2 } },
+    aggregate = checked, result = checked.result, empty = create, reads = { { fn = add, parameter = 2 } },
   }
 end
 

@@ -22,6 +22,30 @@ end
 
 local kept
 
+local function of_aggregate(definition) return text(made_fields.of_aggregate(definition)) end
+
+describe("the fields of an aggregate's accumulators", function()
+  local function create() return { n = 0, sum = 0 } end
+
+  it("are those that its functions give them", function()
+    assert.equal("n,sum", of_aggregate { create = create, add = function(acc, v) acc.n, acc.sum = acc.n + 1, acc.sum + v return acc end })
+    assert.equal("max,n,sum", of_aggregate { create = create, add = function(acc, v) acc.max = v return acc end })
+    assert.equal("at,n,sum", of_aggregate { create = create, add = function(acc, v) return { n = acc.n + v, at = v } end })
+    assert.equal("both,n,sum", of_aggregate {
+      create = create, add = function(acc) return acc end, merge = function(a, b) return { both = a.sum + b.sum } end,
+    })
+    assert.equal("all,n,sum", of_aggregate { create = create, add = function(acc) return acc end, merge = function(a, b) a.all = b.n return a end })
+  end)
+
+  it("are unknown where somebody else may give them more", function()
+    assert.equal("any", of_aggregate { create = function() return 0 end, add = function(acc, v) return acc + v end })
+    assert.equal("any", of_aggregate { create = create, add = function(acc, v) acc[v] = 1 return acc end })
+    assert.equal("any", of_aggregate { create = create, add = function(acc) kept = acc return acc end })
+    assert.equal("any", of_aggregate { create = create, add = function(_, v) return v end })
+    assert.equal("any", of_aggregate { create = create, add = function(acc) return acc end, merge = function(a, b) return kept or a, b end })
+  end)
+end)
+
 describe("the fields of tables that a function", function()
   it("answers are those it gives them", function()
     assert.equal("a,b", answered(function(v) return { a = v.x, b = 1 } end))

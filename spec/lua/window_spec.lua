@@ -149,7 +149,8 @@ describe("a mistake in a window", function()
     ["keyed:window(session):trigger { on_merge = print, state = { a = mt.aggregating_state { create = print, add = print, result = print } } }"] =
       ":trigger: a trigger of windows that merge must be mergeable, but its state 'a' has no 'merge'",
     ["keyed:window(tumbling):evictor {}"] = ":evictor: an evictor needs 'before' or 'after'",
-    ["keyed:window(tumbling):evictor(mt.trigger.count(1))"] = ":evictor: needs an evictor such as mt.evictor.count(4), or a table { before = fn, after = fn }, got a trigger",
+    ["keyed:window(tumbling):evictor(mt.trigger.count(1))"] =
+      ":evictor: needs an evictor such as mt.evictor.count(4), or a table { before = fn, after = fn }, got a trigger",
     ["keyed:window(tumbling):allowed_lateness(-1)"] = ':allowed_lateness: needs a duration such as "500ms", got -1',
     ["keyed:window(tumbling):side_output_late()"] = ":side_output_late: needs the tag of the output, got nothing",
     ["keyed:window(tumbling):map(print)"] = "a windowed stream has no method 'map' (did you mean 'max'?)",

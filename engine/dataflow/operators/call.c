@@ -152,12 +152,22 @@ void call_drop(struct call *call, int32_t record)
     op->input->keys[record].bytes = KEY_DROPPED;
 }
 
+/* A window step that keeps nothing by key alone needs no entries of keys. */
+int call_keys_resolve(struct operator *op, const struct batch *batch)
+{
+    struct call_step *self = op->self;
+    if (self->windows == NULL || op->step->state_count > 0)
+        return keyed_state_resolve(self->state, batch, self->entries);
+    keyed_state_evict(self->state);
+    return 0;
+}
+
 static int records_prepare(struct operator *op, struct batch *batch)
 {
     struct call_step *self = op->self;
     struct call *call = op->call;
     bool keyless = op->step->keyless[op->input_number], stateful = self->state != NULL && !keyless;
-    int status = !stateful || op->input_from > 0 ? 0 : keyed_state_resolve(self->state, batch, self->entries);
+    int status = !stateful || op->input_from > 0 ? 0 : call_keys_resolve(op, batch);
     if (status < 0)
         return status;
     call->entries = stateful ? self->entries : NULL;

@@ -29,6 +29,8 @@ static inline struct call_step *call_step_of(const struct call *call)
 
 /* Ask for the work; the answer of a function of the table. */
 int call_request(struct operator *op, int kind);
+/* The entries of the keys at hand into `entries`. */
+int call_keys_resolve(struct operator *op, const struct batch *batch);
 /* The outputs as the request finds them. */
 void call_outputs_open(struct operator *op);
 

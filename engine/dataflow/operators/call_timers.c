@@ -73,7 +73,7 @@ int call_timers(struct operator *op, uint32_t domain, int64_t now)
     int count = timers_due(self->timers[domain], now, self->run);
     if (count <= 0)
         return count;
-    int status = keyed_state_resolve(self->state, self->run, self->entries);
+    int status = call_keys_resolve(op, self->run);
     if (status < 0)
         return status;
     operator_timers_fire(op, domain, now); /* what is left, or is registered now */

@@ -161,6 +161,17 @@ function M.of_operator(operator)
   return answered_last(operator.stages)
 end
 
+--- The fields of the accumulators of an aggregate; nil: not known.
+---@param aggregate Aggregate
+---@return table<string, true>?
+function M.of_aggregate(aggregate)
+  local self, kept = new_made(), "value accumulator"
+  self.answered.own = kept
+  self:table_of(kept)
+  local is_known = self:walk(aggregate.create, {}) and self:walk(aggregate.add, { kept }) and (not aggregate.merge or self:walk(aggregate.merge, { kept, kept }))
+  return is_known and fields_of(self, self.answered) or nil
+end
+
 local callbacks = {
   process_element = { "self", false, false, "out" },
   on_timer = { "self", false, false, "out" },
