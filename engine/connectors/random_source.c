@@ -29,7 +29,7 @@ struct source {
     uint32_t row_shape;      /* of codec/shape.h */
     char prefix[PREFIX_BYTES_MAX + 1];
     size_t prefix_bytes;
-    bool due, timestamps;
+    bool due, timestamps, time_field;
     uint32_t rate_per_ms;
 };
 
@@ -54,6 +54,7 @@ static const struct option_spec random_keys_options[] = {
     { "prefix", OPTION_TEXT, false, "acct-", "What the keys of shape \"string\" begin with." },
     { "fields", OPTION_INTEGER, false, "0", "Further number fields of a row: field_01, field_02, ..." },
     { "timestamps", OPTION_BOOL, false, "false", "Give records times: `rate_per_ms` of them each millisecond, from 0." },
+    { "time_field", OPTION_BOOL, false, "false", "A row has the same time as its field `time`." },
     { "rate_per_ms", OPTION_INTEGER, false, "100", "Records for each millisecond of event time." },
     { NULL, 0, false, NULL, NULL },
 };
@@ -76,15 +77,17 @@ static int choice_option(const struct options *options, const char *name, const 
     return error_set(ERROR_ARGUMENT, "option '%s' cannot be \"%s\"", name, text);
 }
 
-static uint32_t row_shape(uint32_t fields)
+static uint32_t row_shape(uint32_t fields, bool time_field)
 {
     char texts[FIELDS_MAX][16];
-    struct slice names[FIELDS_MAX + 2];
+    struct slice names[FIELDS_MAX + 3];
     for (uint32_t i = 0; i < fields; i++)
         names[i] = slice_of(texts[i], (size_t)snprintf(texts[i], sizeof texts[i], "field_%02u", i + 1));
-    names[fields] = slice_of_text("key");
-    names[fields + 1] = slice_of_text("value");
-    return shape_intern(names, fields + 2);
+    names[fields++] = slice_of_text("key");
+    if (time_field)
+        names[fields++] = slice_of_text("time");
+    names[fields++] = slice_of_text("value");
+    return shape_intern(names, fields);
 }
 
 static int keys_open(struct source *source, const struct options *options)
@@ -122,7 +125,8 @@ static int shape_open(struct source *source, const struct options *options)
     memcpy(source->prefix, prefix, source->prefix_bytes);
     source->shape = (enum record_shape)shape;
     source->fields = (uint32_t)fields;
-    source->row_shape = row_shape(source->fields);
+    source->time_field = options_bool(options, "time_field");
+    source->row_shape = row_shape(source->fields, source->time_field);
     return source->row_shape == SHAPE_NONE ? error_set(ERROR_TOO_LARGE, "the table of shapes is full") : 0;
 }
 
@@ -200,17 +204,25 @@ static struct cell text_append(const struct source *source, struct arena *arena,
     return (struct cell){ .tag = CELL_STRING, .length = (uint32_t)(arena->used - offset), .offset = offset };
 }
 
+static int64_t time_of(const struct source *source, int64_t number)
+{
+    return number / source->rate_per_ms;
+}
+
 static struct cell row_append(const struct source *source, struct arena *arena, double key, int64_t number, struct cell value)
 {
-    uint64_t offset = arena_allocate(arena, (source->fields + 2) * sizeof(struct cell));
+    uint64_t offset = arena_allocate(arena, (source->fields + (source->time_field ? 3 : 2)) * sizeof(struct cell));
     struct cell key_cell = cell_of_number(key);
     if (source->shape == RECORD_STRING)
         key_cell = text_append(source, arena, (uint64_t)key);
     struct cell *fields = arena_at(arena, offset);
     for (uint32_t i = 0; i < source->fields; i++)
         fields[i] = cell_of_number((double)(((uint64_t)number * 2654435761u + i * 40503u) % FIELD_VALUES));
-    fields[source->fields] = key_cell;
-    fields[source->fields + 1] = value;
+    fields += source->fields;
+    *fields++ = key_cell;
+    if (source->time_field)
+        *fields++ = cell_of_int64(time_of(source, number));
+    *fields = value;
     return (struct cell){ .tag = CELL_ROW, .length = source->row_shape, .offset = offset };
 }
 
@@ -243,7 +255,7 @@ static void times_fill(const struct reader *reader, struct batch *batch)
 {
     int64_t number = reader->stripe.next;
     for (int32_t i = 0; i < batch->count; i++, number += reader->stripe.step)
-        batch->times[i] = reader->source->timestamps ? number / reader->source->rate_per_ms : TIME_NONE;
+        batch->times[i] = reader->source->timestamps ? time_of(reader->source, number) : TIME_NONE;
 }
 
 static void keys_fill(struct reader *reader, uint32_t count)

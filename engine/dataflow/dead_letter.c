@@ -8,6 +8,8 @@
 #include "codec/msgpack.h"
 #include "codec/shape.h"
 
+#include <string.h>
+
 #define WARNED_RECORDS 10
 #define BYTES_KEPT_MAX 65536
 
@@ -38,22 +40,34 @@ static struct cell packed_record(struct arena *arena, const struct batch *batch,
     return cell;
 }
 
-/* Fields in byte order; the last one, "where", only for bytes that are no record. */
-static void letter_add(struct operator *op, struct cell record, struct cell where, struct cell error, struct cell step, int64_t time)
+/* Cells of the letter's arena; absent ones are left out: the key but of a keyed step, the place but of bytes that are no record. */
+struct letter { struct cell error, key, record, step, where; };
+
+static void letter_add(struct operator *op, const struct letter *letter, int64_t time)
 {
+    static const char *const names[] = { "error", "key", "record", "step", "where" }; /* in byte order */
+    const struct cell cells[] = { letter->error, letter->key, letter->record, letter->step, letter->where };
     struct batch *out = operator_output(op, op->step->dead_port);
-    struct slice with_where[] = { slice_of_text("error"), slice_of_text("record"), slice_of_text("step"), slice_of_text("where") };
-    uint32_t count = where.tag == CELL_ABSENT ? 3 : 4;
-    uint32_t shape = shape_intern(with_where, count);
+    struct slice given[5];
+    struct cell fields[5];
+    uint32_t count = 0;
+    for (int i = 0; i < 5; i++) {
+        if (cells[i].tag == CELL_ABSENT)
+            continue;
+        given[count] = slice_of_text(names[i]);
+        fields[count++] = cells[i];
+    }
+    uint32_t shape = shape_intern(given, count);
     uint64_t row = arena_allocate(&out->arena, count * sizeof(struct cell));
-    struct cell *fields = arena_at(&out->arena, row);
-    fields[0] = error;
-    fields[1] = record;
-    fields[2] = step;
-    if (count == 4)
-        fields[3] = where;
+    memcpy(arena_at(&out->arena, row), fields, count * sizeof(struct cell));
     out->values[out->count] = (struct cell){ .tag = CELL_ROW, .length = shape, .offset = row };
     out->times[out->count++] = time;
+}
+
+static int key_read(struct arena *arena, const struct batch *batch, int32_t index, struct cell *key)
+{
+    struct slice bytes = slice_of(arena_at(&batch->arena, batch->keys[index].offset), batch->keys[index].bytes);
+    return msgpack_read_cell(&bytes, arena, key);
 }
 
 int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, const char *error)
@@ -63,9 +77,13 @@ int operator_bad_record(struct operator *op, const struct batch *batch, int32_t 
     if (op->step->policy != POLICY_DEAD_LETTER)
         return 0;
     struct arena *arena = &operator_output(op, op->step->dead_port)->arena;
-    struct cell record = packed_record(arena, batch, index);
-    struct cell text = string_cell(arena, slice_of_text(error)), step = string_cell(arena, slice_of_text(op->step->name));
-    letter_add(op, record, (struct cell){ 0 }, text, step, batch->times[index]);
+    struct letter letter = { .record = packed_record(arena, batch, index) };
+    int status = op->step->keyed && batch->keyed ? key_read(arena, batch, index, &letter.key) : 0;
+    if (status < 0)
+        return status;
+    letter.error = string_cell(arena, slice_of_text(error));
+    letter.step = string_cell(arena, slice_of_text(op->step->name));
+    letter_add(op, &letter, batch->times[index]);
     return 0;
 }
 
@@ -77,8 +95,9 @@ int operator_bad_bytes(struct operator *op, const char *where, struct slice byte
         return 0;
     struct arena *arena = &operator_output(op, op->step->dead_port)->arena;
     struct slice kept = slice_of(bytes.data, bytes.bytes < BYTES_KEPT_MAX ? bytes.bytes : BYTES_KEPT_MAX);
-    struct cell record = string_cell(arena, kept), place = string_cell(arena, slice_of_text(where));
-    struct cell text = string_cell(arena, slice_of_text(error)), step = string_cell(arena, slice_of_text(op->step->name));
-    letter_add(op, record, place, text, step, TIME_NONE);
+    struct letter letter = { .record = string_cell(arena, kept), .where = string_cell(arena, slice_of_text(where)) };
+    letter.error = string_cell(arena, slice_of_text(error));
+    letter.step = string_cell(arena, slice_of_text(op->step->name));
+    letter_add(op, &letter, TIME_NONE);
     return 0;
 }

@@ -239,25 +239,11 @@ int plan_set_late_port(struct plan *plan, int step, int port)
     return 0;
 }
 
-static int slices_add(struct plan *plan, struct step *step)
-{
-    int slot = plan_add_state(plan, (int)step->id, "#slices", KIND_VALUE);
-    if (slot < 0)
-        return slot;
-    struct slices_shape shape;
-    uint8_t kinds[AGGREGATES_MAX];
-    for (uint32_t i = 0; i < step->aggregate_count; i++)
-        kinds[i] = step->aggregates[i].kind;
-    slices_shape_init(&shape, &step->window.shape, kinds, step->aggregate_count);
-    step->states[slot].row_bytes = shape.bytes;
-    return 0;
-}
-
 /* The sessions of a key are a state of it, behind those that its author knows; so are the slices of its windows. */
 static int bookkeeping_add(struct plan *plan, struct step *step)
 {
     if (step->kind == STEP_AGGREGATE)
-        return slices_add(plan, step);
+        return plan_slices_add(plan, step);
     if (step->window.kind != WINDOW_SESSION)
         return 0;
     int slot = plan_add_state(plan, (int)step->id, "#sessions", KIND_VALUE);

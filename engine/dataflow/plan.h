@@ -109,6 +109,8 @@ struct step_assign {
     bool set;
     bool of_splits;                   /* its records come straight from sources: time is kept for each split */
     struct assigner_config watermarks;
+    bool drifts;                      /* its sources wait for others: see dataflow/drift.h */
+    int64_t max_drift;
     char *field, *format;
     int unit;
 };
@@ -196,6 +198,10 @@ void plan_use_connectors(const struct source_vtab *(*source)(const char *), cons
  * windows. Epoch, backend, output and undo are the caller's to set.
  */
 void plan_state_config(const struct plan *plan, const struct step *step, uint32_t subtask, bool panes, struct keyed_state_config *config);
+
+/* Of STEP_AGGREGATE: the state that holds its slices, and what they are. */
+int plan_slices_add(struct plan *plan, struct step *step);
+void plan_slices(const struct step *step, struct slices_shape *shape);
 
 /* First and last key group of a subtask (S43). */
 void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last);

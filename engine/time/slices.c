@@ -1,6 +1,11 @@
 #include "time/slices.h"
 
+#include "time/instant.h"
+#include "time/slice_numbers.h"
+
 #include <string.h>
+
+struct slice { int64_t start; uint8_t kept[AGGREGATES_MAX]; union slice_number numbers[]; };
 
 static int64_t greatest_divisor(int64_t a, int64_t b)
 {
@@ -20,11 +25,19 @@ void slices_shape_init(struct slices_shape *shape, const struct window_shape *wi
         shape->first[i] = shape->accumulators;
         shape->accumulators += kinds[i] == AGGREGATE_AVG ? 2 : 1;
     }
-    shape->bytes = (uint32_t)(sizeof(int64_t) + shape->accumulators * sizeof(double));
+    shape->bytes = (uint32_t)(sizeof(struct slice) + shape->accumulators * sizeof(union slice_number));
+}
+
+static struct slice *slice_at(const char *slice)
+{
+    return (struct slice *)(uintptr_t)slice;
 }
 
 uint32_t slices_find(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, bool *found)
 {
+    *found = false;
+    if (count == 0 || slice_start(slices + (size_t)(count - 1) * shape->bytes) < start)
+        return count; /* time mostly goes on */
     uint32_t low = 0, high = count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -37,59 +50,144 @@ uint32_t slices_find(const struct slices_shape *shape, const char *slices, uint3
     return low;
 }
 
-void slice_begin(const struct slices_shape *shape, char *slice, int64_t start, const double *numbers)
+void slice_begin(const struct slices_shape *shape, char *bytes, int64_t start, const struct cell *numbers)
 {
-    memcpy(slice, &start, sizeof start);
-    double *accumulators = slice_accumulators(slice);
+    struct slice *slice = slice_at(bytes);
+    *slice = (struct slice){ .start = start };
     for (uint32_t i = 0; i < shape->aggregates; i++) {
-        accumulators[shape->first[i]] = shape->kinds[i] == AGGREGATE_COUNT ? 1 : numbers[i];
-        if (shape->kinds[i] == AGGREGATE_AVG)
-            accumulators[shape->first[i] + 1] = 1;
+        union slice_number *number = &slice->numbers[shape->first[i]];
+        switch (shape->kinds[i]) {
+        case AGGREGATE_COUNT: number->real = 1; break;
+        case AGGREGATE_AVG: number[0].real = slice_number_real(&numbers[i]), number[1].real = 1; break;
+        default: slice->kept[i] = slice_number_set(number, &numbers[i]);
+        }
     }
 }
 
-static void accumulate(double *into, uint8_t kind, const double *more)
+/* One number more of an aggregate whose numbers are doubles. */
+static inline void add_real(uint8_t kind, union slice_number *number, double more)
 {
     switch (kind) {
-    case AGGREGATE_MIN: *into = *more < *into ? *more : *into; break;
-    case AGGREGATE_MAX: *into = *into < *more ? *more : *into; break;
-    case AGGREGATE_AVG: *into += *more, into[1] += more[1]; break;
-    default: *into += *more;
+    case AGGREGATE_COUNT: number->real += 1; break;
+    case AGGREGATE_SUM: number->real += more; break;
+    case AGGREGATE_MIN: number->real = more < number->real ? more : number->real; break;
+    case AGGREGATE_MAX: number->real = number->real < more ? more : number->real; break;
+    default: number[0].real += more, number[1].real += 1;
     }
 }
 
-void slice_add(const struct slices_shape *shape, char *slice, const double *numbers)
+static bool all_real(const struct slices_shape *shape, const struct slice *slice, const struct cell *numbers)
 {
-    double *accumulators = slice_accumulators(slice);
+    uint64_t kept;
+    memcpy(&kept, slice->kept, sizeof kept);
+    uint32_t wide = kept != 0;
+    for (uint32_t i = 0; i < shape->aggregates; i++)
+        wide |= shape->kinds[i] != AGGREGATE_COUNT && numbers[i].tag != CELL_NUMBER;
+    return wide == 0;
+}
+
+/* All numbers are tried before one is changed. */
+static int add_wide(const struct slices_shape *shape, struct slice *slice, const struct cell *numbers)
+{
+    union slice_number fresh[AGGREGATES_MAX];
+    uint8_t kept[AGGREGATES_MAX];
     for (uint32_t i = 0; i < shape->aggregates; i++) {
-        double one[2] = { shape->kinds[i] == AGGREGATE_COUNT ? 1 : numbers[i], 1 };
-        accumulate(&accumulators[shape->first[i]], shape->kinds[i], one);
+        if (shape->kinds[i] == AGGREGATE_COUNT || shape->kinds[i] == AGGREGATE_AVG)
+            continue;
+        union slice_number more;
+        uint8_t more_kept = slice_number_set(&more, &numbers[i]);
+        fresh[i] = slice->numbers[shape->first[i]];
+        kept[i] = slice->kept[i];
+        int status = slice_number_combine(shape->kinds[i], &fresh[i], &kept[i], more, more_kept);
+        if (status < 0)
+            return status;
+    }
+    for (uint32_t i = 0; i < shape->aggregates; i++) {
+        union slice_number *number = &slice->numbers[shape->first[i]];
+        if (shape->kinds[i] == AGGREGATE_COUNT || shape->kinds[i] == AGGREGATE_AVG)
+            add_real(shape->kinds[i], number, slice_number_real(&numbers[i]));
+        else
+            *number = fresh[i], slice->kept[i] = kept[i];
+    }
+    return 0;
+}
+
+int slice_add(const struct slices_shape *shape, char *bytes, const struct cell *numbers)
+{
+    struct slice *slice = slice_at(bytes);
+    if (!all_real(shape, slice, numbers))
+        return add_wide(shape, slice, numbers);
+    for (uint32_t i = 0; i < shape->aggregates; i++)
+        add_real(shape->kinds[i], &slice->numbers[shape->first[i]], numbers[i].number);
+    return 0;
+}
+
+/* One accumulator of slices that are `stride` numbers apart, all of them doubles. */
+static double fold_real(uint8_t kind, const union slice_number *numbers, uint32_t count, size_t stride)
+{
+    double total = numbers->real;
+    switch (kind) {
+    case AGGREGATE_MIN:
+        for (uint32_t i = 1; i < count; i++)
+            total = numbers[i * stride].real < total ? numbers[i * stride].real : total;
+        return total;
+    case AGGREGATE_MAX:
+        for (uint32_t i = 1; i < count; i++)
+            total = total < numbers[i * stride].real ? numbers[i * stride].real : total;
+        return total;
+    default:
+        for (uint32_t i = 1; i < count; i++)
+            total += numbers[i * stride].real;
+        return total;
     }
 }
 
-bool slices_any(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end)
+static int fold_wide(const struct slices_shape *shape, const char *slices, uint32_t count, uint32_t aggregate, struct cell *result)
+{
+    uint32_t first = shape->first[aggregate];
+    union slice_number total = slice_at(slices)->numbers[first];
+    uint8_t kept = slice_at(slices)->kept[aggregate];
+    for (uint32_t i = 1; i < count; i++) {
+        const struct slice *slice = slice_at(slices + (size_t)i * shape->bytes);
+        int status = slice_number_combine(shape->kinds[aggregate], &total, &kept, slice->numbers[first], slice->kept[aggregate]);
+        if (status < 0)
+            return status;
+    }
+    *result = slice_number_cell(total, kept);
+    return 0;
+}
+
+static bool is_wide(const struct slices_shape *shape, const char *slices, uint32_t count)
+{
+    uint64_t kept, any = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(&kept, slice_at(slices + (size_t)i * shape->bytes)->kept, sizeof kept);
+        any |= kept;
+    }
+    return any != 0;
+}
+
+int slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, struct cell *results)
 {
     bool found;
-    uint32_t at = slices_find(shape, slices, count, start, &found);
-    return at < count && slice_start(slices + (size_t)at * shape->bytes) < end;
-}
-
-bool slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, double *results)
-{
-    double total[AGGREGATES_MAX * 2];
-    bool found, any = false;
-    for (uint32_t at = slices_find(shape, slices, count, start, &found); at < count; at++) {
-        char *slice = (char *)(uintptr_t)slices + (size_t)at * shape->bytes;
-        if (slice_start(slice) >= end)
-            break;
-        const double *more = slice_accumulators(slice);
-        for (uint32_t i = 0; any && i < shape->aggregates; i++)
-            accumulate(&total[shape->first[i]], shape->kinds[i], &more[shape->first[i]]);
-        if (!any)
-            memcpy(total, more, shape->accumulators * sizeof total[0]);
-        any = true;
+    uint32_t from = slices_find(shape, slices, count, start, &found);
+    uint32_t to = end == TIME_END ? count : slices_find(shape, slices, count, end, &found);
+    if (from == to)
+        return 0;
+    slices += (size_t)from * shape->bytes;
+    bool wide = is_wide(shape, slices, to - from);
+    for (uint32_t i = 0; i < shape->aggregates; i++) {
+        const union slice_number *numbers = &slice_at(slices)->numbers[shape->first[i]];
+        size_t stride = shape->bytes / sizeof *numbers;
+        int status = 0;
+        if (wide && shape->kinds[i] != AGGREGATE_COUNT && shape->kinds[i] != AGGREGATE_AVG)
+            status = fold_wide(shape, slices, to - from, i, &results[i]);
+        else
+            results[i] = cell_of_number(fold_real(shape->kinds[i], numbers, to - from, stride));
+        if (status < 0)
+            return status;
+        if (shape->kinds[i] == AGGREGATE_AVG)
+            results[i].number /= fold_real(AGGREGATE_SUM, numbers + 1, to - from, stride);
     }
-    for (uint32_t i = 0; any && i < shape->aggregates; i++)
-        results[i] = shape->kinds[i] == AGGREGATE_AVG ? total[shape->first[i]] / total[shape->first[i] + 1] : total[shape->first[i]];
-    return any;
+    return 1;
 }

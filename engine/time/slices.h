@@ -4,16 +4,22 @@
  * goes into one slice; a window is put together from its slices when it fires.
  *
  * The slices of a key are bytes that state keeps: an array of
- *   start (int64, milliseconds) · accumulators (double each)
+ *   start (int64, milliseconds) · what each aggregate is kept as (8 bytes) · accumulators (8 bytes each)
  * in order of time, in the machine's byte order; only those that hold a record are there.
  *
  *   count   records                  sum   the sum          min, max   of the numbers
  *   avg     the sum, and the records
  *
+ * Numbers are doubles. A 64-bit integer that does not fit one makes its sum, min or max in
+ * that slice an integer (enum slice_kept): a sum that cannot be told exactly is an error,
+ * as it is in Lua (lua/moontide/numbers.lua). A mean is one of doubles.
+ *
  * Thread   any.
+ * Errors   ERROR_ARGUMENT; the slice is as it was.
  */
 #pragma once
 
+#include "codec/cell.h"
 #include "time/window.h"
 
 #define AGGREGATES_MAX 8
@@ -34,13 +40,11 @@ struct slices_shape {
 void slices_shape_init(struct slices_shape *shape, const struct window_shape *windows, const uint8_t *kinds, uint32_t count);
 /* The place of the slice that begins at `start` among `count`: where it is (*found), or where it would be. */
 uint32_t slices_find(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, bool *found);
-/* The accumulators of a slice of its first record; and of one more. `numbers`: one per aggregate. */
-void slice_begin(const struct slices_shape *shape, char *slice, int64_t start, const double *numbers);
-void slice_add(const struct slices_shape *shape, char *slice, const double *numbers);
-/* What all slices in [start, end) come to: one number per aggregate. False: there are none. */
-bool slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, double *results);
-/* Does any slice lie in [start, end)? */
-bool slices_any(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end);
+/* A slice of its first record; one more record. `numbers`: a number for each aggregate but counts. */
+void slice_begin(const struct slices_shape *shape, char *slice, int64_t start, const struct cell *numbers);
+int slice_add(const struct slices_shape *shape, char *slice, const struct cell *numbers);
+/* What all slices in [start, end) come to: a number for each aggregate. 1; 0: there are none; negative: it cannot be told. */
+int slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, struct cell *results);
 /* </cdef> */
 
 static inline int64_t slice_start(const char *slice)
@@ -48,9 +52,4 @@ static inline int64_t slice_start(const char *slice)
     int64_t start;
     __builtin_memcpy(&start, slice, sizeof start);
     return start;
-}
-
-static inline double *slice_accumulators(char *slice)
-{
-    return (double *)(void *)(slice + sizeof(int64_t));
 }

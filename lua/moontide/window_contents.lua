@@ -14,6 +14,7 @@ local M = {}
 ---@field empty? fun(): any what is kept of no elements, where an evictor left none; nil: nothing is emitted then
 ---@field aggregate? Aggregate that it was made of
 ---@field field? "count"|"sum"|"min"|"max" emitted in a record of key, window and this field
+---@field engine? EngineAggregate[] what it comes to where the engine aggregates by itself
 ---@field reads "all"|"nothing"|{ fn: function, parameter: integer }[]|string what it sees of an element: a text is a field
 
 --- All elements, for a function.
@@ -61,7 +62,7 @@ local function sum(a, b) return a + b end
 ---@return WindowContents
 function M.count()
   return {
-    kind = "fold", field = "count", reads = "nothing", merge = sum,
+    kind = "fold", field = "count", reads = "nothing", merge = sum, engine = { { operator = "count", name = "count" } },
     first = function() return 1 end, add = function(kept) return kept + 1 end, empty = function() return 0 end,
   }
 end
@@ -74,6 +75,7 @@ local function of_field(operator, field, combine)
   end
   return {
     kind = "fold", field = operator, reads = field, first = number_of, merge = combine,
+    engine = { { operator = operator, field = field, name = operator } },
     add = function(kept, value) return combine(kept, number_of(value)) end,
   }
 end

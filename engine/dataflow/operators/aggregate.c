@@ -2,63 +2,25 @@
  * Windows whose aggregates the engine has, over tumbling and sliding windows with their
  * own trigger: no record enters Lua. A key's slices (time/slices.h) are a value of its
  * state, changed in place; the timers of a window are registered with its first record.
+ *
+ * What a window is, its timers' times tell: they need no namespace, but for windows that
+ * end beyond all times, and for timers that only forget: those may fall on the times at
+ * which others fire.
  */
-#include "dataflow/keyed.h"
+#include "dataflow/operators/aggregate.h"
+#include "dataflow/operators/name_space.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "codec/msgpack.h"
 #include "codec/shape.h"
+#include "time/instant.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define RESULT_FIELDS 3 /* key, window_start, window_end */
-
-struct aggregator {
-    struct keyed_state *state;
-    struct keyed_state_view *view;
-    struct timers *timers[DOMAINS];
-    struct batch *run;                 /* timers that are firing */
-    struct entry *entries[BATCH_RECORDS_MAX];
-    struct window_shape windows;
-    struct slices_shape slices;
-    int64_t lateness;
-    bool event;
-    uint32_t shape;                    /* of the last record; SHAPE_NONE: unknown */
-    int fields[AGGREGATES_MAX];        /* of each aggregate in that shape; -1: it has none */
-    uint32_t result_shape;
-    uint32_t result_places[RESULT_FIELDS + AGGREGATES_MAX]; /* key, window_start, window_end, results: where in a row */
-    int64_t slice;                     /* where the last record's slice begins */
-    struct buffer scratch;
-};
+#define PREFETCH_AHEAD 8
 
 /* ---- Life ---- */
-
-struct name_place { struct slice name; uint32_t place; };
-
-static int compare_names(const void *a, const void *b)
-{
-    return slice_compare(((const struct name_place *)a)->name, ((const struct name_place *)b)->name);
-}
-
-static int result_shape_make(struct aggregator *self, const struct step *step)
-{
-    struct name_place names[RESULT_FIELDS + AGGREGATES_MAX] = { { slice_of_text("key"), 0 }, { slice_of_text("window_start"), 1 }, { slice_of_text("window_end"), 2 } };
-    struct slice sorted[RESULT_FIELDS + AGGREGATES_MAX];
-    uint32_t count = RESULT_FIELDS + step->aggregate_count;
-    for (uint32_t i = 0; i < step->aggregate_count; i++)
-        names[RESULT_FIELDS + i] = (struct name_place){ slice_of_text(step->aggregates[i].name), RESULT_FIELDS + i };
-    qsort(names, count, sizeof names[0], compare_names);
-    for (uint32_t i = 0; i < count; i++) {
-        sorted[i] = names[i].name;
-        self->result_places[names[i].place] = i;
-        if (i > 0 && slice_equal(sorted[i - 1], sorted[i]))
-            return error_set(ERROR_ARGUMENT, "two fields of the result are called '%.*s'", (int)sorted[i].bytes, sorted[i].data);
-    }
-    self->result_shape = shape_intern(sorted, count);
-    return self->result_shape == SHAPE_NONE ? error_set(ERROR_ARGUMENT, "there are too many kinds of records") : 0;
-}
 
 static int aggregate_open(struct operator *op)
 {
@@ -66,7 +28,7 @@ static int aggregate_open(struct operator *op)
     struct checkpointing *checkpointing = op->worker->dataflow->checkpointing;
     const struct step *step = op->step;
     op->self = self;
-    buffer_init(&self->scratch);
+    buffer_init(&self->space);
     struct keyed_state_config config;
     operator_state_config(op, false, &config);
     config.undo = false; /* a record that cannot be taken changes nothing */
@@ -78,12 +40,8 @@ static int aggregate_open(struct operator *op)
     self->lateness = step->window.lateness;
     self->event = step->window.domain == DOMAIN_EVENT;
     self->shape = SHAPE_NONE;
-    uint8_t kinds[AGGREGATES_MAX];
-    for (uint32_t i = 0; i < step->aggregate_count; i++)
-        kinds[i] = step->aggregates[i].kind;
-    slices_shape_init(&self->slices, &self->windows, kinds, step->aggregate_count);
-    self->slice = window_start(0, self->windows.offset, self->slices.length);
-    int status = result_shape_make(self, step);
+    plan_slices(step, &self->slices);
+    int status = aggregate_result_shape(self, step);
     return status < 0 ? status : checkpointing->restore_state(checkpointing->self, step->id, self->state);
 }
 
@@ -97,7 +55,7 @@ static void aggregate_close(struct operator *op)
         keyed_state_free(self->state);
     if (self->run != NULL)
         batch_drop(self->run);
-    buffer_deinit(&self->scratch);
+    buffer_deinit(&self->space);
     free(self);
     op->self = NULL;
 }
@@ -108,86 +66,47 @@ static void shape_learn(struct operator *op, uint32_t id)
 {
     struct aggregator *self = op->self;
     self->shape = id;
-    for (uint32_t i = 0; i < op->step->aggregate_count; i++)
-        self->fields[i] = shape_field(shape_get(id), slice_of_text(op->step->aggregates[i].field));
+    for (uint32_t i = 0; i < op->step->aggregate_count; i++) {
+        const struct step_aggregate *aggregate = &op->step->aggregates[i];
+        self->fields[i] = aggregate->kind == AGGREGATE_COUNT ? -1 : shape_field(shape_get(id), slice_of_text(aggregate->field));
+    }
 }
 
-static int numbers_refused(const struct step_aggregate *aggregate, const struct cell *cell)
+/* As lua/moontide/numbers.lua says it. */
+static int number_refused(const struct step_aggregate *aggregate, const struct cell *cell, const char *bytes)
 {
     static const char *const names[] = { [AGGREGATE_SUM] = "sum", [AGGREGATE_MIN] = "min", [AGGREGATE_MAX] = "max", [AGGREGATE_AVG] = "avg" };
-    if (cell == NULL)
-        return error_set(ERROR_ARGUMENT, "%s: the record has no field '%s'", names[aggregate->kind], aggregate->field);
-    if (cell->tag == CELL_INT64 || cell->tag == CELL_UINT64)
-        return error_set(ERROR_ARGUMENT, "%s: field '%s' is an integer beyond 2^53, of which %s would be inexact: use reduce", names[aggregate->kind],
-                         aggregate->field, names[aggregate->kind]);
-    return error_set(ERROR_ARGUMENT, "%s: field '%s' must be a number", names[aggregate->kind], aggregate->field);
+    static const char *const others[] = { [CELL_NULL] = "null", [CELL_FALSE] = "false", [CELL_TRUE] = "true" };
+    const char *name = names[aggregate->kind];
+    if (cell != NULL && cell->tag == CELL_STRING)
+        return error_set(ERROR_ARGUMENT, "%s: field '%s' must be a number, got \"%.*s\"", name, aggregate->field,
+                         (int)(cell->length < 40 ? cell->length : 40), bytes + cell->offset);
+    const char *got = cell == NULL ? "nothing" : cell->tag <= CELL_TRUE ? others[cell->tag] : "a table";
+    return error_set(ERROR_ARGUMENT, "%s: field '%s' must be a number, got %s", name, aggregate->field, got);
 }
 
 /* The number that each aggregate takes of a record. */
-static int numbers_read(struct operator *op, const struct batch *batch, int32_t record, double *numbers)
+static int numbers_read(struct operator *op, const struct batch *batch, int32_t record)
 {
     struct aggregator *self = op->self;
     struct cell value = batch->values[record];
     if (value.tag == CELL_ROW && value.length != self->shape)
         shape_learn(op, value.length);
     const struct cell *fields = value.tag == CELL_ROW ? arena_at(&batch->arena, value.offset) : NULL;
-    for (uint32_t i = 0; i < op->step->aggregate_count; i++) {
-        const struct step_aggregate *aggregate = &op->step->aggregates[i];
-        if (aggregate->kind == AGGREGATE_COUNT)
+    for (uint32_t i = 0; i < self->slices.aggregates; i++) {
+        if (self->slices.kinds[i] == AGGREGATE_COUNT)
             continue;
         const struct cell *cell = fields == NULL || self->fields[i] < 0 ? NULL : &fields[self->fields[i]];
-        if (cell == NULL || cell->tag != CELL_NUMBER)
-            return numbers_refused(aggregate, cell);
-        numbers[i] = cell->number;
+        if (cell == NULL || cell->tag < CELL_NUMBER || cell->tag > CELL_UINT64)
+            return number_refused(&op->step->aggregates[i], cell, batch->arena.bytes);
+        self->numbers[i] = *cell;
     }
     return 0;
 }
 
-/* ---- What leaves ---- */
-
-static int emit(struct operator *op, struct slice key, const struct window *window, const double *results)
-{
-    struct aggregator *self = op->self;
-    struct batch *out = operator_output(op, 0);
-    uint32_t fields = RESULT_FIELDS + op->step->aggregate_count;
-    uint64_t offset = arena_allocate(&out->arena, fields * sizeof(struct cell));
-    struct cell key_cell;
-    int status = msgpack_read_cell(&key, &out->arena, &key_cell); /* may move the arena */
-    if (status < 0)
-        return status;
-    struct cell *row = arena_at(&out->arena, offset);
-    row[self->result_places[0]] = key_cell;
-    row[self->result_places[1]] = cell_of_int64(window->start);
-    row[self->result_places[2]] = cell_of_int64(window->end);
-    for (uint32_t i = 0; i < op->step->aggregate_count; i++)
-        row[self->result_places[RESULT_FIELDS + i]] = cell_of_number(results[i]);
-    out->values[out->count] = (struct cell){ .tag = CELL_ROW, .length = self->result_shape, .offset = offset };
-    out->times[out->count++] = window_max_timestamp(window);
-    return 0;
-}
-
-/* The slices of a key's state; none: *count is 0. */
-static const char *slices_of(const struct aggregator *self, const struct entry *entry, uint32_t *count)
-{
-    const struct cell *slot = &entry->slots[0];
-    *count = slot->tag == CELL_STRING ? slot->length / self->slices.bytes : 0;
-    return *count == 0 ? NULL : slot->payload;
-}
-
-static int fire(struct operator *op, const struct entry *entry, struct slice key, const struct window *window)
-{
-    struct aggregator *self = op->self;
-    uint32_t count;
-    const char *slices = slices_of(self, entry, &count);
-    double results[AGGREGATES_MAX];
-    if (!slices_result(&self->slices, slices, count, window->start, window->end, results))
-        return 0; /* S26 */
-    return emit(op, key, window, results);
-}
-
 /* ---- Records ---- */
 
-struct arrival { const struct batch_key *id; struct slice key; int64_t time; const double *numbers; };
+struct arrival { const struct batch_key *id; struct slice key; int64_t time; };
 
 /* The timers of a window that gets its first record: to fire, and to be forgotten (S24). */
 static int window_begin(struct operator *op, const struct arrival *arrival, const struct window *window)
@@ -196,34 +115,14 @@ static int window_begin(struct operator *op, const struct arrival *arrival, cons
     struct timers *timers = self->timers[self->event ? DOMAIN_EVENT : DOMAIN_PROCESSING];
     int64_t fires = window_max_timestamp(window), forgotten = window_cleanup_time(window, self->event ? self->lateness : 0);
     int status = 0;
+    buffer_clear(&self->space);
+    if (fires == TIME_END)
+        name_space_write(&self->space, window);
     if (!self->event || fires > op->time.watermark)
-        status = timers_register(timers, fires, arrival->id->hash, arrival->key, slice_of("", 0));
+        status = timers_register(timers, fires, arrival->id->hash, arrival->key, buffer_slice(&self->space));
     if (status == 0 && forgotten != INT64_MAX && forgotten != fires)
-        status = timers_register(timers, forgotten, arrival->id->hash, arrival->key, slice_of("", 0));
+        status = timers_register(timers, forgotten, arrival->id->hash, arrival->key, slice_of_text(FORGET_SPACE));
     return status;
-}
-
-/* The slices as they are, with a new one for the arrival at `place`. */
-static void slice_insert(struct aggregator *self, struct entry *entry, uint32_t place, int64_t start, const double *numbers)
-{
-    uint32_t count;
-    const char *old = slices_of(self, entry, &count);
-    size_t before = (size_t)place * self->slices.bytes, behind = ((size_t)count - place) * self->slices.bytes;
-    buffer_clear(&self->scratch);
-    buffer_append(&self->scratch, old, before);
-    slice_begin(&self->slices, buffer_reserve(&self->scratch, self->slices.bytes), start, numbers);
-    self->scratch.bytes += self->slices.bytes;
-    if (behind > 0)
-        buffer_append(&self->scratch, old + before, behind);
-    struct cell cell = { .tag = CELL_STRING, .length = (uint32_t)self->scratch.bytes };
-    value_state_set(self->state, entry, 0, &cell, self->scratch.data);
-}
-
-static void slice_change(struct aggregator *self, struct entry *entry, uint32_t place, const double *numbers)
-{
-    if (entry->dirty_epoch != self->view->epoch)
-        keyed_state_touch(self->state, entry);
-    slice_add(&self->slices, entry->slots[0].payload + (size_t)place * self->slices.bytes, numbers);
 }
 
 static bool is_dropped_for(const struct operator *op, const struct window *window)
@@ -232,15 +131,18 @@ static bool is_dropped_for(const struct operator *op, const struct window *windo
     return self->event && window_is_late(window, self->lateness, op->time.watermark);
 }
 
-static int windows_begin(struct operator *op, const struct entry *entry, const struct arrival *arrival)
+/* The windows that hold a new slice, which is at `place`, and none of its neighbours. */
+static int windows_begin(struct operator *op, const char *slices, uint32_t count, uint32_t place, const struct arrival *arrival)
 {
-    struct aggregator *self = op->self;
-    uint32_t count;
-    const char *slices = slices_of(self, entry, &count);
+    const struct aggregator *self = op->self;
+    const char *next = slices + (size_t)(place + 1) * self->slices.bytes;
+    int64_t before = place == 0 ? INT64_MIN : slice_start(slices + (size_t)(place - 1) * self->slices.bytes);
+    int64_t behind = place + 1 == count ? INT64_MAX : slice_start(next);
     struct window window;
     int status = 0;
-    for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
-        if (!is_dropped_for(op, &window) && !slices_any(&self->slices, slices, count, window.start, window.end))
+    for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && window.start > before && status == 0;
+         has = window_previous(&self->windows, arrival->time, &window)) {
+        if (window.end <= behind && !is_dropped_for(op, &window))
             status = window_begin(op, arrival, &window);
     }
     return status;
@@ -249,12 +151,12 @@ static int windows_begin(struct operator *op, const struct entry *entry, const s
 /* Windows that have fired and are not forgotten fire again with every record (S23). */
 static int windows_refire(struct operator *op, const struct entry *entry, const struct arrival *arrival)
 {
-    struct aggregator *self = op->self;
+    const struct aggregator *self = op->self;
     struct window window;
     int status = 0;
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
-        if (self->event && window_is_complete(&window, op->time.watermark) && !is_dropped_for(op, &window))
-            status = fire(op, entry, arrival->key, &window);
+        if (window_is_complete(&window, op->time.watermark) && !is_dropped_for(op, &window))
+            status = aggregate_fire(op, entry, arrival->key, &window);
     }
     return status;
 }
@@ -265,13 +167,9 @@ static enum lateness lateness_of(const struct operator *op, int64_t time)
 {
     const struct aggregator *self = op->self;
     struct window window;
-    enum lateness found = IN_A_GAP;
-    for (int has = window_last(&self->windows, time, &window); has > 0; has = window_previous(&self->windows, time, &window)) {
-        if (!is_dropped_for(op, &window))
-            return TAKEN;
-        found = LATE;
-    }
-    return found;
+    if (window_last(&self->windows, time, &window) == 0)
+        return IN_A_GAP;
+    return is_dropped_for(op, &window) ? LATE : TAKEN; /* the last one is the last to be dropped */
 }
 
 static void late_record(struct operator *op, const struct batch *batch, int32_t record)
@@ -285,6 +183,19 @@ static void late_record(struct operator *op, const struct batch *batch, int32_t 
         batch_append_record(operator_output(op, op->step->late_port), batch, record);
 }
 
+/* A new slice for the arrival at `place`. */
+static int slice_insert(struct operator *op, struct entry *entry, uint32_t place, const struct arrival *arrival)
+{
+    struct aggregator *self = op->self;
+    uint32_t count, bytes = self->slices.bytes;
+    slices_of(self, entry, &count);
+    char *slices = value_bytes_resize(self->state, entry, 0, (count + 1) * bytes);
+    char *slice = slices + (size_t)place * bytes;
+    memmove(slice + bytes, slice, (size_t)(count - place) * bytes);
+    slice_begin(&self->slices, slice, self->slice, self->numbers);
+    return windows_begin(op, slices, count + 1, place, arrival);
+}
+
 /* A record whose slice is not the key's newest, or some of whose windows have fired already. */
 static int arrive(struct operator *op, struct batch *batch, int32_t record, const struct arrival *arrival)
 {
@@ -295,55 +206,64 @@ static int arrive(struct operator *op, struct batch *batch, int32_t record, cons
     case IN_A_GAP: return 0;
     case TAKEN: break;
     }
-    uint32_t count;
-    bool found;
-    const char *slices = slices_of(self, entry, &count);
-    uint32_t place = slices_find(&self->slices, slices, count, self->slice, &found);
-    int status = found ? 0 : windows_begin(op, entry, arrival);
+    int status = numbers_read(op, batch, record);
     if (status < 0)
         return status;
-    if (found)
-        slice_change(self, entry, place, arrival->numbers);
-    else
-        slice_insert(self, entry, place, self->slice, arrival->numbers);
-    return windows_refire(op, entry, arrival);
+    uint32_t count;
+    bool found;
+    char *slices = slices_of(self, entry, &count);
+    uint32_t place = slices_find(&self->slices, slices, count, self->slice, &found);
+    if (!found) {
+        status = slice_insert(op, entry, place, arrival);
+    } else {
+        value_bytes_touch(self->state, self->view, entry);
+        status = slice_add(&self->slices, slices + (size_t)place * self->slices.bytes, self->numbers);
+    }
+    bool refires = self->event && self->slice_end - 1 <= op->time.watermark; /* windows end where slices end, or later */
+    return status < 0 || !refires ? status : windows_refire(op, entry, arrival);
 }
 
 /* The commonest case: none of the slice's windows has fired, and it is the newest of its key. */
-static bool arrive_quickly(struct operator *op, int32_t record, const double *numbers)
+static char *newest_slice(const struct aggregator *self, const struct entry *entry)
 {
-    struct aggregator *self = op->self;
-    struct entry *entry = self->entries[record];
-    const struct cell *slot = &entry->slots[0];
-    if (slot->tag != CELL_STRING)
-        return false;
-    char *last = slot->payload + slot->length - self->slices.bytes;
-    if (slice_start(last) != self->slice)
-        return false;
-    if (entry->dirty_epoch != self->view->epoch)
-        keyed_state_touch(self->state, entry);
-    slice_add(&self->slices, last, numbers);
-    return true;
+    uint32_t bytes;
+    char *slices = value_bytes(entry, 0, &bytes);
+    if (bytes < self->slices.bytes)
+        return NULL;
+    char *last = slices + bytes - self->slices.bytes;
+    return slice_start(last) == self->slice ? last : NULL;
 }
 
 static int take_record(struct operator *op, struct batch *batch, int32_t record, int64_t clock_ms)
 {
     struct aggregator *self = op->self;
-    double numbers[AGGREGATES_MAX];
     int64_t time = self->event ? batch->times[record] : clock_ms;
     if (time == TIME_NONE)
-        return error_set(ERROR_ARGUMENT, "the record has no time stamp, and its windows are of event time: call :assign_timestamps");
-    int status = numbers_read(op, batch, record, numbers);
-    if (status < 0)
-        return status;
-    if ((uint64_t)time - (uint64_t)self->slice >= (uint64_t)self->slices.length)
+        return error_set(ERROR_ARGUMENT, "a window of event time needs records with time stamps, and this one has none: call :assign_timestamps");
+    if (time >= self->slice_end || time < self->slice) {
         self->slice = window_start(time, self->windows.offset, self->slices.length);
-    bool open = !self->event || self->slice + self->slices.length - 1 > op->time.watermark;
-    if (open && self->windows.slide <= self->windows.size && arrive_quickly(op, record, numbers))
-        return 0;
+        self->slice_end = time_add(self->slice, self->slices.length);
+    }
+    bool open = !self->event || self->slice_end - 1 > op->time.watermark;
+    char *newest = open ? newest_slice(self, self->entries[record]) : NULL;
+    if (newest != NULL) {
+        int status = numbers_read(op, batch, record);
+        if (status < 0)
+            return status;
+        value_bytes_touch(self->state, self->view, self->entries[record]);
+        return slice_add(&self->slices, newest, self->numbers);
+    }
     const struct batch_key *id = &batch->keys[record];
-    struct arrival arrival = { id, slice_of(arena_at(&batch->arena, id->offset), id->bytes), time, numbers };
+    struct arrival arrival = { id, slice_of(arena_at(&batch->arena, id->offset), id->bytes), time };
     return arrive(op, batch, record, &arrival);
+}
+
+/* Slices are behind a pointer: their misses overlap. */
+static void prefetch(const struct aggregator *self, int32_t record)
+{
+    const struct cell *slot = &self->entries[record]->slots[0];
+    if (slot->tag == CELL_STRING)
+        __builtin_prefetch(slot->payload + slot->length - 1, 1);
 }
 
 static int aggregate_batch(struct operator *op, struct batch *batch)
@@ -352,6 +272,8 @@ static int aggregate_batch(struct operator *op, struct batch *batch)
     int status = batch->count == 0 ? 0 : keyed_state_resolve(self->state, batch, self->entries);
     int64_t clock_ms = worker_clock_ms(op->worker);
     for (int32_t i = 0; i < batch->count && status == 0; i++) {
+        if (i + PREFETCH_AHEAD < batch->count)
+            prefetch(self, i + PREFETCH_AHEAD);
         status = take_record(op, batch, i, clock_ms);
         if (status < 0 && op->step->policy != POLICY_FAIL)
             status = operator_bad_record(op, batch, i, error_message());
@@ -360,63 +282,6 @@ static int aggregate_batch(struct operator *op, struct batch *batch)
 }
 
 /* ---- Time ---- */
-
-/* Windows that are forgotten by `now` need their slices no more. */
-static void slices_forget(struct aggregator *self, struct entry *entry, int64_t now)
-{
-    uint32_t count;
-    const char *slices = slices_of(self, entry, &count);
-    int64_t lateness = self->event ? self->lateness : 0;
-    int64_t last_dead = now - lateness + 1 - self->windows.size;  /* no window that begins later is forgotten */
-    int64_t first_live = window_start(last_dead, self->windows.offset, self->windows.slide) + self->windows.slide;
-    bool found;
-    uint32_t dead = slices_find(&self->slices, slices, count, first_live, &found);
-    if (dead == 0)
-        return;
-    buffer_clear(&self->scratch);
-    buffer_append(&self->scratch, slices + (size_t)dead * self->slices.bytes, (size_t)(count - dead) * self->slices.bytes);
-    struct cell cell = { .tag = dead == count ? CELL_ABSENT : CELL_STRING, .length = (uint32_t)self->scratch.bytes };
-    value_state_set(self->state, entry, 0, &cell, self->scratch.data);
-}
-
-/* S24: what is due fires first, then what is due is forgotten. */
-static int timer_fire(struct operator *op, struct entry *entry, struct slice key, int64_t time)
-{
-    struct aggregator *self = op->self;
-    struct window window = { time + 1 - self->windows.size, time + 1 };
-    int status = 0;
-    if (window_start(window.start, self->windows.offset, self->windows.slide) == window.start)
-        status = fire(op, entry, key, &window);
-    slices_forget(self, entry, time);
-    return status;
-}
-
-static int run_fire(struct operator *op, struct timers *timers)
-{
-    struct aggregator *self = op->self;
-    int status = keyed_state_resolve(self->state, self->run, self->entries);
-    for (int32_t i = 0; i < self->run->count && status == 0; i++) {
-        status = timers_take(timers, i);
-        if (status < 0)
-            break;
-        const struct batch_key *id = &self->run->keys[i];
-        struct slice key = slice_of(arena_at(&self->run->arena, id->offset), id->bytes);
-        status = timer_fire(op, self->entries[i], key, self->run->times[i]);
-    }
-    return status;
-}
-
-static int aggregate_timers(struct operator *op, uint32_t domain, int64_t now)
-{
-    struct aggregator *self = op->self;
-    batch_clear(self->run);
-    int count = timers_due(self->timers[domain], now, self->run);
-    if (count <= 0)
-        return count;
-    operator_timers_fire(op, domain, now); /* what is left, behind what these emit */
-    int status = run_fire(op, self->timers[domain]);
-    return status < 0 ? status : keyed_state_failure(self->state);
-}
 
 static int aggregate_time(struct operator *op, uint32_t mark, int64_t number)
 {

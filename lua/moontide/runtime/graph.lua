@@ -2,11 +2,12 @@
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local connectors = require "moontide.connectors"
+local engine_window = require "moontide.runtime.engine_window"
 local physical = require "moontide.runtime.physical"
 
 local M = {}
 
-local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8 }
+local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8, aggregate = 9 }
 local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
 local slot_kinds = { value = 0, map = 1, list = 2, reducing = 0, aggregating = 0 }
 local window_kinds = { tumbling = 1, sliding = 2, session = 3, global = 4 }
@@ -47,6 +48,9 @@ local function set_window(plan, index, step)
   check(C.plan_set_window(plan, index, window_kinds[window.kind], window.size, window.slide, window.offset, time_domains[window.time],
     lateness, staggers[window.stagger]))
   if window.stagger ~= "aligned" then check(C.plan_set_saving(plan, index)) end
+end
+
+local function set_panes(plan, index, step)
   for _, state in ipairs(step.pane_states) do check(C.plan_add_pane_state(plan, index, state.name, slot_kinds[state.descriptor.kind])) end
 end
 
@@ -85,6 +89,8 @@ local function add_operator(plan, job, operator, options)
   if operator.kind == "input" then check(C.plan_set_channels(plan, index, options.channels)) end
   if operator.keyed then set_states(plan, index, step) end
   if step.kind == "window" then set_window(plan, index, step) end
+  if step.kind == "window" and operator.kind == "call" then set_panes(plan, index, step) end
+  if operator.kind == "aggregate" then engine_window.set(plan, index, operator) end
   if operator.kind == "call" and step.operator_state_names and #step.operator_state_names > 0 then set_operator_states(plan, index, step) end
   local policy, port = policy_of(job, operator)
   check(C.plan_set_policy(plan, index, policy, port or -1))

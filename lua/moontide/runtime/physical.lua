@@ -4,10 +4,12 @@
 ---
 --- An operator here is { kind, name, stages, terminal, step, ports, ... }; edges
 --- are { from = operator index, port, to = operator index, input = of a step of two }.
+local engine_window = require "moontide.runtime.engine_window"
+
 local M = {}
 
 ---@class Operator
----@field kind "source"|"call"|"key"|"exchange"|"sink"
+---@field kind "source"|"call"|"key"|"exchange"|"sink"|"assign"|"aggregate"
 ---@field name string
 ---@field step Step the logical step it stands for
 ---@field stages table[] map and filter steps that run before the terminal
@@ -205,7 +207,19 @@ function build.process(self, step)
   stream.terminal = operator
   return stream
 end
-build.window = build.process
+
+-- Windows of aggregates that the engine has never enter Lua.
+function build.window(self, step)
+  if not engine_window.is(step) then return build.process(self, step) end
+  local input = self:materialize(self:input_stream(step.inputs[1]))
+  local operator = self:add("aggregate", step.name, step)
+  operator.keyed = true
+  self:connect(input, operator)
+  self:connect_dead_letters(operator)
+  local stream = stream_of(operator)
+  stream.terminal = operator
+  return stream
+end
 
 -- A broadcast input of a step of one subtask is not sent to the others and on to it as often as there are subtasks.
 local function narrowed_input(self, step, number)

@@ -1,0 +1,49 @@
+/*
+ * The inside of STEP_AGGREGATE, for the files that together are it: aggregate.c (records),
+ * aggregate_fire.c (time, and what leaves).
+ *
+ * Thread   the worker.
+ */
+#pragma once
+
+#include "dataflow/keyed.h"
+#include "state/value_bytes.h"
+#include "time/slices.h"
+
+#define RESULT_FIELDS 3 /* key, window_start, window_end */
+
+struct aggregator {
+    struct keyed_state *state;
+    const struct keyed_state_view *view;
+    struct timers *timers[DOMAINS];
+    struct batch *run;                 /* timers that are firing */
+    struct entry *entries[BATCH_RECORDS_MAX];
+    struct window_shape windows;
+    struct slices_shape slices;
+    int64_t lateness;
+    bool event;
+    uint32_t shape;                    /* of the last record; SHAPE_NONE: unknown */
+    int fields[AGGREGATES_MAX];        /* of each aggregate in that shape; -1: it has none, or needs none */
+    uint32_t result_shape;
+    uint32_t result_places[RESULT_FIELDS + AGGREGATES_MAX]; /* key, window_start, window_end, results: where in a row */
+    int64_t slice, slice_end;          /* of the last record's time */
+    struct cell numbers[AGGREGATES_MAX];
+    struct buffer space;               /* of a timer */
+};
+
+/* The slices of a key's state; none: *count is 0. */
+static inline char *slices_of(const struct aggregator *self, const struct entry *entry, uint32_t *count)
+{
+    char *slices = value_bytes(entry, 0, count);
+    *count /= self->slices.bytes;
+    return slices;
+}
+
+/* The shape of the records that leave. */
+int aggregate_result_shape(struct aggregator *self, const struct step *step);
+/* Emit what a key's window holds, if anything (S26). */
+int aggregate_fire(struct operator *op, const struct entry *entry, struct slice key, const struct window *window);
+
+int aggregate_timers(struct operator *op, uint32_t domain, int64_t now);
+/* The namespace of the timer at which a window is forgotten, where it is not the one at which it fires. */
+#define FORGET_SPACE "\xc0"
