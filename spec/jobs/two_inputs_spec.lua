@@ -120,3 +120,32 @@ describe("a job of two inputs that is killed", function()
     assert.equal(2000, total)
   end)
 end)
+
+describe("a step of two inputs that has one subtask", function()
+  it("gets every record once, those of a broadcast stream too", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("narrow", { checkpoint = { interval = false } })
+      local function numbers(count) return job:from(mt.generator { count = count, fn = function(i) return i end }) end
+      numbers(1000):connect(numbers(100):broadcast { rules = mt.map_state() }):process("ruled", {
+        parallelism = 1,
+        process_element = function(_, value, ctx, out) out:collect("element " .. ctx:subtask() .. " " .. value) end,
+        process_broadcast_element = function(_, rule, ctx, out) out:collect("rule " .. ctx:subtask() .. " " .. rule) end,
+      }):to(mt.collect { name = "ruled" })
+      numbers(1000):connect(numbers(10)):process("both", {
+        parallelism = 1,
+        process_element1 = function(_, value, _, out) out:collect(value) end,
+        process_element2 = function(_, value, _, out) out:collect(-value) end,
+      }):to(mt.collect { name = "both" })
+      return job
+    end, { parallelism = 2 })
+    local expected, both = {}, {}
+    for i = 1, 1000 do expected[#expected + 1] = "element 0 " .. i end
+    for i = 1, 100 do expected[#expected + 1] = "rule 0 " .. i end
+    for i = -10, 1000 do
+      if i ~= 0 then both[#both + 1] = i end
+    end
+    assert.equal(sorted(expected), sorted(result.sinks.ruled))
+    assert.equal(sorted(both), sorted(result.sinks.both))
+  end)
+end)
