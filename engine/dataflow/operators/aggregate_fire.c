@@ -110,12 +110,13 @@ static void slices_forget(struct aggregator *self, struct entry *entry, int64_t 
 static int timer_fire(struct operator *op, struct entry *entry, struct slice key, int64_t time, struct slice space)
 {
     struct aggregator *self = op->self;
-    struct window window = { time + 1 - self->windows.size, time + 1 };
+    struct window window;
     int status = 0;
     if (time == TIME_END) {
         status = name_space_read(space, &window);
         return status < 0 ? status : aggregate_fire(op, entry, key, &window);
     }
+    window = (struct window){ time + 1 - self->windows.size, time + 1 };
     bool fires = space.bytes == 0;
     if (fires)
         status = aggregate_fire(op, entry, key, &window);
