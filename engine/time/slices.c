@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-struct slice { int64_t start; uint8_t kept[AGGREGATES_MAX]; union slice_number numbers[]; };
+struct slice { int64_t start; uint64_t attempt; uint8_t kept[AGGREGATES_MAX]; union slice_number numbers[]; };
 
 static int64_t greatest_divisor(int64_t a, int64_t b)
 {
@@ -53,7 +53,7 @@ uint32_t slices_find(const struct slices_shape *shape, const char *slices, uint3
 void slice_begin(const struct slices_shape *shape, char *bytes, int64_t start, const struct cell *numbers)
 {
     struct slice *slice = slice_at(bytes);
-    *slice = (struct slice){ .start = start };
+    *slice = (struct slice){ .start = start, .attempt = shape->attempt };
     for (uint32_t i = 0; i < shape->aggregates; i++) {
         union slice_number *number = &slice->numbers[shape->first[i]];
         switch (shape->kinds[i]) {

@@ -4,8 +4,11 @@
  * goes into one slice; a window is put together from its slices when it fires.
  *
  * The slices of a key are bytes that state keeps: an array of
- *   start (int64, milliseconds) · what each aggregate is kept as (8 bytes) · accumulators (8 bytes each)
+ *   start (int64, milliseconds) · attempt (8 bytes) · what each aggregate is kept as (8 bytes) · accumulators (8 bytes each)
  * in order of time, in the machine's byte order; only those that hold a record are there.
+ * The attempt is the one in which timers were registered for all windows of the slice:
+ * watermarks are no state (S9), so a window that fired before a restore fires again with
+ * the first new record.
  *
  *   count   records                  sum   the sum          min, max   of the numbers
  *   avg     the sum, and the records
@@ -34,6 +37,7 @@ struct slices_shape {
     uint32_t first[8];               /* place of each aggregate among the accumulators */
     uint32_t accumulators;           /* of all aggregates */
     uint32_t bytes;                  /* of a slice */
+    uint64_t attempt;                /* this one */
 };
 
 /* `kinds` are enum aggregate_kind. Length is that of the windows' common slices. */
@@ -46,6 +50,18 @@ int slice_add(const struct slices_shape *shape, char *slice, const struct cell *
 /* What all slices in [start, end) come to: a number for each aggregate. 1; 0: there are none; negative: it cannot be told. */
 int slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, struct cell *results);
 /* </cdef> */
+
+static inline uint64_t slice_attempt(const char *slice)
+{
+    uint64_t attempt;
+    __builtin_memcpy(&attempt, slice + sizeof(int64_t), sizeof attempt);
+    return attempt;
+}
+
+static inline void slice_set_attempt(char *slice, uint64_t attempt)
+{
+    __builtin_memcpy(slice + sizeof(int64_t), &attempt, sizeof attempt);
+}
 
 static inline int64_t slice_start(const char *slice)
 {

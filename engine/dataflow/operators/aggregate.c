@@ -41,6 +41,7 @@ static int aggregate_open(struct operator *op)
     self->event = step->window.domain == DOMAIN_EVENT;
     self->shape = SHAPE_NONE;
     plan_slices(step, &self->slices);
+    self->slices.attempt = checkpointing->epoch;
     int status = aggregate_result_shape(self, step);
     return status < 0 ? status : checkpointing->restore_state(checkpointing->self, step->id, self->state);
 }
@@ -148,6 +149,20 @@ static int windows_begin(struct operator *op, const char *slices, uint32_t count
     return status;
 }
 
+/* The same of all windows that hold a slice of an earlier attempt. */
+static int windows_renew(struct operator *op, char *slice, const struct arrival *arrival)
+{
+    const struct aggregator *self = op->self;
+    struct window window;
+    int status = 0;
+    slice_set_attempt(slice, self->slices.attempt);
+    for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
+        if (!is_dropped_for(op, &window))
+            status = window_begin(op, arrival, &window);
+    }
+    return status;
+}
+
 /* Windows that have fired and are not forgotten fire again with every record (S23). */
 static int windows_refire(struct operator *op, const struct entry *entry, const struct arrival *arrival)
 {
@@ -216,14 +231,17 @@ static int arrive(struct operator *op, struct batch *batch, int32_t record, cons
     if (!found) {
         status = slice_insert(op, entry, place, arrival);
     } else {
+        char *slice = slices + (size_t)place * self->slices.bytes;
         value_bytes_touch(self->state, self->view, entry);
-        status = slice_add(&self->slices, slices + (size_t)place * self->slices.bytes, self->numbers);
+        status = slice_add(&self->slices, slice, self->numbers);
+        if (status == 0 && slice_attempt(slice) != self->slices.attempt)
+            status = windows_renew(op, slice, arrival);
     }
     bool refires = self->event && self->slice_end - 1 <= op->time.watermark; /* windows end where slices end, or later */
     return status < 0 || !refires ? status : windows_refire(op, entry, arrival);
 }
 
-/* The commonest case: none of the slice's windows has fired, and it is the newest of its key. */
+/* The commonest case: none of the slice's windows has fired, and it is the newest of its key, of this attempt. */
 static char *newest_slice(const struct aggregator *self, const struct entry *entry)
 {
     uint32_t bytes;
@@ -231,7 +249,7 @@ static char *newest_slice(const struct aggregator *self, const struct entry *ent
     if (bytes < self->slices.bytes)
         return NULL;
     char *last = slices + bytes - self->slices.bytes;
-    return slice_start(last) == self->slice ? last : NULL;
+    return slice_start(last) == self->slice && slice_attempt(last) == self->slices.attempt ? last : NULL;
 }
 
 static int take_record(struct operator *op, struct batch *batch, int32_t record, int64_t clock_ms)
