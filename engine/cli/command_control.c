@@ -1,4 +1,4 @@
-/* status, stop, cancel, checkpoint: what is said to a running job through its control socket. */
+/* status, why, stop, cancel, checkpoint: what is said to a running job through its control socket. */
 #include "cli/commands.h"
 
 #include "base/error.h"
@@ -42,6 +42,28 @@ int command_status(const struct cli_line *line)
             buffer_append_format(&text, "%.*s\n", (int)status.bytes, status.data);
         else
             json_view_append_object(&text, status);
+        cli_print(&text);
+    }
+    buffer_deinit(&text);
+    buffer_deinit(&reply);
+    return known ? CLI_GOOD : CLI_FAILED;
+}
+
+int command_why(const struct cli_line *line)
+{
+    static const char *const formats[] = { "text", "json", NULL };
+    const char *format = cli_options_format(line, formats);
+    if (format == NULL)
+        return cli_complain(line->command);
+    struct buffer reply = { 0 }, text = { 0 };
+    bool known = ask(line->arguments[0], "why", &reply);
+    if (known) {
+        struct slice time = json_view_field(buffer_slice(&reply), "time");
+        if (strcmp(format, "json") == 0)
+            buffer_append_slice(&text, time);
+        else
+            json_view_append(&text, slice_of_text("why"), json_view_field(time, "why"));
+        buffer_append_byte(&text, '\n');
         cli_print(&text);
     }
     buffer_deinit(&text);

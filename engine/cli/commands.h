@@ -19,6 +19,7 @@ int cli_main(int count, char **words);
 int command_run(const struct cli_line *line);
 int command_check(const struct cli_line *line);
 int command_status(const struct cli_line *line);
+int command_why(const struct cli_line *line);
 int command_stop(const struct cli_line *line);
 int command_cancel(const struct cli_line *line);
 int command_checkpoint(const struct cli_line *line);

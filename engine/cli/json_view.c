@@ -1,7 +1,7 @@
 #include "cli/json_view.h"
 
+#include "base/text.h"
 #include "cli/table.h"
-#include "service/text.h"
 
 #include <stdlib.h>
 

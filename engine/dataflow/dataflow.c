@@ -37,6 +37,7 @@ struct dataflow *dataflow_new(const struct plan *plan, struct checkpointing *che
     dataflow->workers = memory_new_zeroed(plan->parallelism, sizeof dataflow->workers[0]);
     pthread_mutex_init(&dataflow->lock, NULL);
     rings_new(dataflow);
+    dataflow->survey = survey_new(plan);
     return dataflow;
 }
 
@@ -51,6 +52,7 @@ void dataflow_free(struct dataflow *dataflow)
             source_shared_free(plan->steps[i].shared);
         plan->steps[i].shared = NULL;
     }
+    survey_free(dataflow->survey);
     pthread_mutex_destroy(&dataflow->lock);
     free(dataflow->rings);
     free(dataflow->workers);
@@ -115,6 +117,11 @@ const char *dataflow_failure(struct dataflow *dataflow, const char **place)
         *place = dataflow->place;
     pthread_mutex_unlock(&dataflow->lock);
     return failure;
+}
+
+struct survey *dataflow_survey(struct dataflow *dataflow)
+{
+    return dataflow->survey;
 }
 
 struct worker *dataflow_worker(struct dataflow *dataflow, uint32_t subtask)

@@ -41,6 +41,8 @@ struct dataflow *dataflow_new(const struct plan *plan, struct checkpointing *che
 void dataflow_free(struct dataflow *dataflow);
 /* Open sources and recover sinks, once, before the workers. `older`: see sink.h. */
 int dataflow_prepare(struct dataflow *dataflow, bool fresh, bool older);
+/* What its workers tell about time. */
+struct survey *dataflow_survey(struct dataflow *dataflow);
 /* Another thread failed or wants all to look up. */
 void dataflow_wake_all(struct dataflow *dataflow);
 /* The report of the first failure of any worker, NULL if none; and its place. */

@@ -70,11 +70,20 @@ uint64_t job_checkpoint_settled(struct job *job, const char **failure /* NULL if
 /*
  * Append one JSON object on one line: job, state, attempt, uptime_ms, parallelism,
  * records_in, records_out, checkpoints { completed, failed, last {...} },
- * steps [ { name, kind, subtasks [ {...} ] } ].
+ * steps [ { name, kind, subtasks [ {...} ] } ], which in a job with event time also tell
+ * of it: late, watermark (ISO 8601, "MIN" or "MAX"), lag_ms, held_by, idle.
  */
 void job_status(struct job *job, struct buffer *json);
+/* Append { waits, why }: why event time stands still, in a sentence (dataflow/why.h). */
+void job_why(struct job *job, struct buffer *json);
 /* Counters for the progress line; once job_run() has ended, the last ones. */
-struct job_progress { uint64_t records_in, records_out, last_checkpoint, last_checkpoint_ms_ago; bool running; uint64_t checkpoints; /* completed by this attempt */ };
+struct job_progress {
+    uint64_t records_in, records_out, last_checkpoint, last_checkpoint_ms_ago;
+    bool running;
+    uint64_t checkpoints;   /* completed by this attempt */
+    bool has_watermark;
+    int64_t watermark;      /* what its steps that act by event time have come to, as last seen */
+};
 void job_progress(struct job *job, struct job_progress *progress);
 /* A number that rises while every callback returns; and the step of the callback that has run longest, with its milliseconds. NULL when none runs. For the watchdog. */
 const char *job_longest_callback(struct job *job, uint64_t *running_ms);

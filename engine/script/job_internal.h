@@ -10,6 +10,7 @@
 #include "checkpoint/coordinator.h"
 #include "checkpoint/restore.h"
 #include "checkpoint/storage.h"
+#include "dataflow/survey.h"
 #include "script/job.h"
 #include "script/vm.h"
 #include "state/backend.h"
@@ -44,4 +45,16 @@ struct job {
 };
 
 int job_prepare(struct job *job, const char *data);
+/* A JSON string, appended. */
+void job_text_append(struct buffer *json, struct slice text);
+
+/* job_time.c; all with the lock held. Steps are told of between begin, which waits for the workers' answers, and end. */
+bool job_has_time(const struct job *job);
+void job_time_begin(struct job *job);
+void job_time_end(struct job *job);
+void job_time_append(const struct job *job, struct buffer *json, struct survey_place place);
+/* The same of the subtask that is furthest behind. */
+void job_time_append_slowest(const struct job *job, struct buffer *json, uint32_t step);
+/* As last seen; false: there is none. */
+bool job_time_watermark(struct job *job, int64_t *watermark);
 void job_unprepare(struct job *job);

@@ -6,18 +6,24 @@
 
 #include <stdio.h>
 
-static void text_append(struct buffer *json, const char *text)
+void job_text_append(struct buffer *json, struct slice text)
 {
     buffer_append_byte(json, '"');
-    for (; *text != 0; text++) {
-        if (*text == '"' || *text == '\\')
+    for (size_t i = 0; i < text.bytes; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        if (byte == '"' || byte == '\\')
             buffer_append_byte(json, '\\');
-        if ((unsigned char)*text < 0x20)
-            buffer_append_format(json, "\\u%04x", *text);
+        if (byte < 0x20)
+            buffer_append_format(json, "\\u%04x", byte);
         else
-            buffer_append_byte(json, (uint8_t)*text);
+            buffer_append_byte(json, byte);
     }
     buffer_append_byte(json, '"');
+}
+
+static void text_append(struct buffer *json, const char *text)
+{
+    job_text_append(json, slice_of_text(text));
 }
 
 static bool is_source(const struct step *step)
@@ -39,6 +45,7 @@ static struct step_counters counters_of(const struct job *job, uint32_t step)
         sum.records_in += counters.records_in;
         sum.records_out += counters.records_out;
         sum.errors += counters.errors;
+        sum.late += counters.late;
     }
     return sum;
 }
@@ -64,6 +71,29 @@ static const char *kind_of(const struct step *step)
     return is_source(step) ? "source" : is_sink(step) ? "sink" : kinds[step->kind];
 }
 
+static void counters_append(const struct job *job, struct buffer *json, const struct step_counters *counters)
+{
+    buffer_append_format(json, "\"records_in\":%llu,\"records_out\":%llu,\"errors\":%llu", (unsigned long long)counters->records_in,
+                         (unsigned long long)counters->records_out, (unsigned long long)counters->errors);
+    if (job_has_time(job))
+        buffer_append_format(json, ",\"late\":%llu", (unsigned long long)counters->late);
+}
+
+static void subtasks_append(const struct job *job, struct buffer *json, uint32_t step)
+{
+    buffer_append_format(json, ",\"subtasks\":[");
+    for (uint32_t s = 0; s < job->parallelism; s++) {
+        struct step_counters counters = { 0 };
+        worker_step_counters(dataflow_worker(job->dataflow, s), step, &counters);
+        buffer_append_format(json, "%s{", s == 0 ? "" : ",");
+        counters_append(job, json, &counters);
+        if (job_has_time(job))
+            job_time_append(job, json, (struct survey_place){ step, s });
+        buffer_append_byte(json, '}');
+    }
+    buffer_append_byte(json, ']');
+}
+
 static void steps_append(const struct job *job, struct buffer *json)
 {
     buffer_append_format(json, ",\"steps\":[");
@@ -72,15 +102,12 @@ static void steps_append(const struct job *job, struct buffer *json)
         buffer_append_format(json, "%s{\"name\":", i == 0 ? "" : ",");
         text_append(json, step->name);
         struct step_counters sum = counters_of(job, i);
-        buffer_append_format(json, ",\"kind\":\"%s\",\"records_in\":%llu,\"records_out\":%llu,\"errors\":%llu,\"subtasks\":[", kind_of(step),
-                             (unsigned long long)sum.records_in, (unsigned long long)sum.records_out, (unsigned long long)sum.errors);
-        for (uint32_t s = 0; s < job->parallelism; s++) {
-            struct step_counters counters = { 0 };
-            worker_step_counters(dataflow_worker(job->dataflow, s), i, &counters);
-            buffer_append_format(json, "%s{\"records_in\":%llu,\"records_out\":%llu,\"errors\":%llu}", s == 0 ? "" : ",",
-                                 (unsigned long long)counters.records_in, (unsigned long long)counters.records_out, (unsigned long long)counters.errors);
-        }
-        buffer_append_format(json, "]}");
+        buffer_append_format(json, ",\"kind\":\"%s\",", kind_of(step));
+        counters_append(job, json, &sum);
+        if (job_has_time(job))
+            job_time_append_slowest(job, json, i);
+        subtasks_append(job, json, i);
+        buffer_append_byte(json, '}');
     }
     buffer_append_byte(json, ']');
 }
@@ -115,7 +142,9 @@ void job_status(struct job *job, struct buffer *json)
         buffer_append_format(json, ",\"records_in\":%llu,\"records_out\":%llu", (unsigned long long)in, (unsigned long long)out);
         buffer_append_format(json, ",\"state_bytes\":%llu", (unsigned long long)backend_used(job->backend));
         checkpoints_append(job, json);
+        job_time_begin(job);
         steps_append(job, json);
+        job_time_end(job);
     }
     pthread_mutex_unlock(&job->lock);
     buffer_append_byte(json, '}');
@@ -130,6 +159,7 @@ void job_progress(struct job *job, struct job_progress *progress)
         coordinator_status(job->coordinator, &status);
         totals(job, &progress->records_in, &progress->records_out);
         progress->running = true;
+        progress->has_watermark = job_time_watermark(job, &progress->watermark);
         progress->last_checkpoint = status.completed;
         progress->checkpoints = status.count_completed;
         progress->last_checkpoint_ms_ago = status.completed == 0 ? 0 : (clock_monotonic_ns() - status.last_completed_ns) / 1000000u;

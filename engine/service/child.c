@@ -154,6 +154,15 @@ static void answer_status(struct child *child, uint64_t id)
     send_reply(child, id);
 }
 
+static void answer_why(struct child *child, uint64_t id)
+{
+    buffer_clear(&child->scratch);
+    buffer_append_format(&child->scratch, "{\"ok\":true,\"time\":");
+    job_why(child->job, &child->scratch);
+    buffer_append_byte(&child->scratch, '}');
+    send_reply(child, id);
+}
+
 static void answer_error(struct child *child, uint64_t id, const char *text)
 {
     buffer_clear(&child->scratch);
@@ -188,6 +197,8 @@ static void answer_request(struct child *child, const struct wire_message *messa
         return;
     if (strcmp(line, "status") == 0)
         answer_status(child, message->id);
+    else if (strcmp(line, "why") == 0)
+        answer_why(child, message->id);
     else if (strcmp(line, "checkpoint") == 0)
         begin_checkpoint(child, message->id);
     else if (strcmp(line, "stop") == 0)

@@ -1,6 +1,7 @@
 #include "service/progress.h"
 
-#include "service/text.h"
+#include "base/clock.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -65,6 +66,14 @@ static size_t terminal_columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_WITHOUT_ANSWER;
 }
 
+/* Event time runs behind the clock, but input may also be dated ahead of it. */
+static void append_lag(struct buffer *line, int64_t lag_ms)
+{
+    buffer_append_format(line, "  time ");
+    text_append_duration(line, (uint64_t)(lag_ms < 0 ? -lag_ms : lag_ms));
+    buffer_append_format(line, lag_ms < 0 ? " ahead" : " behind");
+}
+
 static void append_line(struct buffer *line, const char *name, const struct job_progress *numbers, uint64_t rate)
 {
     buffer_append_format(line, "%s  ", name);
@@ -74,6 +83,8 @@ static void append_line(struct buffer *line, const char *name, const struct job_
     buffer_append_format(line, "/s  ");
     text_append_count(line, numbers->records_out);
     buffer_append_format(line, " out");
+    if (numbers->has_watermark)
+        append_lag(line, clock_wall_ms() - numbers->watermark);
     if (numbers->last_checkpoint == 0)
         return;
     buffer_append_format(line, "  checkpoint %llu, ", (unsigned long long)numbers->last_checkpoint);

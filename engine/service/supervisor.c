@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "checkpoint/storage.h"
-#include "service/text.h"
 
 #include <errno.h>
 #include <signal.h>

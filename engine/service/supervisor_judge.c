@@ -2,7 +2,7 @@
 #include "service/supervisor_internal.h"
 
 #include "base/clock.h"
-#include "service/text.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <unistd.h>

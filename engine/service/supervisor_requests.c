@@ -81,10 +81,11 @@ static void relay(struct supervisor *supervisor, uint64_t client, const char *li
         control_wait(supervisor->control, client, CONTROL_ANSWER, deadline_ms);
 }
 
-static void request_checkpoint(struct supervisor *supervisor, uint64_t client)
+/* Only a running job can answer. `deadline_ms` 0: none. */
+static void relay_if_running(struct supervisor *supervisor, uint64_t client, const char *line, uint64_t deadline_ms)
 {
     if (supervisor->phase == PHASE_RUNNING)
-        relay(supervisor, client, "checkpoint", 0);
+        relay(supervisor, client, line, deadline_ms);
     else
         control_reply_error(supervisor->control, client, supervisor->phase == PHASE_WAITING
                             ? "the job waits for its next attempt" : "the job is only starting");
@@ -101,13 +102,15 @@ void supervisor_request(void *self, uint64_t client, const char *line)
     } else if (strcmp(line, "progress") == 0) {
         reply_progress(supervisor, client);
     } else if (strcmp(line, "checkpoint") == 0) {
-        request_checkpoint(supervisor, client);
+        relay_if_running(supervisor, client, line, 0);
+    } else if (strcmp(line, "why") == 0) {
+        relay_if_running(supervisor, client, line, now_ms() + ANSWER_LIMIT_MS);
     } else if (strcmp(line, "stop") == 0 || strcmp(line, "stop drain") == 0 || strcmp(line, "cancel") == 0) {
         control_wait(supervisor->control, client, CONTROL_END, 0);
         supervisor_ask_to_end(supervisor, line);
     } else {
         control_reply_error(supervisor->control, client,
-                            "unknown request: there are status, progress, checkpoint, stop, stop drain, cancel");
+                            "unknown request: there are status, why, progress, checkpoint, stop, stop drain, cancel");
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "service/text.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 

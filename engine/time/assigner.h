@@ -87,6 +87,17 @@ bool assigner_next_event(struct assigner *assigner, struct valve_event *event);
 /* The last watermark that came out; WATERMARK_MIN (INT64_MIN + 1) before the first. */
 int64_t assigner_watermark(const struct assigner *assigner);
 
+/* How a channel stands. Indices begin at 0; false behind the last one. */
+struct assigner_view {
+    bool open;                     /* else there is nothing more to say */
+    struct slice name;             /* until the next call */
+    int64_t watermark, highest;    /* highest: TIME_NONE where no record has come */
+    uint64_t silent_ms;            /* of the clock since its last record, or since it was opened */
+    bool idle;
+    bool holds;                    /* the output waits for it */
+};
+bool assigner_view(const struct assigner *assigner, uint32_t channel, int64_t now_ms, struct assigner_view *view);
+
 /*
  * The state of the step at a barrier, appended: splits that are read here, those that
  * ended here since the restore, and for subtask 0 those that nobody has asked for.

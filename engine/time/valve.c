@@ -107,6 +107,27 @@ static void raise_to_lowest(struct valve *valve)
         raise_output(valve, lowest);
 }
 
+int valve_holder(const struct valve *valve)
+{
+    int holder = -1;
+    for (uint32_t i = 0; i < valve->channels; i++) {
+        const struct valve_channel *channel = &valve->channel[i];
+        if (channel->idle || channel->ended || !channel->aligned)
+            continue;
+        if (holder < 0 || channel->watermark < valve->channel[holder].watermark)
+            holder = (int)i;
+    }
+    return holder;
+}
+
+void valve_channel(const struct valve *valve, uint32_t index, int64_t *watermark, bool *idle, bool *ended)
+{
+    const struct valve_channel *channel = &valve->channel[index];
+    *watermark = channel->watermark;
+    *idle = channel->idle;
+    *ended = channel->ended;
+}
+
 static void raise_to_highest(struct valve *valve)
 {
     int64_t highest = WATERMARK_MIN;

@@ -48,6 +48,10 @@ void valve_start(struct valve *valve, int64_t watermark);
 /* What came out last, and whether the output is idle. */
 int64_t valve_output(const struct valve *valve);
 bool valve_is_idle(const struct valve *valve);
+/* The channel that the output waits for: of those that are active and have caught up, a lowest one. -1: there is none. */
+int valve_holder(const struct valve *valve);
+/* How a channel stands. */
+void valve_channel(const struct valve *valve, uint32_t channel, int64_t *watermark, bool *idle, bool *ended);
 
 /* Take the oldest event; false if there is none. */
 bool valve_next_event(struct valve *valve, struct valve_event *event);

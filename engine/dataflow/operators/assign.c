@@ -80,6 +80,11 @@ void assign_close(struct assign *assign)
     free(assign);
 }
 
+const struct assigner *assign_assigner(const struct assign *assign)
+{
+    return assign->assigner;
+}
+
 void assign_snapshot(const struct assign *assign, struct buffer *blob)
 {
     assigner_snapshot(assign->assigner, blob);

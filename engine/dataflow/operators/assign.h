@@ -12,6 +12,7 @@ struct assign;
 
 int assign_open(struct operator *op, struct assign **assign);
 void assign_close(struct assign *assign);
+const struct assigner *assign_assigner(const struct assign *assign);
 /*
  * Emit a batch whose records have time stamps, with the watermarks at their places.
  * `watermarks` is NULL or has for each record what the author's function answered beside

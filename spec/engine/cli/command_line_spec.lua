@@ -35,7 +35,7 @@ describe("the command line", function()
       assert.are.equal(help, (process.run { name, "--help" }))
       assert.are.equal(help, (process.run { name, "-h" }))
     end
-    assert.are.equal(9, commands)
+    assert.are.equal(10, commands)
   end)
 
   it("names the nearest command and option", function()
@@ -71,7 +71,7 @@ describe("the command line", function()
   end)
 
   it("says that no job runs in a directory", function()
-    for _, command in ipairs { "status", "stop", "cancel", "checkpoint" } do
+    for _, command in ipairs { "status", "why", "stop", "cancel", "checkpoint" } do
       for _, directory in ipairs { here.directory, here.directory .. "/absent", here.directory .. "/" .. ("x"):rep(150) } do
         local out, status, err = process.run { command, directory }
         assert.are.equal(1, status)

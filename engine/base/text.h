@@ -12,4 +12,6 @@ void text_append_count(struct buffer *text, uint64_t count);
 void text_append_duration(struct buffer *text, uint64_t milliseconds);
 /* "512 B", "1.5 KB", "20.0 MB": powers of 1024, appended. */
 void text_append_size(struct buffer *text, uint64_t bytes);
+/* "2001-01-01T00:05:00.000Z" of milliseconds since 1970 UTC, appended. */
+void text_append_time(struct buffer *text, int64_t time_ms);
 /* </cdef> */

@@ -30,4 +30,21 @@ describe("text", function()
     for number, text in pairs(shown) do assert.are.equal(text, text_of(C.text_append_size, number)) end
     assert.are.equal("16.0 EB", text_of(C.text_append_size, 0xffffffffffffffffULL))
   end)
+
+  it("shows times as ISO 8601, also before 1970 and in leap years", function()
+    local shown = {
+      [0] = "1970-01-01T00:00:00.000Z", [-1] = "1969-12-31T23:59:59.999Z", [978307500123] = "2001-01-01T00:05:00.123Z",
+      [951782400000] = "2000-02-29T00:00:00.000Z", [4107542399999] = "2100-02-28T23:59:59.999Z", [4107542400000] = "2100-03-01T00:00:00.000Z",
+    }
+    for time, text in pairs(shown) do assert.are.equal(text, text_of(C.text_append_time, time)) end
+  end)
+
+  it("shows times as the C library does", function()
+    local seed = os.time()
+    math.randomseed(seed)
+    for _ = 1, 1000 do
+      local seconds = math.random(-30610224000, 253402300799) -- the years of four digits
+      assert.are.equal(os.date("!%Y-%m-%dT%H:%M:%S.000Z", seconds), text_of(C.text_append_time, seconds * 1000), "seed " .. seed)
+    end
+  end)
 end)

@@ -1,4 +1,4 @@
-#include "service/text.h"
+#include "base/text.h"
 
 #include <stdio.h>
 
@@ -47,4 +47,29 @@ void text_append_size(struct buffer *text, uint64_t bytes)
         unit++;
     }
     buffer_append_format(text, "%.1f %s", size, units[unit]);
+}
+
+/* Days since 1970 as a date of the Gregorian calendar, in eras of 400 years that begin in March: leap days are then the last of their year. */
+static void append_date(struct buffer *text, int64_t day)
+{
+    int64_t shifted = day + 719468;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t day_of_era = shifted - era * 146097;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month = (5 * day_of_year + 2) / 153;
+    int64_t day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
+    int64_t year = year_of_era + era * 400 + (month >= 10);
+    buffer_append_format(text, "%04lld-%02lld-%02lld", (long long)year, (long long)(month < 10 ? month + 3 : month - 9), (long long)day_of_month);
+}
+
+void text_append_time(struct buffer *text, int64_t time_ms)
+{
+    int64_t in_day = time_ms % 86400000, day = time_ms / 86400000;
+    if (in_day < 0) {
+        in_day += 86400000;
+        day--;
+    }
+    append_date(text, day);
+    buffer_append_format(text, "T%02d:%02d:%02d.%03dZ", (int)(in_day / 3600000), (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60), (int)(in_day % 1000));
 }
