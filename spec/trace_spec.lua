@@ -221,6 +221,22 @@ describe("the loop of", function()
     return stream:union(stream:side_output("even"))
   end)
 
+  compiles("windows with a trigger", rows, function(input)
+    return input:key_by("id"):window(mt.tumbling { size = 1000, time = "processing" }):trigger(mt.trigger.purging(mt.trigger.count(10)))
+      :reduce("dearest", function(a, b) return a.price > b.price and a or b end)
+  end)
+
+  compiles("windows that the window's own trigger fires", rows, function(input)
+    return input:key_by("id"):window(mt.sliding { size = 1000, slide = 500, time = "processing" }):aggregate("pieces", {
+      create = function() return { sum = 0, count = 0 } end,
+      add = function(acc, row)
+        acc.sum, acc.count = acc.sum + row.pieces, acc.count + 1
+        return acc
+      end,
+      result = function(acc) return acc end,
+    }):union(input:map(function(row) return row.price end)) -- the clock stands still: no window fires
+  end)
+
   it("a step with a policy is compiled too", function()
     local values, interpreted = feed(function(input)
       return input:key_by(function(n) return n % 100 end, { on_error = "skip" }):process("count", {
