@@ -9,12 +9,14 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "dataflow/by_hand.h"
+#include "dataflow/drift.h"
 
 #include <stdlib.h>
 
 #define SWEPT_PER_INPUT 2048
 #define BASE_PER_INPUT 1024
 #define NO_ROOM_WAIT_NS 500000
+#define HELD_BACK_WAIT_NS 1000000
 
 void checkpoint_ack_free(struct checkpoint_ack *ack)
 {
@@ -264,6 +266,10 @@ static int poll_source(struct worker *worker, struct chain *chain, uint32_t inde
     }
     if (chain->halted)
         return 0;
+    if (drift_holds_back(op)) {
+        *wait_ns = *wait_ns < HELD_BACK_WAIT_NS ? *wait_ns : HELD_BACK_WAIT_NS;
+        return 0;
+    }
     if (op->wait_until_ns > 0) { /* idle when it was asked last: only after the pause that it named */
         int64_t pause = (int64_t)(op->wait_until_ns - clock_monotonic_ns());
         if (pause > 0) {

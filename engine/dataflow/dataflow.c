@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "dataflow/drift.h"
 
 #include <stdlib.h>
 
@@ -37,6 +38,7 @@ struct dataflow *dataflow_new(const struct plan *plan, struct checkpointing *che
     dataflow->workers = memory_new_zeroed(plan->parallelism, sizeof dataflow->workers[0]);
     pthread_mutex_init(&dataflow->lock, NULL);
     rings_new(dataflow);
+    dataflow->drift = drift_new(plan);
     dataflow->survey = survey_new(plan);
     return dataflow;
 }
@@ -53,6 +55,7 @@ void dataflow_free(struct dataflow *dataflow)
         plan->steps[i].shared = NULL;
     }
     survey_free(dataflow->survey);
+    drift_free(dataflow->drift);
     pthread_mutex_destroy(&dataflow->lock);
     free(dataflow->rings);
     free(dataflow->workers);

@@ -98,6 +98,7 @@ struct dataflow {
     uint64_t run_id;
     struct ring **rings;         /* [step][from * parallelism + to], NULL for steps without rings */
     struct worker **workers;
+    struct drift *drift;         /* NULL: no source waits for others */
     struct survey *survey;
     pthread_mutex_t lock;
     char *failure, *place;

@@ -14,15 +14,13 @@ struct member { _Alignas(LINE_BYTES) _Atomic int64_t watermark; };
 
 struct alignment {
     uint32_t count;
-    int64_t max_drift;
     struct member *members;
 };
 
-struct alignment *alignment_new(uint32_t members, int64_t max_drift)
+struct alignment *alignment_new(uint32_t members)
 {
     struct alignment *alignment = memory_new_zeroed(1, sizeof *alignment);
     alignment->count = members;
-    alignment->max_drift = max_drift;
     alignment->members = memory_new_aligned(LINE_BYTES, (members + 1) * sizeof alignment->members[0]);
     for (uint32_t i = 0; i < members; i++)
         atomic_init(&alignment->members[i].watermark, WATERMARK_MIN);
@@ -47,7 +45,7 @@ void alignment_leave(struct alignment *alignment, uint32_t member)
     alignment_publish(alignment, member, TIME_END);
 }
 
-bool alignment_pauses(const struct alignment *alignment, uint32_t member)
+bool alignment_pauses(const struct alignment *alignment, uint32_t member, int64_t max_drift)
 {
     int64_t own = atomic_load_explicit(&alignment->members[member].watermark, memory_order_relaxed);
     if (own == TIME_END)
@@ -57,5 +55,5 @@ bool alignment_pauses(const struct alignment *alignment, uint32_t member)
         int64_t other = atomic_load_explicit(&alignment->members[i].watermark, memory_order_relaxed);
         lowest = other < lowest ? other : lowest;
     }
-    return (uint64_t)own - (uint64_t)lowest > (uint64_t)alignment->max_drift; /* own >= lowest, and MIN to 2^53 has room without a sign */
+    return (uint64_t)own - (uint64_t)lowest > (uint64_t)max_drift; /* own >= lowest, and MIN to 2^53 has room without a sign */
 }

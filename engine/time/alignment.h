@@ -17,14 +17,14 @@
 /* <cdef> */
 struct alignment;
 
-/* `max_drift` is 0 to 2^53 ms. All members count, without a watermark. */
-struct alignment *alignment_new(uint32_t members, int64_t max_drift);
+/* All members count, without a watermark. */
+struct alignment *alignment_new(uint32_t members);
 void alignment_free(struct alignment *alignment);
 
 /* The member's last watermark; it counts (again). */
 void alignment_publish(struct alignment *alignment, uint32_t member, int64_t watermark);
 /* The member is idle or finished. */
 void alignment_leave(struct alignment *alignment, uint32_t member);
-/* Does the member have to pause? One that has left never has to. */
-bool alignment_pauses(const struct alignment *alignment, uint32_t member);
+/* Is the member more than `max_drift` (0 to 2^53 ms) ahead, so that it has to pause? One that has left never has to. */
+bool alignment_pauses(const struct alignment *alignment, uint32_t member, int64_t max_drift);
 /* </cdef> */

@@ -152,7 +152,7 @@ end
 ---@return Stream
 function Stream:assign_timestamps(given)
   local what = ":assign_timestamps"
-  return M.new(self.job, M.append(self, what, timestamps.step(what, given)))
+  return M.new(self.job, M.append(self, what, timestamps.step(what, self, given)))
 end
 
 local function key_fields(what, key)

@@ -45,13 +45,30 @@ local function check_origin(what, given)
   if given.unit and given.format then where.raise("%s: a field has a 'unit' or a 'format', not both", what) end
 end
 
+local straight = { source = true, map = true, filter = true, flat_map = true, union = true, assign_timestamps = true, process = true }
+
+-- Only a source can wait: behind an exchange, whom should a step hold back?
+local function check_straight(what, stream)
+  local all = stream.job.steps
+  local function look(step)
+    if stream.keyed or not straight[step.kind] or step.keyed then
+      where.raise("%s: 'max_drift' makes sources wait: it goes before key_by and all that deals out records, and this stream comes from step '%s'",
+        what, step.name)
+    end
+    for _, input in ipairs(step.inputs) do look(all[input.step]) end
+  end
+  look(stream.step)
+end
+
 --- The fields of a step from the options of `assign_timestamps`.
 ---@param what string
+---@param stream Stream that it is called on
 ---@param given TimestampOptions
 ---@return table
-function M.step(what, given)
+function M.step(what, stream, given)
   local checked = options.check(what, given, specs)
   check_origin(what, checked)
+  if checked.max_drift then check_straight(what, stream) end
   return {
     kind = "assign_timestamps", name = checked.name, on_error = checked.on_error, fn = checked.fn, field = checked.field,
     unit = checked.format and unit_format or units[checked.unit or "ms"], format = checked.format or "",

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "dataflow/drift.h"
 #include "time/assigner.h"
 #include "time/timestamps.h"
 
@@ -14,7 +15,7 @@ struct assign {
     int64_t next_clock;        /* when the assigner wants to be asked next */
     bool stale;                /* records have come since it was */
     bool ended;
-    bool pressed;              /* its chain had no room when it was asked last */
+    bool pressed;              /* it was held when it was asked last */
     struct timestamps *timestamps;
 };
 
@@ -101,6 +102,10 @@ static void events_emit(struct operator *op, struct assign *assign)
             op->time.watermark = event.watermark;
         else
             op->time.idle = event.kind == VALVE_IDLE;
+        if (op->time.idle || event.watermark == INT64_MAX)
+            drift_leave(op);
+        else
+            drift_publish(op, op->time.watermark);
         if (op->time.ended && event.kind == VALVE_WATERMARK && event.watermark == INT64_MAX)
             continue; /* the end of time is told by MARK_END: see perform_time() */
         operator_mark(op, marks[event.kind], event.watermark);
@@ -160,14 +165,22 @@ int assign_time(struct operator *op, struct assign *assign, uint32_t mark, int64
         assign->ended = true;
     }
     events_emit(op, assign);
-    if (mark == MARK_END)
+    if (mark == MARK_END) {
+        drift_leave(op);
         operator_mark(op, MARK_END, 0);
+    }
     return 0;
+}
+
+/* Nothing can come, for reasons that are not the source's: idleness does not count that time. */
+static bool held(const struct operator *op)
+{
+    return worker_chain_pressed(op->worker, op->step->chain) || drift_is_ahead(op);
 }
 
 int assign_tick(struct operator *op, struct assign *assign)
 {
-    assign->pressed = worker_chain_pressed(op->worker, op->step->chain);
+    assign->pressed = held(op);
     assign->stale = false;
     assign->next_clock = assign->ended ? INT64_MAX : assigner_clock(assign->assigner, worker_clock_ms(op->worker), assign->pressed);
     events_emit(op, assign);
@@ -178,7 +191,7 @@ int64_t assign_clock(struct operator *op, struct assign *assign, int64_t now_ms)
 {
     if (assign->ended)
         return INT64_MAX;
-    bool pressed = worker_chain_pressed(op->worker, op->step->chain);
+    bool pressed = held(op);
     if (!assign->stale && pressed == assign->pressed && now_ms < assign->next_clock)
         return assign->next_clock;
     work_push(op->worker, (struct work){ .kind = WORK_TIMERS, .op = op, .mark = DOMAIN_PROCESSING, .number = (uint64_t)now_ms });

@@ -73,6 +73,7 @@ local emit_default = 1000
 local function set_watermarks(plan, index, step, options)
   local emit = step.emit or options and options.emit or emit_default
   check(C.plan_set_watermarks(plan, index, step.max_out_of_orderness, step.idle_timeout, emit, step.punctuated_alone))
+  if step.max_drift then check(C.drift_set_max(plan, index, step.max_drift)) end
   if step.field then check(C.plan_set_timestamps(plan, index, step.field, step.unit, step.format)) end
 end
 
