@@ -1,4 +1,5 @@
 --- Moontide's public names. What stands here is what a job's script sees.
+local aggregates = require "moontide.aggregates"
 local evictor = require "moontide.evictor"
 local job = require "moontide.job"
 local nearest = require "moontide.nearest"
@@ -39,6 +40,8 @@ local mt = {
   count_window = window.count_window,
   trigger = trigger.public,
   evictor = evictor.public,
+  aggregates = aggregates.aggregates,
+  agg = aggregates.agg,
 
   --- Stands for null: nil ends lists and cannot be stored in tables.
   null = require "moontide.null",

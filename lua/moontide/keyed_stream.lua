@@ -1,5 +1,6 @@
 --- Keyed streams: what `key_by` answers. The rolling operators emit for every
 --- record (S60); all of them are process steps with one value state.
+local aggregates = require "moontide.aggregates"
 local describe = require "moontide.describe"
 local on_error = require "moontide.on_error"
 local options = require "moontide.options"
@@ -52,11 +53,11 @@ end
 ---       result = function(acc) return acc.sum / acc.count end,
 ---     })
 ---@param name string
----@param aggregate Aggregate
+---@param aggregate Aggregate|Aggregates its own, or `mt.aggregates { ... }`
 ---@param given? { parallelism: integer?, on_error: OnError? }
 ---@return Stream
 function KeyedStream:aggregate(name, aggregate, given)
-  return append(self, "aggregate", name, rolling.aggregate(aggregate), given)
+  return append(self, "aggregate", name, aggregates.is(aggregate) and aggregates.rolling(aggregate) or rolling.aggregate(aggregate), given)
 end
 
 --- Count the records of each key and emit `{ key, count }` for every record.

@@ -15,7 +15,8 @@ local M = {}
 ---@field aggregate? Aggregate that it was made of
 ---@field field? "count"|"sum"|"min"|"max" emitted in a record of key, window and this field
 ---@field engine? EngineAggregate[] what it comes to where the engine aggregates by itself
----@field reads "all"|"nothing"|{ fn: function, parameter: integer }[]|string what it sees of an element: a text is a field
+---@field fields? { operator: string, name: string }[] of several aggregates, emitted likewise
+---@field reads "all"|"nothing"|{ fn: function, parameter: integer }[]|{ fields: string[] }|string what it sees of an element: a text is a field
 
 --- All elements, for a function.
 ---@return WindowContents

@@ -1,5 +1,6 @@
 --- What `keyed:window(...)` answers: settings that describe a window further, until
 --- one of the methods that name it makes a step of them.
+local aggregates = require "moontide.aggregates"
 local describe = require "moontide.describe"
 local evictor = require "moontide.evictor"
 local nearest = require "moontide.nearest"
@@ -108,11 +109,15 @@ end
 ---       merge = function(a, b) return { count = a.count + b.count, sum = a.sum + b.sum } end,
 ---     })
 ---@param name string
----@param aggregate Aggregate with `merge` for sessions
+---@param aggregate Aggregate|Aggregates with `merge` for sessions; or `mt.aggregates { ... }`
 ---@param window_fn? WindowDefinition|WindowFunction
 ---@param given? { parallelism: integer?, on_error: OnError? }
 ---@return Stream
 function WindowedStream:aggregate(name, aggregate, window_fn, given)
+  if aggregates.is(aggregate) then
+    local several = aggregates.contents(aggregate, window_fn ~= nil)
+    return append(self, "aggregate", window_step.step(":aggregate", self.settings, name, several, window_fn), given)
+  end
   local contents = window_contents.aggregate(":aggregate", aggregate)
   local callbacks = { create = aggregate.create, add = aggregate.add, result = aggregate.result, merge = aggregate.merge }
   return append(self, "aggregate", window_step.step(":aggregate", self.settings, name, contents, window_fn, callbacks), given)

@@ -7,7 +7,7 @@ local engine_window = require "moontide.runtime.engine_window"
 local function pick(random, list) return list[random(#list)] end
 
 local function random_program(random)
-  local program = { time = random(4) == 1 and "processing" or "event", operator = pick(random, { "count", "sum", "min", "max" }) }
+  local program = { time = random(4) == 1 and "processing" or "event", operator = pick(random, { "count", "sum", "min", "max", "several" }) }
   program.size = random(40)
   program.slide = random(3) == 1 and program.size or random(50)
   program.offset = random(program.slide) - 1
@@ -18,7 +18,7 @@ local function random_program(random)
   program.lateness = random(2) == 1 and 0 or random(40)
   program.side = random(2) == 1
   -- Sums that leave 2^53 and come back are told differently where they are put together from slices.
-  program.wide = random(3) == 1 and (program.operator ~= "sum" or program.slide == program.size)
+  program.wide = random(3) == 1 and (program.operator == "min" or program.operator == "max" or program.slide == program.size)
   program.backend = pick(random, { "memory", "rocksdb" })
   return program
 end
@@ -27,7 +27,7 @@ local function random_value(random, program)
   if random(12) == 1 then return pick(random, { "7", true, mt.null, {} }) end
   if random(20) == 1 then return nil end
   if program.wide and random(3) == 1 then
-    if program.operator ~= "sum" and random(4) == 1 then return 0xffffffffffffff00ULL + random(100) end
+    if program.operator ~= "sum" and program.operator ~= "several" and random(4) == 1 then return 0xffffffffffffff00ULL + random(100) end
     return (random(2) == 1 and 1LL or -1LL) * (9007199254740993LL + random(1000))
   end
   return random(-1000, 1000)
@@ -66,6 +66,11 @@ local function build(program, in_lua)
     local stream = input:key_by("key"):window(window):allowed_lateness(program.lateness)
     if program.side then stream = stream:side_output_late("late") end
     if in_lua then stream = stream:trigger(program.time == "event" and mt.trigger.event_time() or mt.trigger.processing_time()) end
+    if program.operator == "several" then
+      return stream:aggregate("w", mt.aggregates {
+        number = mt.agg.count(), total = mt.agg.sum "n", least = mt.agg.min "n", ["a most"] = mt.agg.max "n", mean = mt.agg.avg "n",
+      })
+    end
     return program.operator == "count" and stream:count("w") or stream[program.operator](stream, "w", "n")
   end
 end

@@ -1,6 +1,7 @@
 --- What a window step does as a window fires: its contents go to the function, or
 --- out. Generated so that each step has byte code of its own.
 local C = require "moontide.engine"
+local aggregates = require "moontide.aggregates"
 
 -- What the window at hand holds, as `content`; nothing is emitted for an empty one (S26).
 local fold = [[
@@ -26,7 +27,7 @@ local into = {
   -- Fields are given by name so that the table has one shape.
   field = [[
   local window = window_of(pane)
-  out:collect { key = record:current_key(), window_start = window.start, window_end = window["end"], FIELD = content }
+  out:collect { key = record:current_key(), window_start = window.start, window_end = window["end"], FIELDS }
 ]],
 }
 
@@ -37,8 +38,15 @@ local function evicting_source(step, target)
   return evicting .. guard .. applied .. into[target] .. "  end\n  evict_after(elements, window)\n"
 end
 
+-- The fields of an emitted record that say what the window came to.
+local function fields_text(contents)
+  if contents.field then return contents.field .. " = content" end
+  return contents.fields and aggregates.result_text(contents.fields):gsub("acc%.", "content.") or ""
+end
+
 local function source_of(step)
-  local target = step.definition.process and "fn" or step.contents.field and "field" or "out"
+  local has_fields = step.contents.field or step.contents.fields
+  local target = step.definition.process and "fn" or has_fields and "field" or "out"
   local body
   if step.evictor then
     body = evicting_source(step, target)
@@ -49,7 +57,7 @@ local function source_of(step)
 local call, C, kept, result, out, fn, self, ctx, record, window_of, evict_before, evict_after, content_of = ...
 return function(pane)
   call.out_time = C.call_window_max_timestamp(call, pane)
-]] .. body:gsub("FIELD", step.contents.field or "") .. "end"
+]] .. body:gsub("FIELDS", function() return (fields_text(step.contents)) end) .. "end"
 end
 
 local function evicted(what, evict, elements, window, clock)

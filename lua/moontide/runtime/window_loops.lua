@@ -143,6 +143,7 @@ local function fields_of(step)
     if reads ~= "nothing" then fields[reads] = true end
     return fields
   end
+  for _, field in ipairs(reads.fields or {}) do fields[field] = true end
   for _, read in ipairs(reads) do
     if not used_fields.add(read.fn, read.parameter, fields) then return nil end
   end
