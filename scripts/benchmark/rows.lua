@@ -1,7 +1,7 @@
 --- All rows, in the order in which they run.
 local parts = {
   require "benchmark.rows.keyed", require "benchmark.rows.files", require "benchmark.rows.parallel",
-  require "benchmark.rows.checkpoints", require "benchmark.rows.start", require "benchmark.rows.shapes",
+  require "benchmark.rows.time", require "benchmark.rows.checkpoints", require "benchmark.rows.start", require "benchmark.rows.shapes",
 }
 
 local rows = {}
