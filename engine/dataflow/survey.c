@@ -10,7 +10,6 @@
 struct part {
     uint64_t answered;                /* the question it answers */
     struct survey_step *steps;
-    uint64_t *since_ns;               /* by step: when its watermark was first seen */
     struct survey_channel *channels;
     struct buffer splits, names;
 };
@@ -40,12 +39,9 @@ static void part_init(struct part *part, const struct plan *plan, uint32_t chann
 {
     uint64_t now = clock_monotonic_ns();
     part->steps = memory_new_zeroed(plan->count + 1, sizeof part->steps[0]);
-    part->since_ns = memory_new_zeroed(plan->count + 1, sizeof part->since_ns[0]);
     part->channels = memory_new_zeroed(channels + 1, sizeof part->channels[0]);
-    for (uint32_t i = 0; i < plan->count; i++) {
-        part->steps[i] = (struct survey_step){ .watermark = WATERMARK_MIN, .held_input = -1 };
-        part->since_ns[i] = now;
-    }
+    for (uint32_t i = 0; i < plan->count; i++)
+        part->steps[i] = (struct survey_step){ .watermark = WATERMARK_MIN, .held_input = -1, .since_ns = now };
     for (uint32_t i = 0; i < channels; i++)
         part->channels[i].watermark = WATERMARK_MIN;
     buffer_init(&part->splits);
@@ -75,7 +71,6 @@ void survey_free(struct survey *survey)
     for (uint32_t i = 0; i < survey->plan->parallelism; i++) {
         struct part *part = &survey->parts[i];
         free(part->steps);
-        free(part->since_ns);
         free(part->channels);
         buffer_deinit(&part->splits);
         buffer_deinit(&part->names);
@@ -192,11 +187,9 @@ static void step_write(struct survey *survey, struct part *part, struct operator
     const struct operator_time *time = &op->time;
     const struct chain *chain = chain_of(op->worker, op);
     const struct assigner *assigner = assigner_of(op);
-    if (step->watermark != time->watermark)
-        part->since_ns[op->step->id] = now_ns;
+    uint64_t since_ns = step->watermark == time->watermark ? step->since_ns : now_ns;
     *step = (struct survey_step){
-        .watermark = time->watermark, .idle = time->idle, .ended = time->ended, .held_input = -1,
-        .still_ms = (now_ns - part->since_ns[op->step->id]) / 1000000u,
+        .watermark = time->watermark, .idle = time->idle, .ended = time->ended, .held_input = -1, .since_ns = since_ns,
         .pressed = chain != NULL && chain->pressed, .aligning = chain == NULL ? 0 : aligner_pending(chain->aligner),
     };
     channels_write(survey, part, op);

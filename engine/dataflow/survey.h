@@ -35,7 +35,7 @@ struct survey_split {
 struct survey_step {
     int64_t watermark;
     bool idle, ended;
-    uint64_t still_ms;          /* since when the watermark is seen to be that one */
+    uint64_t since_ns;          /* of the monotonic clock: when the watermark was first seen to be that one */
     int held_input;             /* the channel that holds it back; -1: none does */
     uint32_t held_channel;
     uint32_t split_first, split_count; /* of a step that makes watermarks */

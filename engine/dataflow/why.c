@@ -1,5 +1,6 @@
 #include "dataflow/why.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "codec/batch.h"
@@ -236,6 +237,7 @@ static void append_origin(const struct why *why, struct survey_place place)
 static bool choose(const struct why *why, struct survey_place *chosen, bool *waits, bool *any)
 {
     bool found = false;
+    uint64_t now_ns = clock_monotonic_ns();
     *any = *waits = false;
     for (uint32_t i = why->plan->count; i-- > 0;) {
         struct survey_place place = { .step = why->plan->order[i] };
@@ -245,7 +247,7 @@ static bool choose(const struct why *why, struct survey_place *chosen, bool *wai
         if (!survey_slowest(why->survey, place.step, &place.subtask))
             continue;
         const struct survey_step *here = survey_step(why->survey, place);
-        bool still = here->still_ms >= WHY_WAITS_MS || here->watermark == WATERMARK_MIN;
+        bool still = now_ns - here->since_ns >= WHY_WAITS_MS * UINT64_C(1000000) || here->watermark == WATERMARK_MIN;
         if (found && !still)
             continue;
         *chosen = place;
