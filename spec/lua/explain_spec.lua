@@ -168,6 +168,46 @@ describe("the plan as a graph", function()
   end)
 end)
 
+local timed_script = [[
+local job = mt.job("hours", {})
+local clicks = job:from(mt.values {}, { name = "clicks" }):assign_timestamps { field = "at", unit = "s", max_out_of_orderness = "5s", idle_timeout = "1m", name = "of_clicks" }
+local rules = job:from(mt.values {}, { name = "rules" })
+clicks:key_by("user"):window(mt.tumbling { size = "1h" }):count("hourly"):to(mt.blackhole {})
+clicks:key_by("user"):connect(rules:broadcast { rules = mt.map_state() }):process("checked", {
+  process_element = print, process_broadcast_element = print, on_timer = print,
+}):to(mt.blackhole {})
+rules:key_by("id"):window(mt.session { gap = "1m" }):count("sessions"):to(mt.blackhole {})
+clicks:key_by("user"):window(mt.tumbling { size = "1h", time = "processing" }):count("by_clock"):to(mt.blackhole {})
+return job
+]]
+
+describe("event time in a plan", function()
+  it("text: names where time comes from, and warns where it comes from nowhere", function()
+    local text = explain(author.run(timed_script))
+    assert.matches("of_clicks +assign_timestamps +from clicks +time at %(s%)  max_out_of_orderness=5s  idle_timeout=1m", text)
+    assert.matches("hourly +window count [^\n]* time from of_clicks", text)
+    assert.is_nil(text:match("by_clock[^\n]*time from"))
+    assert.equal([[
+
+  warning: step 'checked', fraud.lua:5: timers, but the stream of 'rules' has no assign_timestamps: those of event time fire at the end only
+  warning: step 'sessions', fraud.lua:8: windows of event time, but no assign_timestamps upstream: they fire at the end only
+]], text:match("\n\n  warning.*$"):sub(2))
+  end)
+
+  it("JSON: the same", function()
+    local text = explain(author.run(timed_script), "json")
+    assert.matches('"name": "hourly".-"time": {%s+"from": %[%s+"of_clicks"%s+%],%s+"without": %[%]%s+}', text)
+    assert.matches('"timestamps": {%s+"field": "at",%s+"idle_timeout": 60000,%s+"max_out_of_orderness": 5000,%s+"unit": "s"%s+}', text)
+    assert.matches('"warning": "windows of event time, but no assign_timestamps upstream: they fire at the end only"', text)
+  end)
+
+  it("graph: an edge of its own from the step that makes the time", function()
+    local text = explain(author.run(timed_script), "dot")
+    assert.matches('\n  2 %-> %d+ %[style=dotted, label="time", constraint=false%];\n', text)
+    assert.matches('sessions[^\n]*color=red, tooltip="windows of event time, but no assign', text)
+  end)
+end)
+
 describe("an unknown format of a plan", function()
   it("is refused with the nearest", function()
     assert.has_error(function() explain(author.run(script), "jsn") end, "there is no format \"jsn\" for a plan (did you mean 'json'?)")

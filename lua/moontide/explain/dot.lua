@@ -11,12 +11,16 @@ local function label(step)
   if step.key and step.key.fields then lines[#lines + 1] = table.concat(step.key.fields, ", ") end
   if step.window then lines[#lines + 1] = step.window.windows end
   for _, state in ipairs(step.states) do lines[#lines + 1] = state.name .. ": " .. state.kind end
+  if step.timestamps then lines[#lines + 1] = step.timestamps.field or "by a function" end
   lines[#lines + 1] = step.where
   return table.concat(lines, "\n")
 end
 
+-- A step whose event time nobody makes stands out.
 local function node(step)
-  return ("  %d [label=%s, shape=%s];"):format(step.id, quote(label(step)), shapes[step.kind] or "box")
+  local warned = step.time and step.time.warning
+  return ("  %d [label=%s, shape=%s%s];"):format(step.id, quote(label(step)), shapes[step.kind] or "box",
+    warned and ", color=red, tooltip=" .. quote(warned) or "")
 end
 
 local function edge(step, input)
@@ -24,6 +28,10 @@ local function edge(step, input)
   if input.tag then return ("  %d -> %d [label=%s];"):format(input.step, step.id, quote(input.tag)) end
   if input.exchange == "forward" then return ("  %d -> %d;"):format(input.step, step.id) end
   return ("  %d -> %d [label=%s, penwidth=2];"):format(input.step, step.id, quote(input.exchange))
+end
+
+local function time_edge(step, ids, name)
+  return ("  %d -> %d [style=dotted, label=\"time\", constraint=false];"):format(ids[name], step.id)
 end
 
 local function dead_letter_edge(step, ids)
@@ -41,6 +49,7 @@ local function render(plan)
   end
   for _, step in ipairs(plan.steps) do
     for _, input in ipairs(step.inputs) do lines[#lines + 1] = edge(step, input) end
+    for _, name in ipairs(step.time and step.time.from or {}) do lines[#lines + 1] = time_edge(step, ids, name) end
     if type(step.on_error) == "table" then lines[#lines + 1] = dead_letter_edge(step, ids) end
   end
   lines[#lines + 1] = "}"

@@ -8,7 +8,7 @@ local function string_text(text)
 end
 
 -- Fields that are lists also when they are empty.
-local lists = { inputs = true, states = true, steps = true, fields = true }
+local lists = { inputs = true, states = true, steps = true, fields = true, from = true, without = true }
 
 local encode
 

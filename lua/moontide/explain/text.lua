@@ -116,18 +116,42 @@ local function window_text(window)
   return table.concat(parts, "  ")
 end
 
+local function timestamps_text(timestamps)
+  local parts = { timestamps.field and ("time %s (%s)"):format(timestamps.field, timestamps.format or timestamps.unit) or "time by a function" }
+  for _, name in ipairs { "max_out_of_orderness", "idle_timeout", "max_drift" } do
+    local value = timestamps[name]
+    if value and value > 0 then parts[#parts + 1] = name .. "=" .. units.duration_text(value) end
+  end
+  if timestamps.emit then parts[#parts + 1] = ("emit=%d"):format(timestamps.emit) end
+  return table.concat(parts, "  ")
+end
+
+local function time_text(time)
+  return #time.from > 0 and "time from " .. table.concat(time.from, ", ") or "time from nowhere"
+end
+
 local function detail_text(step)
   local parts = {}
   for _, option in ipairs(step.options) do parts[#parts + 1] = option.name .. "=" .. option.text end
+  if step.timestamps then parts[#parts + 1] = timestamps_text(step.timestamps) end
   if step.window then parts[#parts + 1] = window_text(step.window) end
   if step.key then parts[#parts + 1] = key_text(step.key) end
   if step.interval then parts[#parts + 1] = interval_text(step.interval) end
+  if step.time then parts[#parts + 1] = time_text(step.time) end
   local states = {}
   for i, state in ipairs(step.states) do states[i] = state_text(state) end
   if #states > 0 then parts[#parts + 1] = "state " .. table.concat(states, ", ") end
   if step.parallelism then parts[#parts + 1] = ("parallelism=%d"):format(step.parallelism) end
   if step.on_error then parts[#parts + 1] = "on_error=" .. policy_text(step.on_error) end
   return table.concat(parts, "  ")
+end
+
+local function warnings_text(steps)
+  local lines = {}
+  for _, step in ipairs(steps) do
+    if step.time and step.time.warning then lines[#lines + 1] = ("  warning: step '%s', %s: %s\n"):format(step.name, step.where, step.time.warning) end
+  end
+  return #lines > 0 and "\n" .. table.concat(lines) or ""
 end
 
 --- Render a plan as text.
@@ -139,6 +163,7 @@ local function render(plan)
     rows[i] = { ("%2d"):format(step.id), step.name, kind_text(step), input_text(step), detail_text(step), step.where }
   end
   return ('job "%s", %s\n\n'):format(plan.name, plan.where) .. align(option_rows(plan.options), "  ") .. "\n" .. align(rows, "  ")
+    .. warnings_text(plan.steps)
 end
 
 return render

@@ -1,5 +1,6 @@
 --- A job as plain tables without functions: what all three formats show.
 local connectors = require "moontide.connectors"
+local time = require "moontide.explain.time"
 local units = require "moontide.units"
 local where = require "moontide.where"
 local window = require "moontide.window"
@@ -13,6 +14,8 @@ local window = require "moontide.window"
 ---@field options { name: string, value: any, text: string }[] of a source or sink, by name
 ---@field inputs { step: integer, name: string, tag: string?, exchange: string }[]
 ---@field window? { windows: string, trigger: string, evictor: string?, lateness: number, late: string? }
+---@field time? { from: string[], without: string[], warning: string? } of a step that waits for event time: see explain/time.lua
+---@field timestamps? { field: string?, unit: string?, format: string?, max_out_of_orderness: number } and what else an assign_timestamps step was told
 ---@field key? { fields: string[]?, single: boolean?, fn: string? }
 ---@field interval? { lower: number, upper: number, late_left: string?, late_right: string? } of an interval join, in milliseconds
 ---@field states { name: string, kind: string, default: any, version: integer }[]
@@ -107,7 +110,7 @@ local function step_view(job, step)
   return {
     id = step.id, name = step.name, named = step.named, kind = step.kind, operator = step.operator, role = step.role, keyed = step.keyed,
     connector = step.connector, options = options_of(step), guarantee = step.guarantee, replayable = step.replayable,
-    inputs = inputs_of(job, step), key = key_of(step), window = window_of(step), interval = step.interval, states = states_of(step),
+    inputs = inputs_of(job, step), key = key_of(step), window = window_of(step), time = time.of(job, step), timestamps = time.timestamps_of(step), interval = step.interval, states = states_of(step),
     fn = step.kind ~= "key_by" and step.fn and where.definition(step.fn) or nil,
     parallelism = step.parallelism, on_error = on_error_of(job, step.on_error), where = where.text(step.where),
   }
