@@ -14,6 +14,7 @@
 
 /* The store takes rows in the thousands as one sorted file, at a third of their price one by one. */
 #define EVICTED_PER_CALL 32768
+#define TIDIED_PER_CALL 8
 #define VISITED_PER_CALL (16 * EVICTED_PER_CALL)
 #define EVICTED_PART 16
 #define SWEPT_EARLY_PER_CALL 8192
@@ -123,12 +124,38 @@ static size_t account(struct keyed_state *state)
 }
 
 /*
+ * A key that was only read has an entry with nothing in it: it goes when the hand comes by
+ * it for the second time since it was used, also where memory is no matter. (Over a store
+ * eviction does that; what is on its way there must not be read before it is there.)
+ */
+static void tidy(struct keyed_state *state)
+{
+    struct state_column *home = &state->columns[0];
+    uint32_t wanted = TIDIED_PER_CALL + 4 * state->made; /* it keeps up with keys that are made */
+    state->made = 0;
+    for (uint32_t visited = 0; visited < wanted; visited++) {
+        struct entry *entry = table_hand_next(&home->table);
+        if (entry == NULL)
+            return; /* none twice in one call: who called holds entries */
+        bool untouched = (entry->flags & ENTRY_LIVE) && entry->dirty_epoch == 0 && !(entry->flags & ENTRY_UNSTORED);
+        if (!untouched || !row_is_empty(&home->layout, entry) || map_has_children(state, entry))
+            continue;
+        if (entry->flags & ENTRY_REFERENCED)
+            entry->flags &= (uint16_t)~ENTRY_REFERENCED;
+        else
+            state_drop(state, 0, entry);
+    }
+}
+
+/*
  * Nothing is evicted after a write to the store failed: the rows that it refused
  * are lost to the cache, and the job fails with the reason before it reads them.
  */
 static void evict(struct keyed_state *state)
 {
     size_t over = account(state);
+    if (over == 0 && !state->columns[0].stored)
+        tidy(state);
     if (over == 0 || state->failure < 0)
         return;
     if (evict_bytes(state, over + state->accounted_bytes / EVICTED_PART) < over) {

@@ -235,6 +235,7 @@ static int entries_make(struct keyed_state *state, const struct batch *batch, st
     int status = groups_check(state, batch, count);
     if (status < 0)
         return status;
+    state->made += (uint32_t)count;
     for (int32_t i = 0; i < count; i++) {
         int32_t index = state->missing[i];
         const struct batch_key *key = &batch->keys[index];

@@ -36,6 +36,7 @@ struct keyed_state {
     struct table_cursor base_cursor;
     struct store_write *pending;       /* evicted rows on their way to the store */
     uint32_t evict_column;
+    uint32_t made;                     /* entries of keys since memory was looked at last */
     uint64_t restore_bytes;            /* of a base that is about to come, for this state */
     struct prefault *prefault;         /* of the tables that a restore fills */
     struct attached_part parts[STATE_PARTS_MAX];
