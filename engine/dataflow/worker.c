@@ -55,6 +55,7 @@ struct worker *worker_new(struct dataflow *dataflow, uint32_t subtask, bool by_h
     worker->by_hand = by_hand;
     worker->clock_moved = by_hand; /* what is overdue fires when the steps open */
     atomic_init(&worker->running_step, -1);
+    atomic_init(&worker->standing_step, -1);
     waker_init(&worker->waker);
     ops_new(worker);
     chains_new(worker);
@@ -481,11 +482,21 @@ void worker_step_counters(const struct worker *worker, uint32_t step, struct ste
 
 int worker_running(const struct worker *worker, uint64_t *progress)
 {
-    int step = atomic_load_explicit(&((struct worker *)(void *)worker)->running_step, memory_order_relaxed);
+    int step = atomic_load_explicit(&worker->running_step, memory_order_relaxed);
+    int standing = atomic_load_explicit(&worker->standing_step, memory_order_relaxed);
+    if (standing >= 0) {
+        *progress = 0;
+        return standing;
+    }
     if (step >= 0) {
         const struct call *call = worker->ops[step].call;
         uint64_t serial = (uint64_t)__atomic_load_n(&call->batch_serial, __ATOMIC_RELAXED);
         *progress = serial << 32 | (uint32_t)__atomic_load_n(&call->index, __ATOMIC_RELAXED);
     }
     return step;
+}
+
+bool worker_runs(const struct worker *worker, int step)
+{
+    return atomic_load_explicit(&worker->running_step, memory_order_relaxed) == step;
 }

@@ -56,6 +56,11 @@ void worker_wake(struct worker *worker);
 
 struct step_counters { uint64_t records_in, records_out, errors, late, state_keys, state_bytes; };
 void worker_step_counters(const struct worker *worker, uint32_t step, struct step_counters *counters);
-/* The step whose Lua work runs now, or -1; `progress` changes while callbacks return. */
+/*
+ * The step whose Lua work runs now, or -1; `progress` changes while callbacks return. A step
+ * whose timers go in circles (S2c) runs all the time, without progress.
+ */
 int worker_running(const struct worker *worker, uint64_t *progress);
+/* Is it this step's Lua work that runs at this moment? */
+bool worker_runs(const struct worker *worker, int step);
 struct worker *dataflow_worker(struct dataflow *dataflow, uint32_t subtask);

@@ -79,6 +79,7 @@ struct worker {
     struct operator *calling;    /* its call is being done in Lua */
     struct work calling_work;
     atomic_int running_step;
+    atomic_int standing_step;    /* its timers go in circles (S2c), -1: none */
     uint64_t committed;          /* the newest checkpoint that sinks were told of */
     uint64_t base_seen;
     uint32_t bases_running;

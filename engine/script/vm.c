@@ -211,7 +211,7 @@ static void guard_hook(lua_State *L, lua_Debug *activation)
         vm->guard_progress = progress;
         vm->guard_since_ns = now_ns;
     }
-    if (step >= 0 && (now_ns - vm->guard_since_ns) / 1000000u > vm->guard_ms)
+    if (step >= 0 && worker_runs(vm->guarded, step) && (now_ns - vm->guard_since_ns) / 1000000u > vm->guard_ms)
         luaL_error(L, "one callback ran longer than %d ms (the job's watchdog)", (int)vm->guard_ms);
 }
 

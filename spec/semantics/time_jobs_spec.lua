@@ -242,4 +242,38 @@ return job]]
     assert.are.same({}, endless {})
     assert.are.same({ "fired 0 inf", "fired 1 inf", "fired 2 inf" }, endless { "--drain" })
   end)
+
+  it("S2c: a loop of timers that register themselves for ever is ended by the watchdog, which names the line", function()
+    local path = script [[
+local job = mt.job("circle", { parallelism = 1, watchdog = "300ms" })
+job:from(mt.values { 10, 20 }):key_by(function(n) return n end)
+  :process("circle", {
+    process_element = function(self, n, ctx) ctx:timers():register_event_time_timer(n) end,
+    on_timer = function(self, timestamp, ctx, out)
+      ctx:timers():register_event_time_timer(timestamp)
+      out:collect(timestamp)
+    end,
+  }):process("behind", function(n, ctx, out) out:collect(n + 1) end):to(mt.blackhole {})
+return job]]
+    local started = here:run(path)
+    assert.are.equal(1, started:wait(), started.err)
+    assert.is_truthy(started.err:find('step "circle", subtask 0: one callback ran longer than 300 ms (the job\'s watchdog)', 1, true), started.err)
+    assert.is_truthy(started.err:find("in on_timer", 1, true), started.err)
+  end)
+
+  it("S2c: a loop that moves on in time is none, however long it is", function()
+    local path = script [[
+local job = mt.job("ticks", { parallelism = 1, watchdog = "200ms", restart = "none" })
+job:from(mt.values { 1, 2, 3 }):key_by(function(n) return n end)
+  :process("ticks", {
+    state = { n = mt.value_state { default = 0 } },
+    process_element = function(self, n, ctx) ctx:timers():register_event_time_timer(n) end,
+    on_timer = function(self, timestamp, ctx, out)
+      self.n:update(self.n:value() + 1)
+      if timestamp < 1500000 then ctx:timers():register_event_time_timer(timestamp + 3) else out:collect(self.n:value()) end
+    end,
+  }):to(mt.collect { name = "told" })
+return job]]
+    assert.are.same({ 500000, 500001, 500001 }, (function(list) table.sort(list) return list end)(testing.run(path, {}).sinks.told))
+  end)
 end)

@@ -13,6 +13,8 @@ struct call_step {
     struct keyed_state *state;
     struct timers *timers[DOMAINS];            /* NULL: the step has none */
     struct batch *run;                         /* timers that are firing */
+    int64_t loop_time;                         /* how far their loop has come; INT64_MIN: there is none */
+    uint64_t loop_again;                       /* timers that it registered for times that it has come to */
     struct assign *assign;                     /* of a step that answers time stamps, else NULL */
     struct window_step *windows;               /* NULL: no window step; see call_windows.c */
     int64_t *no_times;                         /* BATCH_RECORDS_MAX times TIME_NONE */
@@ -38,6 +40,8 @@ void call_outputs_open(struct operator *op);
 void call_timers_open(struct operator *op);
 void call_timers_close(struct operator *op);
 int call_time(struct operator *op, uint32_t mark, int64_t number);
+/* A callback has registered a timer. */
+void call_timer_registered(struct call *call, int domain, int64_t time);
 int call_timers(struct operator *op, uint32_t domain, int64_t now);
 /* call_windows.c: compose the panes of records from `from` on; answers behind which record, or negative. */
 int call_windows_open(struct operator *op);

@@ -16,6 +16,7 @@ void call_timers_open(struct operator *op)
     if (!op->step->timers)
         return;
     self->run = batch_take();
+    self->loop_time = INT64_MIN;
     self->no_times = memory_new_zeroed(BATCH_RECORDS_MAX, sizeof self->no_times[0]);
     for (int32_t i = 0; i < BATCH_RECORDS_MAX; i++)
         self->no_times[i] = TIME_NONE;
@@ -63,6 +64,29 @@ static void run_times(const struct call_step *self, struct call *call, uint32_t 
     call->times = domain == DOMAIN_EVENT ? self->run->times : self->no_times;
 }
 
+/*
+ * S2c: a callback that registers its own time again, always, keeps the loop going for
+ * ever. No single callback is long, so the loop stands for one: as long as it comes to
+ * nothing but what it registered itself, for times that it had come to.
+ */
+static void loop_look(struct operator *op, int count)
+{
+    struct call_step *self = op->self;
+    bool stands = count > 0 && self->loop_again > 0 && self->run->times[0] <= self->loop_time;
+    atomic_store_explicit(&op->worker->standing_step, stands ? (int)op->step->id : -1, memory_order_relaxed);
+    if (count > 0)
+        return;
+    self->loop_time = INT64_MIN;
+    self->loop_again = 0;
+}
+
+void call_timer_registered(struct call *call, int domain, int64_t time)
+{
+    struct call_step *self = call_step_of(call);
+    if (call->request == CALL_TIMERS && domain == call->domain && time <= self->loop_time)
+        self->loop_again++;
+}
+
 int call_timers(struct operator *op, uint32_t domain, int64_t now)
 {
     struct call_step *self = op->self;
@@ -71,6 +95,7 @@ int call_timers(struct operator *op, uint32_t domain, int64_t now)
         return assign_tick(op, self->assign);
     batch_clear(self->run);
     int count = timers_due(self->timers[domain], now, self->run);
+    loop_look(op, count);
     if (count <= 0)
         return count;
     int status = call_keys_resolve(op, self->run);
@@ -94,7 +119,13 @@ int call_timers(struct operator *op, uint32_t domain, int64_t now)
 
 int call_take_timer(struct call *call, int32_t index)
 {
-    return timers_take(call_step_of(call)->timers[call->domain], index);
+    struct call_step *self = call_step_of(call);
+    int take = timers_take(self->timers[call->domain], index);
+    if (take == TIMER_FIRE) {
+        self->loop_again -= self->loop_again > 0;
+        self->loop_time = self->run->times[index] > self->loop_time ? self->run->times[index] : self->loop_time;
+    }
+    return take;
 }
 
 int64_t call_processing_time(struct call *call)
@@ -122,6 +153,7 @@ int call_register_timer(struct call *call, int domain, int64_t time)
     struct slice key;
     uint64_t hash;
     struct timers *timers = timers_of(call, domain, &key, &hash);
+    call_timer_registered(call, domain, time);
     return timers == NULL ? ERROR_STATE : timers_register(timers, time, hash, key, slice_of("", 0));
 }
 

@@ -401,6 +401,7 @@ static struct slice pane_name_space(struct window_step *windows, int32_t pane)
 int call_window_register(struct call *call, int32_t pane, int domain, int64_t time)
 {
     struct slice name_space = pane_name_space(window_step_of(call), pane);
+    call_timer_registered(call, domain, time);
     return timers_register(call_step_of(call)->timers[domain], time, call->keys[call->index].hash, record_key(call, call->index), name_space);
 }
 

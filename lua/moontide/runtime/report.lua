@@ -88,7 +88,7 @@ end
 
 -- "fraud.lua:14: attempt to ..." without the place, which stands on its own line.
 local function bare(message)
-  return (message:gsub("^[^\n]-%.lua:%d+: ", "", 1):gsub("^loop of [^\n]-:%d+: ", "", 1))
+  return (message:gsub("^[^\n]-%.lua:%d+: ", "", 1):gsub("^loop of [^\n]-:%d+: ", "", 1):gsub("^timers of [^\n]-:%d+: ", "", 1))
 end
 
 --- The whole report.
