@@ -188,6 +188,24 @@ return job]]
     end
   end)
 
+  it("F3: a subtask without a split, of a source that may have more later, holds nothing back", function()
+    here:write("only.jsonl", '{"t":10,"k":1}\n{"t":20,"k":2}\n{"t":30,"k":3}\n')
+    local path = script(([[
+local job = mt.job("follows", { parallelism = 3 })
+job:from(mt.file { path = "%s/*.jsonl", format = "json", follow = true }):assign_timestamps { field = "t" }
+  :key_by("k"):process("fires", {
+    process_element = function(self, value, ctx) ctx:timers():register_event_time_timer(value.t) end,
+    on_timer = function(self, timestamp, ctx, out) out:collect("fired " .. timestamp) end,
+  }):to(mt.stdout { format = "lines" })
+return job]]):format(here.directory))
+    local started = here:run(path)
+    started:wait_until("both timers below the watermark have fired", function() return started.out:find("fired 10") and started.out:find("fired 20") end)
+    here:write("more.jsonl", '{"t":100,"k":4}\n') -- a new split holds time where it is until it has come so far
+    started:wait_until("it goes on with a split that appears", function() return started.out:find("fired 30") or here:ask("status"):find('"records_in":4') end)
+    here:command("stop")
+    assert.are.equal(0, started:wait(), started.err)
+  end)
+
   it("S18c: a source that had finished before a kill holds nothing back after it", function()
     here:write("short.jsonl", '{"t":1,"k":1}\n{"t":2,"k":2}\n')
     local path = script(([[

@@ -87,6 +87,7 @@ describe("watermarks of channels", function()
 
   it("S15: one that comes back ahead of the output counts at once", function()
     both(2, { wm(1, 10), wm(2, 20, "W(10)"), idle(2), active(2), wm(1, 30, "W(20)") })
+    both(2, { wm(1, 10), wm(2, 10, "W(10)"), idle(2), active(2), wm(1, 30), wm(2, 20, "W(20)") })
   end)
 
   it("S14: a record makes its channel active; it is told before the record", function()
@@ -121,6 +122,7 @@ describe("watermarks of channels", function()
 
   it("S16, F1: a finished channel counts neither in the lowest nor in the highest", function()
     both(3, { wm(1, 10), wm(2, 12), wm(3, 15, "W(10)"), finish(3), wm(2, 20), idle(1, "W(20)"), idle(2, "IDLE"), active(2, "ACTIVE"), wm(2, 21, "W(21)") })
+    both(3, { wm(1, 50), wm(2, 10), wm(3, 5, "W(5)"), finish(1), idle(2), idle(3, "W(10) IDLE") })
   end)
 
   it("F1: MAX comes only when all channels have finished", function()
@@ -223,6 +225,20 @@ describe("assign_timestamps", function()
     end
   end
 
+  -- Two assigners of a union, each after one record, idle in the same millisecond.
+  local function cases_of_two(first, second)
+    play.each(function(one, two)
+      local options = { fn = function(value) return value end, max_out_of_orderness = 9, idle_timeout = 10 }
+      return one:assign_timestamps(options):union(two:assign_timestamps(options))
+    end, { inputs = 2 }, function(h)
+      h.inputs[1]:push(first)
+      h.inputs[2]:push(second)
+      assert.are.equal(("%d@%d %d@%d W(4)"):format(first, first, second, second), play.words(h))
+      h:set_processing_time(11)
+      assert.are.equal("W(5) IDLE", play.words(h))
+    end)
+  end
+
   it("T51: bounded out of orderness", function()
     play.case(bounded(), { breaks = false }, {
       { push = 1337, "1337@1337 W(1326)" },
@@ -269,6 +285,12 @@ describe("assign_timestamps", function()
       h:set_processing_time(22)
       assert.are.equal("IDLE", play.words(h))
     end)
+  end)
+
+  it("F4: two that fall idle at one look at the clock come to the same, in either order", function()
+    for _, times in ipairs { { 14, 15 }, { 15, 14 } } do
+      cases_of_two(times[1], times[2])
+    end
   end)
 
   it("S17: an input that never had an event counts from its opening", function()
@@ -324,6 +346,14 @@ describe("assign_timestamps", function()
   it("S18: the end of input sends the last bounded watermark, then MAX", function()
     play.case(bounded { emit = 100 }, { breaks = false }, {
       { push = 100, "100@100" }, { push = 90, "90@90" }, { finish = true, "W(89) W(MAX) END" },
+    })
+  end)
+
+  it("F1: its end is no watermark for a step behind it that has other inputs", function()
+    play.case(function(assigned, other) return bounded()(assigned):union(other) end, { harness = { inputs = 2 }, breaks = false }, {
+      { input = 1, push = 100, "100@100" }, { input = 2, wm = 50, "W(50)" }, { input = 2, idle = true, "W(89)" },
+      { input = 1, finish = true, "IDLE" }, { input = 2, active = true, "ACTIVE" }, { input = 2, wm = 95, "W(95)" },
+      { input = 2, finish = true, "W(MAX) END" },
     })
   end)
 
