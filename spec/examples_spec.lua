@@ -22,9 +22,12 @@ describe("examples", function()
   before_each(function() directory = example.temporary_directory() end)
   after_each(function() example.remove(directory) end)
 
-  local names = { "01_hello", "02_word_count", "03_running_average", "04_map_state", "05_custom_source", "06_errors", "07_side_outputs", "flights" }
-  -- Several sinks write to the same output: there is no order between them.
-  local unordered = { ["06_errors"] = true, ["07_side_outputs"] = true }
+  local names = { "01_hello", "02_word_count", "03_running_average", "04_map_state", "05_custom_source", "06_errors", "07_side_outputs",
+    "09_windows", "10_sessions", "11_interval_join", "12_broadcast_rules", "13_top_per_window", "flights" }
+  -- Several sinks write to the same output, or two sources are read beside each other: there is no order between them.
+  local unordered = { ["06_errors"] = true, ["07_side_outputs"] = true, ["09_windows"] = true, ["11_interval_join"] = true }
+  -- What is late depends on how far time has come, and two subtasks do not begin at the same moment (S13).
+  local alone = { ["09_windows"] = true }
 
   for _, name in ipairs(names) do
     it(name .. " gives its recorded output at parallelism 1", function()
@@ -32,9 +35,11 @@ describe("examples", function()
       assert.are.same(order(expected(name)), order(lines_of(name, "--parallelism 1 --set out=" .. directory .. "/out")))
     end)
 
-    it(name .. " gives the same lines, in any order, at parallelism 2", function()
-      assert.are.same(sorted(expected(name)), sorted(lines_of(name, "--parallelism 2 --set out=" .. directory .. "/out")))
-    end)
+    if not alone[name] then
+      it(name .. " gives the same lines, in any order, at parallelism 2", function()
+        assert.are.same(sorted(expected(name)), sorted(lines_of(name, "--parallelism 2 --set out=" .. directory .. "/out")))
+      end)
+    end
   end
 
   it("has all of them here and in their order", function()
@@ -151,5 +156,51 @@ describe("08_exactly_once", function()
     assert.is_truthy(err:find("finished, 0 records", 1, true), err)
     assert.are.equal(parts, #example.parts(directory .. "/out"))
     assert_each_once()
+  end)
+end)
+
+describe("09_windows", function()
+  it("S20, S23, S25: has each flight in the newest count of its hour, or as late", function()
+    local counts, flights, late = {}, 0, 0
+    for _, line in ipairs(lines_of("09_windows", "--parallelism 1")) do
+      local count, from = line:match('"flights":(%d+),"from":"([^"]+)"')
+      if count then
+        assert.is_true(tonumber(count) > (counts[from] or 0), line)
+        counts[from] = tonumber(count)
+      else
+        late = late + 1
+      end
+    end
+    for _, count in pairs(counts) do flights = flights + count end
+    local all = 0
+    for line in io.lines("examples/data/flights.csv") do
+      if line:match(",ATL,%u+$") then all = all + 1 end
+    end
+    assert.are.equal(all, flights + late)
+    assert.is_true(late > 0)
+  end)
+end)
+
+describe("13_top_per_window", function()
+  it("gives what a plain loop over the file gives", function()
+    local counts = {}
+    for line in io.lines("examples/data/flights.csv") do
+      local day, hour, origin = line:match("^2001%-01%-(%d%d) (%d%d):.-,(%u%u%u),%u%u%u$")
+      if origin then
+        local from = ("%s %02d:00"):format(day, math.floor(hour / 6) * 6)
+        counts[from] = counts[from] or {}
+        counts[from][origin] = (counts[from][origin] or 0) + 1
+      end
+    end
+    local lines = {}
+    for from, airports in pairs(counts) do
+      local list = {}
+      for airport, count in pairs(airports) do list[#list + 1] = { airport, count } end
+      table.sort(list, function(a, b) return a[2] > b[2] or (a[2] == b[2] and a[1] < b[1]) end)
+      for rank = 1, 3 do
+        lines[#lines + 1] = ('{"airport":"%s","flights":%d,"from":"%s","rank":%d}'):format(list[rank][1], list[rank][2], from, rank)
+      end
+    end
+    assert.are.same(sorted(lines), sorted(lines_of("13_top_per_window", "--parallelism 2")))
   end)
 end)
