@@ -34,7 +34,7 @@ enum step_kind {
     STEP_INPUT = 6,     /* channels that are fed by hand: see dataflow/by_hand.h */
     STEP_OUTPUT = 7,    /* keeps what it gets until it is asked for it */
     STEP_ASSIGN = 8,    /* takes time stamps from a field, and makes watermarks */
-    STEP_AGGREGATE = 9, /* a window step whose aggregates the engine has: tumbling or sliding, with its own trigger */
+    STEP_AGGREGATE = 9, /* a window step whose aggregates the engine has: tumbling, sliding or sessions, with its own trigger */
 };
 enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4 };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };

@@ -22,7 +22,7 @@ static uint64_t slices_hash(const struct step *step)
     const struct window_shape *windows = &step->window.shape;
     struct buffer text;
     buffer_init(&text);
-    int64_t numbers[] = { windows->size, windows->slide, windows->offset, step->window.domain };
+    int64_t numbers[] = { step->window.kind, windows->size, windows->slide, windows->offset, step->window.domain };
     buffer_append(&text, numbers, sizeof numbers);
     for (uint32_t i = 0; i < step->aggregate_count; i++) {
         buffer_append(&text, &step->aggregates[i].kind, 1);
@@ -42,6 +42,6 @@ int plan_slices_add(struct plan *plan, struct step *step)
         return slot;
     struct slices_shape shape;
     plan_slices(step, &shape);
-    step->states[slot].row_bytes = shape.bytes;
+    step->states[slot].row_bytes = step->window.kind == WINDOW_SESSION ? shape.bytes + SESSION_HEAD_BYTES : shape.bytes;
     return 0;
 }

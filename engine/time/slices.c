@@ -122,6 +122,23 @@ int slice_add(const struct slices_shape *shape, char *bytes, const struct cell *
     return 0;
 }
 
+int slice_join(const struct slices_shape *shape, char *bytes, const char *other_bytes)
+{
+    struct slice *slice = slice_at(bytes);
+    const struct slice *other = slice_at(other_bytes);
+    for (uint32_t i = 0; i < shape->aggregates; i++) {
+        union slice_number *number = &slice->numbers[shape->first[i]];
+        const union slice_number *more = &other->numbers[shape->first[i]];
+        uint8_t kind = shape->kinds[i] == AGGREGATE_MIN || shape->kinds[i] == AGGREGATE_MAX ? shape->kinds[i] : AGGREGATE_SUM;
+        int status = slice_number_combine(kind, number, &slice->kept[i], *more, other->kept[i]);
+        if (status < 0)
+            return status;
+        if (shape->kinds[i] == AGGREGATE_AVG)
+            number[1].real += more[1].real;
+    }
+    return 0;
+}
+
 /* One accumulator of slices that are `stride` numbers apart, all of them doubles. */
 static double fold_real(uint8_t kind, const union slice_number *numbers, uint32_t count, size_t stride)
 {

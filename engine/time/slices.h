@@ -26,6 +26,8 @@
 #include "time/window.h"
 
 #define AGGREGATES_MAX 8
+#define SESSION_HEAD_BYTES 32 /* before the slice of a session: see dataflow/operators/aggregate_sessions.c */
+#define SLICE_BYTES_MAX (16 + 2 * AGGREGATES_MAX * 8)
 
 /* <cdef> */
 enum aggregate_kind { AGGREGATE_COUNT = 1, AGGREGATE_SUM = 2, AGGREGATE_MIN = 3, AGGREGATE_MAX = 4, AGGREGATE_AVG = 5 };
@@ -47,6 +49,8 @@ uint32_t slices_find(const struct slices_shape *shape, const char *slices, uint3
 /* A slice of its first record; one more record. `numbers`: a number for each aggregate but counts. */
 void slice_begin(const struct slices_shape *shape, char *slice, int64_t start, const struct cell *numbers);
 int slice_add(const struct slices_shape *shape, char *slice, const struct cell *numbers);
+/* Take another slice in. */
+int slice_join(const struct slices_shape *shape, char *slice, const char *other);
 /* What all slices in [start, end) come to: a number for each aggregate. 1; 0: there are none; negative: it cannot be told. */
 int slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, struct cell *results);
 /* </cdef> */

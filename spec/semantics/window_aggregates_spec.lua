@@ -8,8 +8,9 @@ local function pick(random, list) return list[random(#list)] end
 
 local function random_program(random)
   local program = { time = random(4) == 1 and "processing" or "event", operator = pick(random, { "count", "sum", "min", "max", "several" }) }
+  program.kind = random(3) == 1 and "session" or "sliding"
   program.size = random(40)
-  program.slide = random(3) == 1 and program.size or random(50)
+  program.slide = (program.kind == "session" or random(3) == 1) and program.size or random(50)
   program.offset = random(program.slide) - 1
   if random(2) == 1 then program.offset = -program.offset end
   if program.time == "processing" then -- the clock of a harness fires what is due at it: no window may end just there
@@ -17,8 +18,8 @@ local function random_program(random)
   end
   program.lateness = random(2) == 1 and 0 or random(40)
   program.side = random(2) == 1
-  -- Sums that leave 2^53 and come back are told differently where they are put together from slices.
-  program.wide = random(3) == 1 and (program.operator == "min" or program.operator == "max" or program.slide == program.size)
+  -- Sums that leave 2^53 and come back are told differently where they are put together from slices or sessions.
+  program.wide = random(3) == 1 and (program.operator == "min" or program.operator == "max" or (program.slide == program.size and program.kind == "sliding"))
   program.backend = pick(random, { "memory", "rocksdb" })
   return program
 end
@@ -62,7 +63,8 @@ end
 
 local function build(program, in_lua)
   return function(input)
-    local window = mt.sliding { size = program.size, slide = program.slide, offset = program.offset, time = program.time }
+    local window = program.kind == "session" and mt.session { gap = program.size, time = program.time }
+      or mt.sliding { size = program.size, slide = program.slide, offset = program.offset, time = program.time }
     local stream = input:key_by("key"):window(window):allowed_lateness(program.lateness)
     if program.side then stream = stream:side_output_late("late") end
     if in_lua then stream = stream:trigger(program.time == "event" and mt.trigger.event_time() or mt.trigger.processing_time()) end
@@ -156,7 +158,9 @@ describe("an aggregate of the engine over windows", function()
     assert.is_true(chosen(function(keyed) return keyed:window(mt.tumbling { size = "1s" }):count("w") end))
     assert.is_true(chosen(function(keyed) return keyed:window(mt.sliding { size = 4096, slide = 1 }):sum("w", "n") end))
     assert.is_false(chosen(function(keyed) return keyed:window(mt.sliding { size = 4097, slide = 100 }):sum("w", "n") end))
-    assert.is_false(chosen(function(keyed) return keyed:window(mt.session { gap = "1s" }):count("w") end))
+    assert.is_true(chosen(function(keyed) return keyed:window(mt.session { gap = "1s" }):count("w") end))
+    assert.is_false(chosen(function(keyed) return keyed:window(mt.session { gap = function() return 1 end }):count("w") end))
+    assert.is_false(chosen(function(keyed) return keyed:window(mt.global_window {}):count("w") end))
     assert.is_false(chosen(function(keyed) return keyed:window(mt.tumbling { size = "1s", stagger = "natural" }):count("w") end))
     assert.is_false(chosen(function(keyed) return keyed:window(mt.tumbling { size = "1s" }):evictor(mt.evictor.count(3)):count("w") end))
     assert.is_false(chosen(function(keyed) return keyed:window(mt.tumbling { size = "1s" }):trigger(mt.trigger.event_time()):count("w") end))

@@ -39,6 +39,7 @@ static int aggregate_open(struct operator *op)
     self->windows = step->window.shape;
     self->lateness = step->window.lateness;
     self->event = step->window.domain == DOMAIN_EVENT;
+    self->sessions = step->window.kind == WINDOW_SESSION;
     self->shape = SHAPE_NONE;
     plan_slices(step, &self->slices);
     self->slices.attempt = checkpointing->epoch;
@@ -87,7 +88,7 @@ static int number_refused(const struct step_aggregate *aggregate, const struct c
 }
 
 /* The number that each aggregate takes of a record. */
-static int numbers_read(struct operator *op, const struct batch *batch, int32_t record)
+int aggregate_numbers(struct operator *op, const struct batch *batch, int32_t record)
 {
     struct aggregator *self = op->self;
     struct cell value = batch->values[record];
@@ -107,7 +108,7 @@ static int numbers_read(struct operator *op, const struct batch *batch, int32_t 
 
 /* ---- Records ---- */
 
-struct arrival { const struct batch_key *id; struct slice key; int64_t time; };
+struct arrival { struct aggregate_key key; int64_t time; };
 
 /* The timers of a window that gets its first record: to fire, and to be forgotten (S24). */
 static int window_begin(struct operator *op, const struct arrival *arrival, const struct window *window)
@@ -120,9 +121,9 @@ static int window_begin(struct operator *op, const struct arrival *arrival, cons
     if (fires == TIME_END)
         name_space_write(&self->space, window);
     if (!self->event || fires > op->time.watermark)
-        status = timers_register(timers, fires, arrival->id->hash, arrival->key, buffer_slice(&self->space));
+        status = timers_register(timers, fires, arrival->key.hash, arrival->key.bytes, buffer_slice(&self->space));
     if (status == 0 && forgotten != INT64_MAX && forgotten != fires)
-        status = timers_register(timers, forgotten, arrival->id->hash, arrival->key, slice_of_text(FORGET_SPACE));
+        status = timers_register(timers, forgotten, arrival->key.hash, arrival->key.bytes, slice_of_text(FORGET_SPACE));
     return status;
 }
 
@@ -171,7 +172,7 @@ static int windows_refire(struct operator *op, const struct entry *entry, const 
     int status = 0;
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
         if (window_is_complete(&window, op->time.watermark) && !is_dropped_for(op, &window))
-            status = aggregate_fire(op, entry, arrival->key, &window);
+            status = aggregate_fire(op, entry, arrival->key.bytes, &window);
     }
     return status;
 }
@@ -187,7 +188,7 @@ static enum lateness lateness_of(const struct operator *op, int64_t time)
     return is_dropped_for(op, &window) ? LATE : TAKEN; /* the last one is the last to be dropped */
 }
 
-static void late_record(struct operator *op, const struct batch *batch, int32_t record)
+void aggregate_late(struct operator *op, const struct batch *batch, int32_t record)
 {
     const struct aggregator *self = op->self;
     if (!window_record_is_late(batch->times[record], self->lateness, op->time.watermark))
@@ -217,11 +218,11 @@ static int arrive(struct operator *op, struct batch *batch, int32_t record, cons
     struct aggregator *self = op->self;
     struct entry *entry = self->entries[record];
     switch (lateness_of(op, arrival->time)) {
-    case LATE: late_record(op, batch, record); return 0;
+    case LATE: aggregate_late(op, batch, record); return 0;
     case IN_A_GAP: return 0;
     case TAKEN: break;
     }
-    int status = numbers_read(op, batch, record);
+    int status = aggregate_numbers(op, batch, record);
     if (status < 0)
         return status;
     uint32_t count;
@@ -252,12 +253,22 @@ static char *newest_slice(const struct aggregator *self, const struct entry *ent
     return slice_start(last) == self->slice && slice_attempt(last) == self->slices.attempt ? last : NULL;
 }
 
+static struct aggregate_key key_of(const struct batch *batch, int32_t record)
+{
+    const struct batch_key *key = &batch->keys[record];
+    return (struct aggregate_key){ key->hash, slice_of(arena_at(&batch->arena, key->offset), key->bytes) };
+}
+
 static int take_record(struct operator *op, struct batch *batch, int32_t record, int64_t clock_ms)
 {
     struct aggregator *self = op->self;
     int64_t time = self->event ? batch->times[record] : clock_ms;
     if (time == TIME_NONE)
         return error_set(ERROR_ARGUMENT, "a window of event time needs records with time stamps, and this one has none: call :assign_timestamps");
+    if (self->sessions) {
+        struct aggregate_key key = key_of(batch, record);
+        return aggregate_session_record(op, batch, record, &key, time);
+    }
     if (time >= self->slice_end || time < self->slice) {
         self->slice = window_start(time, self->windows.offset, self->slices.length);
         self->slice_end = time_add(self->slice, self->slices.length);
@@ -265,14 +276,13 @@ static int take_record(struct operator *op, struct batch *batch, int32_t record,
     bool open = !self->event || self->slice_end - 1 > op->time.watermark;
     char *newest = open ? newest_slice(self, self->entries[record]) : NULL;
     if (newest != NULL) {
-        int status = numbers_read(op, batch, record);
+        int status = aggregate_numbers(op, batch, record);
         if (status < 0)
             return status;
         value_bytes_touch(self->state, self->view, self->entries[record]);
         return slice_add(&self->slices, newest, self->numbers);
     }
-    const struct batch_key *id = &batch->keys[record];
-    struct arrival arrival = { id, slice_of(arena_at(&batch->arena, id->offset), id->bytes), time };
+    struct arrival arrival = { key_of(batch, record), time };
     return arrive(op, batch, record, &arrival);
 }
 

@@ -1,6 +1,6 @@
 /*
  * The inside of STEP_AGGREGATE, for the files that together are it: aggregate.c (records),
- * aggregate_fire.c (time, and what leaves).
+ * aggregate_fire.c (time, and what leaves), aggregate_sessions.c.
  *
  * Thread   the worker.
  */
@@ -21,7 +21,7 @@ struct aggregator {
     struct window_shape windows;
     struct slices_shape slices;
     int64_t lateness;
-    bool event;
+    bool event, sessions;
     uint32_t shape;                    /* of the last record; SHAPE_NONE: unknown */
     int fields[AGGREGATES_MAX];        /* of each aggregate in that shape; -1: it has none, or needs none */
     uint32_t result_shape;
@@ -41,9 +41,21 @@ static inline char *slices_of(const struct aggregator *self, const struct entry 
 
 /* The shape of the records that leave. */
 int aggregate_result_shape(struct aggregator *self, const struct step *step);
-/* Emit what a key's window holds, if anything (S26). */
-int aggregate_fire(struct operator *op, const struct entry *entry, struct slice key, const struct window *window);
 
+struct aggregate_key { uint64_t hash; struct slice bytes; };
+
+/* The number that each aggregate takes of a record, into `numbers`. */
+int aggregate_numbers(struct operator *op, const struct batch *batch, int32_t record);
+/* A record that no window took. */
+void aggregate_late(struct operator *op, const struct batch *batch, int32_t record);
+/* Emit what slices come to in a key's window, if there are any in it (S26). */
+int aggregate_emit(struct operator *op, const char *slices, uint32_t count, struct slice key, const struct window *window);
+/* The same of a key's slices. */
+int aggregate_fire(struct operator *op, const struct entry *entry, struct slice key, const struct window *window);
 int aggregate_timers(struct operator *op, uint32_t domain, int64_t now);
+
+int aggregate_session_record(struct operator *op, struct batch *batch, int32_t record, const struct aggregate_key *key, int64_t time);
+int aggregate_session_timer(struct operator *op, struct entry *entry, const struct aggregate_key *key, int64_t time, bool fires);
+
 /* The namespace of the timer at which a window is forgotten, where it is not the one at which it fires. */
 #define FORGET_SPACE "\xc0"

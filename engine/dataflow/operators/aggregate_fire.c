@@ -75,16 +75,21 @@ static int refused(struct operator *op, const struct window *window, int status)
     return 0;
 }
 
-int aggregate_fire(struct operator *op, const struct entry *entry, struct slice key, const struct window *window)
+int aggregate_emit(struct operator *op, const char *slices, uint32_t count, struct slice key, const struct window *window)
 {
     struct aggregator *self = op->self;
-    uint32_t count;
-    const char *slices = slices_of(self, entry, &count);
     struct cell results[AGGREGATES_MAX];
     int status = slices_result(&self->slices, slices, count, window->start, window->end, results);
     if (status < 0)
         return refused(op, window, status);
     return status == 0 ? 0 : emit(op, key, window, results);
+}
+
+int aggregate_fire(struct operator *op, const struct entry *entry, struct slice key, const struct window *window)
+{
+    uint32_t count;
+    const char *slices = slices_of(op->self, entry, &count);
+    return aggregate_emit(op, slices, count, key, window);
 }
 
 /* ---- Timers ---- */
@@ -136,8 +141,12 @@ static int run_fire(struct operator *op, struct timers *timers)
         if (take == TIMER_GONE)
             continue;
         const struct batch_key *id = &self->run->keys[i];
-        struct slice key = slice_of(arena_at(&self->run->arena, id->offset), id->bytes);
-        status = timer_fire(op, self->entries[i], key, self->run->times[i], timers_name_space(timers, i));
+        struct aggregate_key key = { id->hash, slice_of(arena_at(&self->run->arena, id->offset), id->bytes) };
+        struct slice space = timers_name_space(timers, i);
+        if (self->sessions)
+            status = aggregate_session_timer(op, self->entries[i], &key, self->run->times[i], space.bytes == 0);
+        else
+            status = timer_fire(op, self->entries[i], key.bytes, self->run->times[i], space);
     }
     return status;
 }

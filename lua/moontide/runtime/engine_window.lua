@@ -1,5 +1,5 @@
---- Window steps that the engine runs by itself: aggregates that it has, over windows
---- whose records go into common slices (engine/time/slices.h).
+--- Window steps that the engine runs by itself: aggregates that it has, over sessions and
+--- over windows whose records go into common slices (engine/time/slices.h).
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 
@@ -24,7 +24,7 @@ end
 ---@return boolean
 function M.is(step)
   local window, trigger = step.window, step.trigger
-  if window.kind ~= "tumbling" and window.kind ~= "sliding" or window.stagger ~= "aligned" then return false end
+  if window.kind == "global" or window.stagger ~= "aligned" or window.gap then return false end
   if not trigger or not trigger.default or step.evictor or step.definition.process then return false end
   if not step.contents.engine or #step.contents.engine > aggregates_max then return false end
   return window.size / divisor(window.size, window.slide) <= slices_max
