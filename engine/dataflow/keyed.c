@@ -48,7 +48,7 @@ int64_t operator_timers_clock(struct operator *op, struct timers *processing, in
     if (processing == NULL || !timers_next(processing, &next))
         return INT64_MAX;
     if (next > due)
-        return next + (now_ms - due);
+        return next == INT64_MAX ? INT64_MAX : next + (now_ms - due);
     operator_timers_fire(op, DOMAIN_PROCESSING, due);
     return now_ms;
 }

@@ -137,6 +137,55 @@ return job]]
     assert.are.same({ { "processing", true, true } }, testing.run(path, {}).sinks.told)
   end)
 
+  it("S9: processing timers that fell due while no process ran fire in the next one", function()
+    local path = script [[
+local job = mt.job("overdue", { parallelism = 2, checkpoint = { interval = false } })
+job:from(mt.source {
+  poll = function(self, out)
+    if self.sent then return false end
+    self.sent = true
+    for k = 1, 10 do out:collect(k) end
+    return true
+  end,
+  snapshot = function(self) return self.sent end,
+  restore = function(self, sent) self.sent = sent end,
+  }):key_by(function(k) return k end):process("clocked", {
+    process_element = function(self, k, ctx) ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 2500) end,
+    on_timer = function(self, timestamp, ctx, out) out:collect(("fired %d"):format(ctx:current_key())) end,
+  }):to(mt.stdout { format = "lines" })
+return job]]
+    local function fired(started) return select(2, started.out:gsub("fired", "")) end
+    local first = here:run(path)
+    first:wait_until("the records have come", function() return here:ask("status"):find('"name":"clocked","kind":"process","records_in":10,', 1, true) end)
+    here:command("stop")
+    assert.are.equal(0, first:wait(), first.err)
+    local second = here:run(path)
+    second:wait_until("all have fired", function() return fired(first) + fired(second) == 10 end)
+    here:command("stop")
+    assert.are.equal(0, second:wait(), second.err)
+    assert.are.equal(10, fired(first) + fired(second))
+  end)
+
+  it("emit: a source that waits sends its watermark too, after 200 ms", function()
+    local path = script [[
+local fired = false
+local job = mt.job("waits", { parallelism = 1 })
+job:from(mt.source { poll = function(self, out)
+  if self.sent then return fired and "end" or false end
+  self.sent = true
+  for t = 1, 3 do out:collect { t = t, k = "a" } end
+  return true
+end }):assign_timestamps { field = "t" }:key_by("k"):process("fires", {
+  process_element = function(self, value, ctx) ctx:timers():register_event_time_timer(value.t) end,
+  on_timer = function(self, timestamp, ctx, out)
+    fired = true
+    out:collect { timestamp, ctx:timers():current_watermark() }
+  end,
+}):to(mt.collect { name = "told" })
+return job]]
+    assert.are.same({ { 1, 2 }, { 2, 2 }, { 3, math.huge } }, testing.run(path, {}).sinks.told)
+  end)
+
   it("S18: at the end event timers fire, processing timers are dropped, in keys of all workers", function()
     local path = script [[
 local job = mt.job("ended", {})

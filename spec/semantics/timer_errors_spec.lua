@@ -170,6 +170,27 @@ describe("times of timers", function()
     end
   end)
 
+  it("L2: the same of the time of what is collected and sent to the side, and of what a test pushes", function()
+    for _, emit in ipairs {
+      function(out) out:collect(1, 1.5) end,
+      function(_, ctx) ctx:output("side", 1, 2 ^ 53 + 2) end,
+      function(out) out:collect(1, "12") end,
+    } do
+      local h = testing.harness(keyed { process_element = function(_, _, ctx, out) emit(out, ctx) end }, { backend = "memory" })
+      local message = fails("a time stamp is a whole number of milliseconds within 2^53, or math.huge; got", h.push, h, { "a" })
+      assert.is_truthy(message:find("in process_element", 1, true), message)
+      h:close()
+    end
+    local h = testing.harness(function(input) return input end, { backend = "memory" })
+    for _, bad in ipairs { 0.5, 2 ^ 54, 0 / 0, "1" } do
+      fails("a time stamp is a whole number", h.push, h, 1, bad)
+      fails("watermark: needs whole milliseconds", h.watermark, h, bad)
+    end
+    h:push(1, -2 ^ 53)
+    assert.are.equal("1@-9007199254740992", play.words(h))
+    h:close()
+  end)
+
   it("L2: the largest and the smallest time", function()
     play.case(one(function(timers, time) timers:register_event_time_timer(time) end), { key = first, ordered = true }, {
       { push = { "a", 2 ^ 53 } }, { push = { "b", -2 ^ 53 } }, { push = { "c", 0 } },
