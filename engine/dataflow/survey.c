@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "dataflow/drift.h"
 #include "dataflow/operators/call_step.h"
 #include "dataflow/worker_internal.h"
 
@@ -190,7 +191,7 @@ static void step_write(struct survey *survey, struct part *part, struct operator
     uint64_t since_ns = step->watermark == time->watermark ? step->since_ns : now_ns;
     *step = (struct survey_step){
         .watermark = time->watermark, .idle = time->idle, .ended = time->ended, .held_input = -1, .since_ns = since_ns,
-        .pressed = chain != NULL && chain->pressed, .aligning = chain == NULL ? 0 : aligner_pending(chain->aligner),
+        .pressed = chain != NULL && chain->pressed, .ahead = drift_is_ahead(op), .aligning = chain == NULL ? 0 : aligner_pending(chain->aligner),
     };
     channels_write(survey, part, op);
     if (assigner != NULL)

@@ -154,6 +154,34 @@ static void append_newest(const struct why *why, const struct step *step, const 
     buffer_append_format(why->text, " behind it");
 }
 
+/* Of the steps whose sources wait for each other, the one that is furthest behind. */
+static struct survey_place slowest_of_group(const struct why *why, struct survey_place place)
+{
+    struct survey_place slowest = place;
+    for (uint32_t i = 0; i < why->plan->count; i++) {
+        struct survey_place other = { .step = i };
+        if (!why->plan->steps[i].assign.drifts || !survey_slowest(why->survey, i, &other.subtask))
+            continue;
+        if (survey_step(why->survey, other)->watermark < survey_step(why->survey, slowest)->watermark)
+            slowest = other;
+    }
+    return slowest;
+}
+
+static void append_maker(const struct why *why, struct survey_place place);
+
+/* It ends with the slowest one, which nothing of the group holds back. */
+static void append_ahead(const struct why *why, struct survey_place place)
+{
+    struct survey_place slowest = slowest_of_group(why, place);
+    buffer_append_format(why->text, ", which is ahead by more than its max_drift of ");
+    text_append_duration(why->text, (uint64_t)why->plan->steps[place.step].assign.max_drift);
+    if (slowest.step == place.step && slowest.subtask == place.subtask)
+        return;
+    buffer_append_format(why->text, ", and waits for ");
+    append_maker(why, slowest);
+}
+
 static void append_maker(const struct why *why, struct survey_place place)
 {
     const struct survey_step *here = survey_step(why->survey, place);
@@ -168,6 +196,8 @@ static void append_maker(const struct why *why, struct survey_place place)
     append_read(why, place, index);
     if (here->pressed) {
         buffer_append_format(why->text, ", behind back-pressure: the steps downstream take no more");
+    } else if (here->ahead) {
+        append_ahead(why, place);
     } else if (split->silent_ms >= WHY_WAITS_MS || split->highest == TIME_NONE) {
         buffer_append_format(why->text, split->highest == TIME_NONE ? ", without a record for " : ", silent for ");
         text_append_duration(why->text, split->silent_ms);

@@ -44,6 +44,15 @@ describe("progress", function()
     assert.is_truthy(screen:match("\r\27%[Ktide: finished, 1,000 records in 1%.%d s, %d+ checkpoints\r\n$"), screen)
   end)
 
+  it("shows how far event time is behind the clock, once it is known", function()
+    local script = here:job("{ parallelism = 1 }", "  :assign_timestamps { fn = function(n) return (os.time() - 3600) * 1000 end, emit = 1 }:to(mt.blackhole {})",
+      "mt.sequence { from = 1, to = 1000, rate = 1000 }")
+    local started = here:start({ "-qec", ("'%s' run '%s'"):format(executable, script), "/dev/null" },
+      { program = "/usr/bin/script", environment = { TERM = "xterm", NO_COLOR = "1" } })
+    assert.are.equal(0, started:wait(), started.out)
+    assert.is_truthy(started.out:match("/s  [%d,]+ out  time 1 h 0 m behind"), started.out)
+  end)
+
   it("is dimmed, but not with NO_COLOR", function()
     assert.is_truthy(on_terminal({ TERM = "xterm", NO_COLOR = "" }):find("\27[2m", 1, true))
     assert.is_nil(on_terminal({ TERM = "xterm", NO_COLOR = "1" }):find("\27[2m", 1, true))

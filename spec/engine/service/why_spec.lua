@@ -81,6 +81,36 @@ describe("event time of a running job", function()
       .. "whose newest record is of 2001%-01%-01T00:05:02%.000Z; its watermarks follow 5%.0 s behind it\n$")
   end)
 
+  it("names a source that waits for another one, and what that waits for", function()
+    local started = here:run_until_running(here:write("job.lua", [[
+local mt = require "moontide"
+local job = mt.job("tide", { parallelism = 1, checkpoint = { interval = false } })
+local function from(name, count)
+  return job:from(mt.source { poll = function(self, out)
+    self.made = (self.made or 0) + 1
+    if self.made <= count then out:collect { t = 978307500000 + self.made * 1000, k = 1 } end
+    return self.made <= count
+  end }, { name = name }):assign_timestamps { field = "t", emit = 1, max_drift = "10s" }:key_by("k")
+end
+from("quick", 1e9):window(mt.tumbling { size = "1s" }):count("hourly"):to(mt.blackhole {})
+from("slow", 3):to(mt.blackhole {})
+return job]]))
+    wait_for_why(started, "^step 'hourly' waits at 2001%-01%-01T00:05:1%d%.999Z for the records of source 'quick', which is ahead by more than its max_drift of 10%.0 s, "
+      .. "and waits for the records of source 'slow', silent for %d%.%d s; set idle_timeout, so that nobody waits for it\n$")
+  end)
+
+  it("says that records are on their way where a step downstream is slow", function()
+    local slow = [[
+  :assign_timestamps { field = "t", emit = 1000 }:key_by("k"):process("slow", function(value, ctx, out)
+    local enough = os.clock() + 0.005
+    while os.clock() < enough do end
+    out:collect(value)
+  end):key_by("k")]] .. window:gsub('^%s*:key_by%("k"%)', "")
+    local started = start(slow, "mt.generator { count = 1e9, fn = function(i) return { t = 978307500000 + i, k = i % 100 } end }",
+      "{ parallelism = 2, checkpoint = { interval = false } }")
+    wait_for_why(started, "^step 'hourly' %(subtask %d%) waits .* for what has been sent to it by step '[^']+' %(subtask %d%), ")
+  end)
+
   it("names a callback that does not return", function()
     local started = start([[
   :assign_timestamps { field = 't', emit = 1 }:map(function(v) while v.t > 978307502000 do end return v end)]] .. window,
