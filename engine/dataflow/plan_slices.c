@@ -35,13 +35,17 @@ static uint64_t slices_hash(const struct step *step)
 
 int plan_slices_add(struct plan *plan, struct step *step)
 {
-    char name[32];
-    snprintf(name, sizeof name, "#slices-%016" PRIx64, slices_hash(step));
-    int slot = plan_add_state(plan, (int)step->id, name, KIND_VALUE);
-    if (slot < 0)
-        return slot;
+    static const char *const forms[] = { "#slices-%016" PRIx64, "#newest-%016" PRIx64 };
+    bool sessions = step->window.kind == WINDOW_SESSION;
     struct slices_shape shape;
     plan_slices(step, &shape);
-    step->states[slot].row_bytes = step->window.kind == WINDOW_SESSION ? shape.bytes + SESSION_HEAD_BYTES : shape.bytes;
+    for (int i = 0; i < (sessions ? 1 : 2); i++) {
+        char name[32];
+        snprintf(name, sizeof name, forms[i], slices_hash(step));
+        int slot = plan_add_state(plan, (int)step->id, name, KIND_VALUE);
+        if (slot < 0)
+            return slot;
+        step->states[slot].row_bytes = sessions ? shape.bytes + SESSION_HEAD_BYTES : shape.bytes;
+    }
     return 0;
 }

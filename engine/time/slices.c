@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define NEAR_SLICES 4
+
 struct slice { int64_t start; uint64_t attempt; uint8_t kept[AGGREGATES_MAX]; union slice_number numbers[]; };
 
 static int64_t greatest_divisor(int64_t a, int64_t b)
@@ -35,10 +37,13 @@ static struct slice *slice_at(const char *slice)
 
 uint32_t slices_find(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, bool *found)
 {
+    /* Records and windows that end mostly mean one of the newest slices, windows that begin the oldest: no need to search. */
+    uint32_t low = 0, high = count, near = count < NEAR_SLICES ? 0 : count - NEAR_SLICES;
     *found = false;
-    if (count == 0 || slice_start(slices + (size_t)(count - 1) * shape->bytes) < start)
-        return count; /* time mostly goes on */
-    uint32_t low = 0, high = count;
+    while (high > near && slice_start(slices + (size_t)(high - 1) * shape->bytes) >= start)
+        high--;
+    if (high > near || high == 0 || slice_start(slices) >= start)
+        high = high > near ? high : 0, low = high;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (slice_start(slices + (size_t)middle * shape->bytes) < start)

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFETCH_AHEAD 8
+#define PREFETCH_AHEAD 12
 
 /* ---- Life ---- */
 
@@ -133,13 +133,10 @@ static bool is_dropped_for(const struct operator *op, const struct window *windo
     return self->event && window_is_late(window, self->lateness, op->time.watermark);
 }
 
-/* The windows that hold a new slice, which is at `place`, and none of its neighbours. */
-static int windows_begin(struct operator *op, const char *slices, uint32_t count, uint32_t place, const struct arrival *arrival)
+/* The windows that hold a new slice and neither of its neighbours, which begin at `before` and `behind`. */
+static int windows_begin(struct operator *op, const struct arrival *arrival, int64_t before, int64_t behind)
 {
     const struct aggregator *self = op->self;
-    const char *next = slices + (size_t)(place + 1) * self->slices.bytes;
-    int64_t before = place == 0 ? INT64_MIN : slice_start(slices + (size_t)(place - 1) * self->slices.bytes);
-    int64_t behind = place + 1 == count ? INT64_MAX : slice_start(next);
     struct window window;
     int status = 0;
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && window.start > before && status == 0;
@@ -150,22 +147,8 @@ static int windows_begin(struct operator *op, const char *slices, uint32_t count
     return status;
 }
 
-/* The same of all windows that hold a slice of an earlier attempt. */
-static int windows_renew(struct operator *op, char *slice, const struct arrival *arrival)
-{
-    const struct aggregator *self = op->self;
-    struct window window;
-    int status = 0;
-    slice_set_attempt(slice, self->slices.attempt);
-    for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
-        if (!is_dropped_for(op, &window))
-            status = window_begin(op, arrival, &window);
-    }
-    return status;
-}
-
 /* Windows that have fired and are not forgotten fire again with every record (S23). */
-static int windows_refire(struct operator *op, const struct entry *entry, const struct arrival *arrival)
+static int windows_refire(struct operator *op, struct entry *entry, const struct arrival *arrival)
 {
     const struct aggregator *self = op->self;
     struct window window;
@@ -199,17 +182,51 @@ void aggregate_late(struct operator *op, const struct batch *batch, int32_t reco
         batch_append_record(operator_output(op, op->step->late_port), batch, record);
 }
 
-/* A new slice for the arrival at `place`. */
+/* A slice behind all others. */
+static int slice_append(struct operator *op, struct entry *entry, const struct arrival *arrival)
+{
+    struct aggregator *self = op->self;
+    char *newest = newest_of(self, entry);
+    uint32_t count;
+    const char *slices = slices_of(self, entry, &count);
+    int64_t before = newest != NULL ? slice_start(newest) : count > 0 ? slice_start(slices + (size_t)(count - 1) * self->slices.bytes) : INT64_MIN;
+    if (newest != NULL)
+        aggregate_newest_push(self, entry);
+    newest = value_bytes_resize(self->state, entry, SLOT_NEWEST, self->slices.bytes);
+    slice_begin(&self->slices, newest, self->slice, self->numbers);
+    return windows_begin(op, arrival, before, INT64_MAX);
+}
+
+/* A slice among the older ones. */
 static int slice_insert(struct operator *op, struct entry *entry, uint32_t place, const struct arrival *arrival)
 {
     struct aggregator *self = op->self;
     uint32_t count, bytes = self->slices.bytes;
     slices_of(self, entry, &count);
-    char *slices = value_bytes_resize(self->state, entry, 0, (count + 1) * bytes);
+    char *slices = value_bytes_resize(self->state, entry, SLOT_SLICES, (count + 1) * bytes);
     char *slice = slices + (size_t)place * bytes;
     memmove(slice + bytes, slice, (size_t)(count - place) * bytes);
     slice_begin(&self->slices, slice, self->slice, self->numbers);
-    return windows_begin(op, slices, count + 1, place, arrival);
+    const char *newest = newest_of(self, entry);
+    int64_t before = place == 0 ? INT64_MIN : slice_start(slice - bytes);
+    int64_t behind = place < count ? slice_start(slice + bytes) : newest != NULL ? slice_start(newest) : INT64_MAX;
+    return windows_begin(op, arrival, before, behind);
+}
+
+static int slice_arrive(struct operator *op, struct entry *entry, const struct arrival *arrival)
+{
+    struct aggregator *self = op->self;
+    uint32_t count;
+    bool found;
+    char *slices = slices_of(self, entry, &count), *newest = newest_of(self, entry);
+    uint32_t place = slices_find(&self->slices, slices, count, self->slice, &found);
+    char *slice = found ? slices + (size_t)place * self->slices.bytes : newest != NULL && slice_start(newest) == self->slice ? newest : NULL;
+    if (slice != NULL) {
+        value_bytes_touch(self->state, self->view, entry);
+        return slice_add(&self->slices, slice, self->numbers);
+    }
+    bool last = place == count && (newest == NULL || slice_start(newest) < self->slice);
+    return last ? slice_append(op, entry, arrival) : slice_insert(op, entry, place, arrival);
 }
 
 /* A record whose slice is not the key's newest, or some of whose windows have fired already. */
@@ -225,32 +242,16 @@ static int arrive(struct operator *op, struct batch *batch, int32_t record, cons
     int status = aggregate_numbers(op, batch, record);
     if (status < 0)
         return status;
-    uint32_t count;
-    bool found;
-    char *slices = slices_of(self, entry, &count);
-    uint32_t place = slices_find(&self->slices, slices, count, self->slice, &found);
-    if (!found) {
-        status = slice_insert(op, entry, place, arrival);
-    } else {
-        char *slice = slices + (size_t)place * self->slices.bytes;
-        value_bytes_touch(self->state, self->view, entry);
-        status = slice_add(&self->slices, slice, self->numbers);
-        if (status == 0 && slice_attempt(slice) != self->slices.attempt)
-            status = windows_renew(op, slice, arrival);
-    }
+    status = slice_arrive(op, entry, arrival);
     bool refires = self->event && self->slice_end - 1 <= op->time.watermark; /* windows end where slices end, or later */
     return status < 0 || !refires ? status : windows_refire(op, entry, arrival);
 }
 
-/* The commonest case: none of the slice's windows has fired, and it is the newest of its key, of this attempt. */
+/* The commonest case: none of the slice's windows has fired, and it is the newest of its key. */
 static char *newest_slice(const struct aggregator *self, const struct entry *entry)
 {
-    uint32_t bytes;
-    char *slices = value_bytes(entry, 0, &bytes);
-    if (bytes < self->slices.bytes)
-        return NULL;
-    char *last = slices + bytes - self->slices.bytes;
-    return slice_start(last) == self->slice && slice_attempt(last) == self->slices.attempt ? last : NULL;
+    char *newest = newest_of(self, entry);
+    return newest != NULL && slice_start(newest) == self->slice ? newest : NULL;
 }
 
 static struct aggregate_key key_of(const struct batch *batch, int32_t record)
@@ -286,12 +287,12 @@ static int take_record(struct operator *op, struct batch *batch, int32_t record,
     return arrive(op, batch, record, &arrival);
 }
 
-/* Slices are behind a pointer: their misses overlap. */
+/* What a record changes is behind a pointer: the misses of several overlap. */
 static void prefetch(const struct aggregator *self, int32_t record)
 {
-    const struct cell *slot = &self->entries[record]->slots[0];
+    const struct cell *slot = &self->entries[record]->slots[self->sessions ? SLOT_SLICES : SLOT_NEWEST];
     if (slot->tag == CELL_STRING)
-        __builtin_prefetch(slot->payload + slot->length - 1, 1);
+        __builtin_prefetch(slot->payload, 1);
 }
 
 static int aggregate_batch(struct operator *op, struct batch *batch)

@@ -31,12 +31,26 @@ struct aggregator {
     struct buffer space;               /* of a timer */
 };
 
-/* The slices of a key's state; none: *count is 0. */
+/*
+ * The newest slice of a key is a state of its own, beside the older ones: it takes nearly
+ * all records, and where windows have many slices only it is then read all the time.
+ */
+enum { SLOT_SLICES = 0, SLOT_NEWEST = 1 };
+
+/* The older slices of a key; none: *count is 0. */
 static inline char *slices_of(const struct aggregator *self, const struct entry *entry, uint32_t *count)
 {
-    char *slices = value_bytes(entry, 0, count);
+    char *slices = value_bytes(entry, SLOT_SLICES, count);
     *count /= self->slices.bytes;
     return slices;
+}
+
+/* NULL: there is none. */
+static inline char *newest_of(const struct aggregator *self, const struct entry *entry)
+{
+    uint32_t bytes;
+    char *newest = value_bytes(entry, SLOT_NEWEST, &bytes);
+    return bytes < self->slices.bytes ? NULL : newest;
 }
 
 /* The shape of the records that leave. */
@@ -46,12 +60,14 @@ struct aggregate_key { uint64_t hash; struct slice bytes; };
 
 /* The number that each aggregate takes of a record, into `numbers`. */
 int aggregate_numbers(struct operator *op, const struct batch *batch, int32_t record);
+/* The newest slice becomes the last of the older ones. */
+void aggregate_newest_push(struct aggregator *self, struct entry *entry);
 /* A record that no window took. */
 void aggregate_late(struct operator *op, const struct batch *batch, int32_t record);
 /* Emit what slices come to in a key's window, if there are any in it (S26). */
 int aggregate_emit(struct operator *op, const char *slices, uint32_t count, struct slice key, const struct window *window);
 /* The same of a key's slices. */
-int aggregate_fire(struct operator *op, const struct entry *entry, struct slice key, const struct window *window);
+int aggregate_fire(struct operator *op, struct entry *entry, struct slice key, const struct window *window);
 int aggregate_timers(struct operator *op, uint32_t domain, int64_t now);
 
 int aggregate_session_record(struct operator *op, struct batch *batch, int32_t record, const struct aggregate_key *key, int64_t time);
