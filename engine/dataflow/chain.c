@@ -300,6 +300,7 @@ static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_
         *wait_ns = *wait_ns < NO_ROOM_WAIT_NS ? *wait_ns : NO_ROOM_WAIT_NS;
     if (chain->pressed || chain->ending)
         return 0;
+    chain->turns++;
     for (uint32_t turn = 0; turn < chain->channel_count; turn++) {
         uint32_t index = chain->next_channel;
         chain->next_channel = (index + 1) % chain->channel_count;

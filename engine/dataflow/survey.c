@@ -11,6 +11,7 @@
 struct part {
     uint64_t answered;                /* the question it answers */
     struct survey_step *steps;
+    struct { uint64_t turns, since_ns; } *chains;   /* by number */
     struct survey_channel *channels;
     struct buffer splits, names;
 };
@@ -40,6 +41,7 @@ static void part_init(struct part *part, const struct plan *plan, uint32_t chann
 {
     uint64_t now = clock_monotonic_ns();
     part->steps = memory_new_zeroed(plan->count + 1, sizeof part->steps[0]);
+    part->chains = memory_new_zeroed(plan->chain_count + 1, sizeof part->chains[0]);
     part->channels = memory_new_zeroed(channels + 1, sizeof part->channels[0]);
     for (uint32_t i = 0; i < plan->count; i++)
         part->steps[i] = (struct survey_step){ .watermark = WATERMARK_MIN, .held_input = -1, .since_ns = now };
@@ -72,6 +74,7 @@ void survey_free(struct survey *survey)
     for (uint32_t i = 0; i < survey->plan->parallelism; i++) {
         struct part *part = &survey->parts[i];
         free(part->steps);
+        free(part->chains);
         free(part->channels);
         buffer_deinit(&part->splits);
         buffer_deinit(&part->names);
@@ -191,6 +194,7 @@ static void step_write(struct survey *survey, struct part *part, struct operator
     uint64_t since_ns = step->watermark == time->watermark ? step->since_ns : now_ns;
     *step = (struct survey_step){
         .watermark = time->watermark, .idle = time->idle, .ended = time->ended, .held_input = -1, .since_ns = since_ns,
+        .turn_ns = part->chains[op->step->chain].since_ns,
         .pressed = chain != NULL && chain->pressed, .ahead = drift_is_ahead(op), .aligning = chain == NULL ? 0 : aligner_pending(chain->aligner),
     };
     channels_write(survey, part, op);
@@ -215,11 +219,22 @@ static void blocked_write(struct survey *survey, struct part *part, const struct
     }
 }
 
+/* When it was seen to be asked: as seen by two answers, the asking lies between them. */
+static void turns_write(struct part *part, const struct chain *chain, uint64_t now_ns)
+{
+    if (chain->turns == part->chains[chain->id].turns)
+        return;
+    part->chains[chain->id].turns = chain->turns;
+    part->chains[chain->id].since_ns = now_ns;
+}
+
 static void part_write(struct survey *survey, struct part *part, struct worker *worker)
 {
     uint64_t now_ns = clock_monotonic_ns();
     buffer_clear(&part->splits);
     buffer_clear(&part->names);
+    for (uint32_t i = 0; i < worker->chain_count; i++)
+        turns_write(part, &worker->chains[i], now_ns);
     for (uint32_t i = 0; i < survey->plan->count; i++)
         step_write(survey, part, &worker->ops[i], now_ns);
     for (uint32_t i = 0; i < worker->chain_count; i++)

@@ -40,6 +40,7 @@ struct survey_step {
     uint32_t held_channel;
     uint32_t split_first, split_count; /* of a step that makes watermarks */
     bool pressed;               /* its chain waits for room downstream */
+    uint64_t turn_ns;           /* of the monotonic clock: when its chain was last seen to have been asked for input since */
     bool ahead;                 /* of the slowest source by more than max_drift: its own wait */
     uint64_t aligning;          /* the checkpoint whose barriers its chain waits for, 0: none */
 };

@@ -130,6 +130,12 @@ static bool split_waited_for(const struct why *why, struct survey_place place, u
     return longest != NULL;
 }
 
+/* A worker that always has input for chains downstream does not come to this one: it is no fault of the source. */
+static bool is_left_out(const struct survey_step *here)
+{
+    return clock_monotonic_ns() - here->turn_ns >= WHY_WAITS_MS * UINT64_C(1000000);
+}
+
 static void append_advice(const struct why *why, const struct step *step, const struct survey_split *split)
 {
     int64_t timeout = step->assign.watermarks.idle_timeout;
@@ -196,6 +202,8 @@ static void append_maker(const struct why *why, struct survey_place place)
     append_read(why, place, index);
     if (here->pressed) {
         buffer_append_format(why->text, ", behind back-pressure: the steps downstream take no more");
+    } else if (is_left_out(here)) {
+        buffer_append_format(why->text, ", behind back-pressure: its worker does not get done with what has come to the steps downstream");
     } else if (here->ahead) {
         append_ahead(why, place);
     } else if (split->silent_ms >= WHY_WAITS_MS || split->highest == TIME_NONE) {

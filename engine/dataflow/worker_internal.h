@@ -39,6 +39,7 @@ struct chain {
     uint32_t op_count;
     struct aligner *aligner;
     bool pressed;               /* its outputs had no room when it was asked for input last */
+    uint64_t turns;             /* how often it was asked, and had room: chains downstream of it come first */
     bool ended, halted;         /* halted: behind a final barrier */
     bool ending;
     uint64_t injected;          /* the newest barrier that its sources sent */

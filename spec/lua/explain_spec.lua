@@ -170,7 +170,8 @@ end)
 
 local timed_script = [[
 local job = mt.job("hours", {})
-local clicks = job:from(mt.values {}, { name = "clicks" }):assign_timestamps { field = "at", unit = "s", max_out_of_orderness = "5s", idle_timeout = "1m", name = "of_clicks" }
+local clicks = job:from(mt.values {}, { name = "clicks" })
+  :assign_timestamps { field = "at", unit = "s", max_out_of_orderness = "5s", idle_timeout = "1m", name = "of_clicks" }
 local rules = job:from(mt.values {}, { name = "rules" })
 clicks:key_by("user"):window(mt.tumbling { size = "1h" }):count("hourly"):to(mt.blackhole {})
 clicks:key_by("user"):connect(rules:broadcast { rules = mt.map_state() }):process("checked", {
@@ -189,8 +190,8 @@ describe("event time in a plan", function()
     assert.is_nil(text:match("by_clock[^\n]*time from"))
     assert.equal([[
 
-  warning: step 'checked', fraud.lua:5: timers, but the stream of 'rules' has no assign_timestamps: those of event time fire at the end only
-  warning: step 'sessions', fraud.lua:8: windows of event time, but no assign_timestamps upstream: they fire at the end only
+  warning: step 'checked', fraud.lua:6: timers, but the stream of 'rules' has no assign_timestamps: those of event time fire at the end only
+  warning: step 'sessions', fraud.lua:9: windows of event time, but no assign_timestamps upstream: they fire at the end only
 ]], text:match("\n\n  warning.*$"):sub(2))
   end)
 

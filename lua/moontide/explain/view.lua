@@ -110,7 +110,8 @@ local function step_view(job, step)
   return {
     id = step.id, name = step.name, named = step.named, kind = step.kind, operator = step.operator, role = step.role, keyed = step.keyed,
     connector = step.connector, options = options_of(step), guarantee = step.guarantee, replayable = step.replayable,
-    inputs = inputs_of(job, step), key = key_of(step), window = window_of(step), time = time.of(job, step), timestamps = time.timestamps_of(step), interval = step.interval, states = states_of(step),
+    inputs = inputs_of(job, step), key = key_of(step), window = window_of(step), interval = step.interval,
+    time = time.of(job, step), timestamps = time.timestamps_of(step), states = states_of(step),
     fn = step.kind ~= "key_by" and step.fn and where.definition(step.fn) or nil,
     parallelism = step.parallelism, on_error = on_error_of(job, step.on_error), where = where.text(step.where),
   }

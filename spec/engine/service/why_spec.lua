@@ -1,5 +1,6 @@
 -- Where event time stands in a running job, and why: status, why.
 local run = require "support.run"
+local testing = require "moontide.testing"
 
 describe("event time of a running job", function()
   local here
@@ -102,13 +103,38 @@ return job]]))
   it("says that records are on their way where a step downstream is slow", function()
     local slow = [[
   :assign_timestamps { field = "t", emit = 1000 }:key_by("k"):process("slow", function(value, ctx, out)
-    local enough = os.clock() + 0.005
+    local enough = os.clock() + 0.002
     while os.clock() < enough do end
     out:collect(value)
   end):key_by("k")]] .. window:gsub('^%s*:key_by%("k"%)', "")
     local started = start(slow, "mt.generator { count = 1e9, fn = function(i) return { t = 978307500000 + i, k = i % 100 } end }",
       "{ parallelism = 2, checkpoint = { interval = false } }")
     wait_for_why(started, "^step 'hourly' %(subtask %d%) waits .* for what has been sent to it by step '[^']+' %(subtask %d%), ")
+  end)
+
+  -- Subtask 0 sends much and subtask 1 little, all of it to subtask 0, where it takes a while.
+  local function uneven(options)
+    local key = 0
+    while testing.subtask_of(key, 2, 128) ~= 0 do key = key + 1 end
+    local steps = ([[
+  :process("dated", function(i, ctx, out)
+    out:collect { t = 978307500000 + i * 10 + (ctx:subtask() == 0 and 1e9 or 0), many = ctx:subtask() == 0 and 2000 or 1 }
+  end)
+  :assign_timestamps { field = "t", emit = 1 }
+  :flat_map(function(value, out)
+    for _ = 1, value.many do out:collect { k = %d } end
+  end):key_by("k"):process("slow", function(value, ctx, out)
+    local enough = os.clock() + 0.0003
+    while os.clock() < enough do end
+    out:collect(value)
+  end):key_by("k")]]):format(key) .. window:gsub('^%s*:key_by%("k"%)', "")
+    return start(steps, "mt.generator { count = 1e9, rate = 100, fn = function(i) return i end }", options)
+  end
+
+  it("S35: names the checkpoint whose barriers others wait for", function()
+    wait_for_why(uneven "{ parallelism = 2, max_parallelism = 128, checkpoint = { interval = '2s' } }",
+      "^step 'hourly' %(subtask %d%) waits .*for checkpoint %d+, which is under way: other inputs have not come to its barrier, "
+      .. "behind that of step 'key_by%-%d+' %(subtask 1%)\n$")
   end)
 
   it("names a callback that does not return", function()
