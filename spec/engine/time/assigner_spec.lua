@@ -409,4 +409,28 @@ describe("an assigner over random input", function()
       assert.are.equal(whole, table.concat(seen, " "), "seed " .. seed)
     end
   end)
+
+  it("shows its channels: names, how far they are, since when they are silent, which one holds time back", function()
+    local a = assigner { splits = { "a", "b", "c" }, idle_timeout = 50 }
+    local view = ffi.new "struct assigner_view"
+    local function shown(channel, now)
+      assert.is_true(C.assigner_view(a.handle, channel, now, view))
+      if not view.open then return "closed" end
+      local highest = view.highest == none and "none" or tostring(tonumber(view.highest))
+      return ("%s %s silent %d%s%s"):format(ffi.string(view.name.data, view.name.bytes), highest, tonumber(view.silent_ms),
+        view.idle and " idle" or "", view.holds and " holds" or "")
+    end
+    a:clock(10)
+    a:read("a", { 30 })
+    a:read("b", { 20 })
+    a:close "c"
+    assert.are.same({ "a 30 silent 5", "b 20 silent 5 holds", "closed" }, { shown(0, 15), shown(1, 15), shown(2, 15) })
+    a:clock(40)
+    a:read("a", { 40 })
+    a:clock(61)
+    assert.are.same({ "a 40 silent 21 holds", "b 20 silent 51 idle" }, { shown(0, 61), shown(1, 61) })
+    a:clock(70, true) -- S17: the clock stands under back pressure
+    assert.are.equal("a 40 silent 30 holds", shown(0, 1000))
+    assert.is_false(C.assigner_view(a.handle, 3, 61, view))
+  end)
 end)

@@ -195,4 +195,24 @@ describe("the valve, with channels that come and go", function()
     assert.are.equal("7", v:run "0:5")
     assert.are.equal("8", v:run "0:8")
   end)
+
+  it("tells which channel it waits for: the lowest of those that are active and have caught up", function()
+    local v = valve(3)
+    assert.are.equal(0, C.valve_holder(v.handle))
+    v:run "0:12 1:9 2:15"
+    assert.are.equal(1, C.valve_holder(v.handle))
+    v:run "1i"
+    assert.are.equal(0, C.valve_holder(v.handle))
+    v:run "1a" -- S15: it is behind the output
+    assert.are.equal(0, C.valve_holder(v.handle))
+    v:run "1:13 0:20"
+    assert.are.equal(1, C.valve_holder(v.handle))
+    v:run "0e 1i 2i"
+    assert.are.equal(-1, C.valve_holder(v.handle))
+    local watermark, idle, ended = ffi.new("int64_t[1]"), ffi.new("bool[1]"), ffi.new("bool[1]")
+    C.valve_channel(v.handle, 0, watermark, idle, ended)
+    assert.are.same({ 20, false, true }, { tonumber(watermark[0]), idle[0], ended[0] })
+    C.valve_channel(v.handle, 1, watermark, idle, ended)
+    assert.are.same({ 13, true, false }, { tonumber(watermark[0]), idle[0], ended[0] })
+  end)
 end)
