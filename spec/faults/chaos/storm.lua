@@ -41,7 +41,7 @@ end
 -- Short delays fall into the start, the restore and the first checkpoints; longer ones anywhere.
 function Storm:_delay()
   local span = ({ 30, 120, 400 })[self.random(3)]
-  return self.random(1, span)
+  return self.random(1, span) * (self.options.patience or 1)
 end
 
 function Storm:_finish(round, label, problem)
