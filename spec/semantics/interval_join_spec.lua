@@ -23,6 +23,8 @@ local bounds = {
   { { lower = -3, upper = -1, lower_exclusive = true, upper_exclusive = true }, "(3,1)@3 (4,2)@4" },
   { { lower = -1, upper = 1, lower_exclusive = true, upper_exclusive = true }, "(1,1)@1 (2,2)@2 (3,3)@3 (4,4)@4" },
   { { lower = 1, upper = 3, lower_exclusive = true, upper_exclusive = true }, "(1,3)@3 (2,4)@4" },
+  { { lower = 1, upper = 2, lower_exclusive = true }, "(1,3)@3 (2,4)@4" },
+  { { lower = 1, upper = 2, upper_exclusive = true }, "(1,2)@2 (2,3)@3 (3,4)@4" },
 }
 
 describe("an interval join", function()
@@ -140,6 +142,21 @@ describe("an interval join", function()
       h:watermarks(200000)
       assert.equal(0, h:state_size())
     end)
+  end)
+
+  it("S57: keeps a row until what it can meet would be late, also where that is the older one", function()
+    for first = 1, 2 do
+      local h = pairs_of({}, first == 1 and { lower = -2, upper = -1 } or { lower = 1, upper = 2 })
+      push(h, first, 5)
+      h:watermarks(4)
+      assert.equal(1, h:state_size())
+      push(h, 3 - first, 4)
+      assert.equal(first == 1 and "W(4) (5,4)@5" or "W(4) (4,5)@5", h:words())
+      h:watermarks(5)
+      assert.equal(1, h:state_size()) -- that of 4 may meet one of 6
+      h:watermarks(6)
+      assert.equal(0, h:state_size())
+    end
   end)
 
   it("S57: only what is older than the watermark is late, and goes where it is told", function()

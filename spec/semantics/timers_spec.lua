@@ -325,6 +325,12 @@ describe("processing timers", function()
     h:close()
   end)
 
+  it("S18: one that is pending when the input ends never fires", function()
+    play.case(pings(), { key = first, breaks = false }, {
+      { push = { "a", 10 } }, { finish = true, "W(MAX) END" }, { pt = 100 },
+    })
+  end)
+
   it("S2, S8: one that a callback registers for a time that has come fires in the same loop", function()
     play.case(pings { on_timer = function(_, timestamp, ctx, out)
       out:collect(timestamp)

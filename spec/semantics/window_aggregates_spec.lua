@@ -150,6 +150,18 @@ describe("an aggregate of the engine over windows", function()
     end
   end)
 
+  it("S6, S32: fires the windows of more keys than there is room for at once, all of them before the watermark", function()
+    for _, window in ipairs { mt.tumbling { size = 1000 }, mt.session { gap = 1000 } } do
+      local h = testing.harness(function(input) return input:key_by("key"):window(window):count("w") end)
+      for key = 1, 3000 do h:push({ key = key }, 0) end
+      h:watermark(999)
+      local elements = h:output()
+      assert.are.equal(3001, #elements)
+      assert.are.equal(999, elements[3001].watermark)
+      h:close()
+    end
+  end)
+
   it("is chosen for the windows and contents that it has", function()
     local function chosen(refine)
       local stream = refine(mt.job("choice"):from(mt.values {}):key_by("key"))

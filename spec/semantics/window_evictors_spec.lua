@@ -69,6 +69,16 @@ describe("an evictor", function()
     a:4 a:8 -> a:15@MAX
   ]])
 
+  each_way("S30: where the first element has no time stamp, time drops nothing", mt.evictor.time("2s"), [[
+    a:1 a:2@9000 -> a:3@MAX
+    a:4@1000 a:8@20000 -> a:15@MAX
+  ]])
+
+  each_way("S30: count keeps the last ones", mt.evictor.count(2), [[
+    a:1 a:2 -> a:3@MAX
+    a:4 a:8 -> a:12@MAX
+  ]])
+
   each_way("S30: delta drops what is at the threshold or beyond", mt.evictor.delta(4, function(element, last) return last.value - element.value end), [[
     a:1 a:4 -> a:5@MAX
     a:5 a:9 -> a:9@MAX

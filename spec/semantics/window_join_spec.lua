@@ -115,6 +115,18 @@ describe("a join over windows", function()
     end)
   end)
 
+  it("S58: joins values that are false, and emits false", function()
+    local h = case.new(function(left, right)
+      local one = function() return "one" end
+      return left:join(right, { left = one, right = one }):window(mt.tumbling { size = 10 }):apply("pairs", function(l, r) return l == r end)
+    end, { inputs = 2 })
+    h.inputs[1]:push(false, 1)
+    h.inputs[2]:push(true, 2)
+    h.inputs[2]:push(false, 3)
+    h:watermarks(9)
+    assert.equal("false@9 true@9 W(9)", h:words())
+  end)
+
   it("fails at the line of the function, and takes the window's output back", function()
     local h = case.new(function(left, right)
       return left:join(right, { left = "k", right = "k" }):window(mt.tumbling { size = 10 }):apply("pairs", function(l, r)

@@ -23,20 +23,24 @@ local aggregate = {
 local ways = {
   process = function(windowed) return windowed:process("sum", emit_sum) end,
   reduce = function(windowed) return windowed:reduce("sum", add, emit_total) end,
-  ["reduce without a function"] = function(windowed)
-    return windowed:reduce("sum", add):map(function(value) return ("%s:%d"):format(value.key, value.value) end)
+  ["reduce without a function"] = function(windowed, as_it_is)
+    local sums = windowed:reduce("sum", add)
+    return as_it_is and sums or sums:map(function(value) return ("%s:%d"):format(value.key, value.value) end)
   end,
   aggregate = function(windowed) return windowed:aggregate("sum", aggregate, emit_total) end,
-  sum = function(windowed)
-    return windowed:sum("sum", "value"):map(function(value) return ("%s:%d"):format(value.key, value.sum) end)
+  sum = function(windowed, as_it_is)
+    local sums = windowed:sum("sum", "value")
+    return as_it_is and sums or sums:map(function(value) return ("%s:%d"):format(value.key, value.sum) end)
   end,
 }
 
-local function each_way(name, window, text, set)
+-- `take` answers what of the stream of sums is looked at: otherwise all of it.
+local function each_way(name, window, text, set, take)
   for way, finish in pairs(ways) do
     scenario.it(it, ("%s, %s"):format(name, way), function(input)
       local windowed = input:key_by("key"):window(window)
-      return finish(set and set(windowed) or windowed)
+      local sums = finish(set and set(windowed) or windowed, take)
+      return take and take(sums) or sums
     end, text)
   end
 end
@@ -128,6 +132,32 @@ describe("a window of event time", function()
     wm 3999 -> a:1@3999
     a:2@1700 -> late>a:2@1700
   ]], function(windowed) return windowed:side_output_late("late") end)
+
+  each_way("S24: of windows that begin every millisecond each is kept as long as the others", mt.sliding { size = 3, slide = 1 }, [[
+    a:1@1 a:2@2 a:4@3
+    wm 1 -> a:1@1
+    wm 2 -> a:3@2
+    wm 3 -> a:7@3
+    wm 4 -> a:6@4
+    wm 5 -> a:4@5 rows=0 timers=0
+  ]])
+
+  each_way("S25: a late record has its own time in the step that takes it", mt.tumbling { size = 1000 }, [[
+    wm 5000
+    a:1@10 -> late:1@10
+    a:1@5500
+    wm 5999
+  ]], function(windowed) return windowed:side_output_late("old") end, function(stream)
+    return stream:side_output("old"):map(function(value) return "late:" .. value.value end)
+  end)
+
+  each_way("S26: a fire with nothing in the window emits nothing", mt.tumbling { size = 3000 }, [[
+    a:1@1
+    wm 1000 -> a:1@2999
+    wm 2000
+    a:2@2500
+    wm 2999 -> a:2@2999 rows=0 timers=0
+  ]], function(windowed) return windowed:trigger(mt.trigger.purging(mt.trigger.continuous_event_time(1000))) end)
 
   each_way("S25: without a tag a late record is dropped", mt.tumbling { size = 1000 }, [[
     wm 5000

@@ -253,6 +253,19 @@ describe("idleness", function()
       assert.are.equal("W7 IDLE", a:clock(11))
     end
   end)
+
+  it("F4: the same where one of them is behind the output", function()
+    local a = assigner { splits = { "a", "b", "behind" }, idle_timeout = 10 }
+    a:read("a", { 21 })
+    a:read("b", { 31 })
+    assert.are.equal("11 W10", a:read("behind", { 11 }))
+    a.now = 8
+    a:read("a", { 21 })
+    a:read("b", { 31 })
+    assert.are.equal("W20", a:clock(11))
+    assert.are.equal("12", a:read("behind", { 12 }))
+    assert.are.equal("W30 IDLE", a:clock(23))
+  end)
 end)
 
 describe("the state of an assigner", function()
@@ -279,6 +292,37 @@ describe("the state of an assigner", function()
     assert.are.equal("50", a:read("b", { 50 }))
     local again = assigner { splits = { "b" }, restore = { a:snapshot() } }
     assert.are.equal("W99 60 101 W100", again:read("b", { 60, 101 }))
+  end)
+
+  it("S9: that holds for whoever reads the split next, though it is behind the first one's output", function()
+    local a, b = assigner { subtask = 0, parallelism = 2, splits = { "a" } }, assigner { subtask = 1, parallelism = 2, splits = { "c" } }
+    a:read("a", { 100 })
+    a:close "a"
+    a:open "b"
+    assert.are.equal("50", a:read("b", { 50 }))
+    b:read("c", { 20 })
+    local again = assigner { subtask = 1, parallelism = 2, splits = { "b" }, restore = { a:snapshot(), b:snapshot() } }
+    assert.are.equal("W99 60 101 W100", again:read("b", { 60, 101 }))
+  end)
+
+  it("S12: a lower watermark is not what a split has sent", function()
+    local a = assigner { punctuated_alone = true, splits = { "a", "b" } }
+    a:read("b", { { 3, 1 } })
+    assert.are.equal("5 W1 6", a:read("a", { { 5, 4 }, { 6, 2 } }))
+    local again = assigner { punctuated_alone = true, splits = { "a" }, restore = { a:snapshot() } }
+    assert.are.equal("W4", again:clock(0))
+  end)
+
+  it("S9: of two that remember a split, the one that read more of it is right", function()
+    local a = assigner { subtask = 0, parallelism = 2, emit = 10, splits = { "a" } }
+    a:read("a", { 100 })
+    local old = a:snapshot()
+    a = assigner { subtask = 0, parallelism = 2, emit = 10, splits = {}, restore = { old } }
+    a:without_split()
+    local b = assigner { subtask = 1, parallelism = 2, emit = 10, splits = { "a" }, restore = { old } }
+    b:read("a", { 200 })
+    local again = assigner { subtask = 1, parallelism = 2, emit = 10, splits = { "a" }, restore = { a:snapshot(), b:snapshot() } }
+    assert.are.equal("W199 WMAX", again:finish())
   end)
 
   it("S9: a subtask whose splits had all ended begins where the last of the others was", function()

@@ -1,0 +1,35 @@
+-- S57 and S58: joins of intervals and of windows.
+local interval = { "spec/semantics/interval_join_spec.lua" }
+local joins = { "spec/semantics/window_join_spec.lua" }
+
+return {
+  { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
+    from = "    if time < call.watermark then", to = "    if time <= call.watermark then" },
+  { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
+    from = "    if time == none then error(\"interval join: the record has no time stamp\", 0) end\n", to = "" },
+  { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
+    from = "  call.out_time = time > row.time and time or row.time", to = "  call.out_time = time" },
+  { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
+    from = "new_side(1, 0, -interval.upper, -interval.lower)", to = "new_side(1, 0, interval.lower, interval.upper)" },
+  { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
+    from = "return side->upper > 0 ? side->upper : 0;", to = "return side->upper;" },
+  { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
+    from = "shifted(watermark, -kept_for(side))", to = "shifted(watermark, -kept_for(side) - 1)" },
+  { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
+    from = "shifted(time, kept_for(side)));", to = "shifted(time, kept_for(side) + 1));" },
+  { rule = "S57", file = "engine/state/timed_rows.c", specs = interval,
+    from = "row.time >= from && row.time <= to", to = "row.time > from && row.time <= to" },
+  { rule = "S57", file = "lua/moontide/interval_join.lua", specs = interval,
+    from = "checked.lower + (checked.lower_exclusive and 1 or 0)", to = "checked.lower - (checked.lower_exclusive and 1 or 0)" },
+  { rule = "S57", file = "lua/moontide/interval_join.lua", specs = interval,
+    from = "checked.upper - (checked.upper_exclusive and 1 or 0)", to = "checked.upper - (checked.lower_exclusive and 1 or 0)" },
+
+  { rule = "S58", file = "lua/moontide/window_join.lua", specs = joins,
+    from = "keyed_side(join, 2, \"right\")", to = "keyed_side(join, 2, \"left\")" },
+  { rule = "S58", file = "lua/moontide/window_join.lua", specs = joins,
+    from = "if element.left ~= nil then lefts[#lefts + 1] = element.left", to = "if element.left then lefts[#lefts + 1] = element.left" },
+  { rule = "S58", file = "lua/moontide/window_join.lua", specs = joins,
+    from = "        if result ~= nil then out:collect(result) end\n", to = "        if result then out:collect(result) end\n" },
+  { rule = "S58", file = "lua/moontide/window_join.lua", specs = joins,
+    from = "      for _, right in ipairs(rights) do\n", to = "      for _, right in ipairs { rights[1] } do\n" },
+}

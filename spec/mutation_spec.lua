@@ -1,0 +1,67 @@
+package.path = "scripts/?.lua;" .. package.path
+local edit = require "mutation.edit"
+local faults = require "mutation.faults"
+local options = require "mutation.options"
+
+describe("scripts/mutate", function()
+  it("has a fault for every rule of time, windows and joins", function()
+    local known, missing = {}, {}
+    for _, fault in ipairs(faults) do known[fault.rule] = true end
+    local rules = { "S18b", "S18c", "S18d", "S29b", "S29c", "S29d", "S57", "S58", "S60", "F1", "F2", "F3", "F4", "F5" }
+    for i = 1, 32 do rules[#rules + 1] = "S" .. i end
+    for _, rule in ipairs(rules) do
+      if not known[rule] then missing[#missing + 1] = rule end
+    end
+    assert.are.same({}, missing)
+  end)
+
+  it("names specs that are there", function()
+    for _, fault in ipairs(faults) do
+      for _, spec in ipairs(fault.specs) do assert(io.open(spec), fault.rule .. ": " .. spec):close() end
+    end
+  end)
+
+  it("takes rules, copies and flags", function()
+    local given = options.parse { "--rule", "S20", "--rule", "F1", "--jobs", "3", "--keep" }
+    assert.are.same({ rules = { S20 = true, F1 = true }, jobs = 3, keep = true }, given)
+  end)
+end)
+
+describe("a fault", function()
+  local root
+
+  before_each(function()
+    local pipe = io.popen("mktemp -d")
+    root = pipe:read("*l")
+    pipe:close()
+    local file = assert(io.open(root .. "/a.c", "w"))
+    file:write("int a;\nint b = a < 1;\nint c = a\n    + b;\nint d = c < 2;\n")
+    file:close()
+  end)
+
+  after_each(function() os.execute("rm -rf '" .. root .. "'") end)
+
+  local function fault(from, to, file) return { rule = "S1", file = file or "a.c", from = from, to = to, specs = {} } end
+
+  it("stands where its text is, once, and tells the line that changes", function()
+    local found = edit.find(root, fault("a < 1", "a <= 1"))
+    assert.are.equal("int a;\nint b = a <= 1;\nint c = a\n    + b;\nint d = c < 2;\n", found.after)
+    assert.are.equal(2, found.line)
+    found = edit.find(root, fault("int c = a\n    + b;", "int c = a\n    - b;"))
+    assert.are.equal(4, found.line)
+    assert.are.equal("int a;\nint b = a < 1;\nint c = a\n    - b;\nint d = c < 2;\n", found.after)
+  end)
+
+  it("is an error where its text is absent, there twice, the same as its replacement, or in no file", function()
+    local function complaint(one) return select(2, edit.find(root, one)) end
+    assert.are.equal("S1: a.c does not contain: a > 1", complaint(fault("a > 1", "a")))
+    assert.are.equal("S1: a.c contains twice:  < ", complaint(fault(" < ", " > ")))
+    assert.are.equal("S1: a.c: nothing changes in: a < 1", complaint(fault("a < 1", "a < 1")))
+    assert.are.equal("S1: b.c is not there", complaint(fault("a", "b", "b.c")))
+  end)
+
+  it("is shown by what differs", function()
+    assert.are.equal("a < 1  ->  a <= 1", edit.shown(fault("a < 1", "a <= 1")))
+    assert.are.equal("stays();  ->  (nothing)", edit.shown(fault("    stays();\n", "")))
+  end)
+end)
