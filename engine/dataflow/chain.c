@@ -48,8 +48,9 @@ static void ring_channels_add(struct worker *worker, struct chain *chain, struct
 
 static void hand_channels_add(struct worker *worker, struct chain *chain, struct operator *op)
 {
+    struct ring *rings = worker->dataflow->rings[op->step->id];
     for (uint32_t i = 0; i < op->step->channels; i++)
-        channel_add(chain, (struct chain_channel){ .kind = CHANNEL_RING, .op = op, .ring = &worker->dataflow->rings[op->step->id][i], .from = worker->subtask, .number = i });
+        channel_add(chain, (struct chain_channel){ .kind = CHANNEL_RING, .op = op, .ring = &rings[i], .from = worker->subtask, .number = i });
 }
 
 static void chain_fill(struct worker *worker, struct chain *chain)

@@ -73,7 +73,8 @@ struct operator {
     void *self;                       /* the kind's own */
 };
 
-extern const struct operator_vtab operator_source, operator_call, operator_key, operator_exchange, operator_sink, operator_assign, operator_aggregate, operator_by_hand_input, operator_by_hand_output;
+extern const struct operator_vtab operator_source, operator_call, operator_key, operator_exchange, operator_sink, operator_assign,
+    operator_aggregate, operator_by_hand_input, operator_by_hand_output;
 
 /* The output batch of a port, with room for one record. */
 struct batch *operator_output(struct operator *op, int port);

@@ -49,7 +49,12 @@ struct state_output {
 struct keyed_state_config {
     uint16_t column;                  /* of the key rows */
     uint32_t states;
-    struct { uint16_t id; uint16_t kind; bool hidden /* not counted as rows */; uint32_t row_bytes /* a value of rows of this length; 0: it counts one */; } state[31 /* KEYED_STATES_MAX */]; /* id: also the column of a map's or list's rows */
+    struct {
+        uint16_t id;                  /* also the column of a map's or list's rows */
+        uint16_t kind;
+        bool hidden;                  /* not counted as rows */
+        uint32_t row_bytes;           /* of a value that is rows of this length; 0: it counts one */
+    } state[31 /* KEYED_STATES_MAX */];
     uint32_t subtask;
     uint32_t max_parallelism;
     uint16_t group_first, group_last;  /* key groups of this subtask */
