@@ -10,6 +10,7 @@
 
 #define DISCOVER_EACH_NS 50000000u
 #define SPLITS_MAX 10000000u
+#define PLACE_MAX (UINT64_MAX / 2)
 
 struct source_shared {
     pthread_mutex_t lock;
@@ -18,6 +19,7 @@ struct source_shared {
     uint32_t parallelism, first_parallelism;
     struct split *waiting;      /* [first, count); before them [0, restored): each is one subtask's, without a name once taken */
     uint32_t restored;
+    uint64_t next_place;        /* of a split that is found */
     uint32_t waiting_first, waiting_count, waiting_capacity;
     struct split *done;         /* of earlier attempts */
     uint32_t done_count;
@@ -26,13 +28,6 @@ struct source_shared {
     bool more;                  /* new ones may appear */
     uint64_t discovered_ns;
 };
-
-void split_deinit(struct split *split)
-{
-    free(split->name);
-    free(split->position);
-    *split = (struct split){ 0 };
-}
 
 struct source_shared *source_shared_new(const struct step *step, uint32_t parallelism)
 {
@@ -121,8 +116,10 @@ static void waiting_add(struct source_shared *shared, struct split split)
 static void discovered(void *self, struct slice name)
 {
     struct source_shared *shared = self;
-    if (known_add(shared, name))
-        waiting_add(shared, (struct split){ .name = memory_copy(name.data, name.bytes), .name_bytes = name.bytes });
+    if (!known_add(shared, name))
+        return;
+    struct split split = { .name = memory_copy(name.data, name.bytes), .name_bytes = name.bytes, .place = shared->next_place++ };
+    waiting_add(shared, split);
 }
 
 static int discover(struct source_shared *shared)
@@ -142,9 +139,10 @@ static int restore_split(struct source_shared *shared, struct slice *in, bool wa
 {
     uint32_t parts;
     struct slice name, position;
-    uint64_t state;
-    if (msgpack_read_array(in, &parts) < 0 || parts != 3 || msgpack_read_string(in, &name) < 0 || msgpack_read_uint(in, &state) < 0
-        || msgpack_read_string(in, &position) < 0 || memchr(name.data, 0, name.bytes) != NULL)
+    uint64_t state, place;
+    if (msgpack_read_array(in, &parts) < 0 || parts != 4 || msgpack_read_string(in, &name) < 0 || msgpack_read_uint(in, &state) < 0
+        || msgpack_read_uint(in, &place) < 0 || place > PLACE_MAX || msgpack_read_string(in, &position) < 0
+        || memchr(name.data, 0, name.bytes) != NULL)
         return error_set(ERROR_CORRUPT, "source \"%s\": damaged position in the checkpoint", shared->step->name);
     if ((state == SPLIT_WAITING) != waiting)
         return 0;
@@ -153,8 +151,10 @@ static int restore_split(struct source_shared *shared, struct slice *in, bool wa
             return 0;
         return error_set(ERROR_CORRUPT, "source \"%s\": split '%.*s' stands twice in the checkpoint", shared->step->name, (int)name.bytes, name.data);
     }
+    if (place >= shared->next_place)
+        shared->next_place = place + 1;
     struct split split = {
-        .name = memory_copy(name.data, name.bytes), .name_bytes = name.bytes,
+        .name = memory_copy(name.data, name.bytes), .name_bytes = name.bytes, .place = place,
         .position = memory_copy(position.data, position.bytes), .position_bytes = position.bytes, .done = state == SPLIT_DONE,
     };
     if (!split.done) {
@@ -196,14 +196,16 @@ int source_shared_open(struct source_shared *shared, struct restored_blobs resto
 {
     const struct step *step = shared->step;
     int status = 0;
+    uint32_t open = 0;
     for (uint32_t i = 0; i < 2 * restored.count && status == 0; i++) {
         struct slice blob = restored.blobs[i % restored.count];
         if (i == restored.count)
-            shared->restored = shared->waiting_first = shared->waiting_count;
+            open = shared->waiting_count;
         status = blob.bytes == 0 ? 0 : restore_blob(shared, blob, i >= restored.count);
     }
     if (status < 0)
         return status;
+    shared->restored = shared->waiting_first = split_order(shared->waiting, open, shared->waiting_count);
     struct source_context context = { .step_name = step->name, .parallelism = shared->first_parallelism };
     status = step->source->open(&shared->source, step->options, step->format, &context);
     if (status == 0)

@@ -15,17 +15,14 @@
 
 #include "dataflow/checkpointing.h"
 #include "dataflow/plan.h"
-
-enum split_state { SPLIT_OPEN = 0, SPLIT_DONE = 1, SPLIT_WAITING = 2 };
-
-struct split { char *name; size_t name_bytes; char *position; size_t position_bytes; bool done; };
+#include "dataflow/split.h"
 
 struct source *source_shared_source(struct source_shared *shared);
 /* The next split to read, in order: 1 and the split (the caller frees its texts), 0: none now, SOURCE_END: none ever. */
 int source_shared_take(struct source_shared *shared, struct split *split);
 /*
- * Those that were being read at the checkpoint are shared out before any is read on, so that
- * watermarks know of all of them: the same answers for the share of one subtask, 0 behind its last.
+ * Those that were being read at the checkpoint, and those before them, are shared out before any is
+ * read on, so that watermarks know of all of them: the same answers for the share of one subtask, 0 behind its last.
  */
 int source_shared_take_restored(struct source_shared *shared, uint32_t subtask, struct split *split);
 uint32_t source_shared_first_parallelism(const struct source_shared *shared);
@@ -33,4 +30,3 @@ uint32_t source_shared_first_parallelism(const struct source_shared *shared);
 uint32_t source_shared_done(const struct source_shared *shared, const struct split **done);
 /* The splits that nobody has taken yet; `visit` is called with the lock held. */
 void source_shared_each_waiting(struct source_shared *shared, void (*visit)(void *self, const struct split *split), void *self);
-void split_deinit(struct split *split);

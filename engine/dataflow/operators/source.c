@@ -173,9 +173,10 @@ static int source_poll(struct operator *op, bool *more)
 
 static void split_write(struct buffer *blob, const struct split *split, enum split_state state, struct slice position)
 {
-    msgpack_write_array(blob, 3);
+    msgpack_write_array(blob, 4);
     msgpack_write_string(blob, slice_of(split->name, split->name_bytes));
     msgpack_write_uint(blob, state);
+    msgpack_write_uint(blob, split->place);
     msgpack_write_string(blob, position);
 }
 
