@@ -147,6 +147,20 @@ static int windows_begin(struct operator *op, const struct arrival *arrival, int
     return status;
 }
 
+/* A slice of an earlier attempt: its windows' timers may have fired there, and fire again with what is new (S9). */
+static int windows_renew(struct operator *op, char *slice, const struct arrival *arrival)
+{
+    const struct aggregator *self = op->self;
+    struct window window;
+    int status = 0;
+    slice_set_attempt(slice, self->slices.attempt);
+    for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
+        if (!is_dropped_for(op, &window))
+            status = window_begin(op, arrival, &window);
+    }
+    return status;
+}
+
 /* Windows that have fired and are not forgotten fire again with every record (S23). */
 static int windows_refire(struct operator *op, struct entry *entry, const struct arrival *arrival)
 {
@@ -223,7 +237,8 @@ static int slice_arrive(struct operator *op, struct entry *entry, const struct a
     char *slice = found ? slices + (size_t)place * self->slices.bytes : newest != NULL && slice_start(newest) == self->slice ? newest : NULL;
     if (slice != NULL) {
         value_bytes_touch(self->state, self->view, entry);
-        return slice_add(&self->slices, slice, self->numbers);
+        int status = slice_add(&self->slices, slice, self->numbers);
+        return status < 0 || slice_attempt(slice) == self->slices.attempt ? status : windows_renew(op, slice, arrival);
     }
     bool last = place == count && (newest == NULL || slice_start(newest) < self->slice);
     return last ? slice_append(op, entry, arrival) : slice_insert(op, entry, place, arrival);
@@ -247,11 +262,12 @@ static int arrive(struct operator *op, struct batch *batch, int32_t record, cons
     return status < 0 || !refires ? status : windows_refire(op, entry, arrival);
 }
 
-/* The commonest case: none of the slice's windows has fired, and it is the newest of its key. */
+/* The commonest case: none of the slice's windows has fired, and it is the newest of its key, of this attempt. */
 static char *newest_slice(const struct aggregator *self, const struct entry *entry)
 {
     char *newest = newest_of(self, entry);
-    return newest != NULL && slice_start(newest) == self->slice ? newest : NULL;
+    bool is_it = newest != NULL && slice_start(newest) == self->slice && slice_attempt(newest) == self->slices.attempt;
+    return is_it ? newest : NULL;
 }
 
 static struct aggregate_key key_of(const struct batch *batch, int32_t record)
