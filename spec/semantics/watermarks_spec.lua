@@ -110,6 +110,10 @@ describe("watermarks of channels", function()
     both(2, { wm(1, 10), wm(2, 5, "W(5)"), idle(2, "W(10)"), active(2), idle(1), idle(2, "IDLE") }, false)
   end)
 
+  it("S16: all idle: a last one that is behind the output leaves only IDLE, though another was ahead of it", function()
+    both(3, { wm(1, 40), wm(2, 5), wm(3, 30, "W(5)"), idle(2, "W(30)"), idle(1), active(2), idle(3), idle(2, "IDLE") }, false)
+  end)
+
   it("S16: where all active channels are behind, nothing comes out", function()
     both(2, { wm(1, 10), wm(2, 5, "W(5)"), idle(2, "W(10)"), active(2), idle(1), wm(2, 8), wm(2, 12, "W(12)") }, false)
   end)

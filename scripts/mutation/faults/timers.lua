@@ -73,6 +73,9 @@ return {
 
   { rule = "S10", file = "engine/time/timers.c", specs = engine,
     from = "    timers_settle(timers, bucket);\n    timers_retire", to = "    timers_retire" },
-  { rule = "S10", file = "engine/dataflow/operators/aggregate.c", specs = { "spec/semantics/windows_spec.lua" },
+  { rule = "S10", file = "engine/dataflow/operators/aggregate_sessions.c", specs = { "spec/jobs/windows_spec.lua" },
+    from = "    value_bytes_touch(self->state, self->view, entry);\n    if (status == 0)\n        status = slice_add",
+    to = "    if (status == 0)\n        status = slice_add" },
+  { rule = "S10", file = "engine/dataflow/operators/aggregate.c", specs = { "spec/jobs/windows_spec.lua" },
     from = "        value_bytes_touch(self->state, self->view, self->entries[record]);\n        return slice_add", to = "        return slice_add" },
 }

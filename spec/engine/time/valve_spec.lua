@@ -94,6 +94,12 @@ describe("the valve of watermarks", function()
     assert.are.equal("IDLE", v:run "1i")
   end)
 
+  it("S16: a last one that is behind the output lets nothing go, though an idle one is ahead of it", function()
+    local v = valve(3)
+    assert.are.equal("5 30", v:run "0:40 1:5 2:30 1i")
+    assert.are.equal("IDLE", v:run "0i 1a 2i 1i")
+  end)
+
   it("S16: active channels that are all behind emit nothing", function()
     local v = valve(2)
     assert.are.equal("5 20", v:run "0:20 1:5 1i")
