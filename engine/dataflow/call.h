@@ -19,7 +19,7 @@
 enum call_request {
     CALL_BATCH = 1,     /* handle records [index, count) */
     CALL_POLL = 2,      /* a source written in Lua: emit some records; answer status SOURCE_* */
-    CALL_OPEN = 3,      /* `blob`: what the step saved, if it is restored */
+    CALL_OPEN = 3,      /* `blob`: what the step saved, if it is restored; a source may answer SOURCE_END */
     CALL_CLOSE = 4,
     CALL_SNAPSHOT = 5,  /* write what is to be saved into `blob` */
     CALL_COMMIT = 6,    /* checkpoint `checkpoint` has completed */

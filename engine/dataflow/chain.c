@@ -2,6 +2,11 @@
  * Chains: their inputs, the alignment of barriers over them, and their ends. A
  * barrier is carried out for a whole chain at once, since between two inputs
  * nothing is under way in it.
+ *
+ * A chain begins to take records when all its inputs have said what they know of
+ * time: where a source's splits were at the checkpoint, that it has none. Else what is
+ * late would depend on which of them speaks first, and records that were late before a
+ * restore would open windows that have fired (S9).
  */
 #include "dataflow/worker_internal.h"
 
@@ -70,6 +75,7 @@ static void chain_fill(struct worker *worker, struct chain *chain)
             hand_channels_add(worker, chain, op);
     }
     chain->aligner = aligner_new(chain->channel_count, plan->at_least_once);
+    chain->started = !plan_has_rings(plan);
 }
 
 static uint32_t chain_rank(const struct worker *worker, uint32_t chain)
@@ -199,7 +205,7 @@ void chain_end_done(struct worker *worker, struct chain *chain)
 static void channel_end(struct worker *worker, struct chain *chain, uint32_t channel)
 {
     struct chain_channel *ended = &chain->channels[channel];
-    ended->ended = true;
+    ended->started = ended->ended = true;
     aligner_end(chain->aligner, channel);
     bool all = true;
     for (uint32_t i = 0; i < chain->channel_count; i++)
@@ -249,6 +255,7 @@ static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
     case RING_WATERMARK: marks_from_ring(channel->op, channel->number, MARK_WATERMARK, (int64_t)item.number); break;
     case RING_IDLE: marks_from_ring(channel->op, channel->number, MARK_IDLE, 0); break;
     case RING_ACTIVE: marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0); break;
+    case RING_START: channel->started = true; break;
     case RING_TIME_END: marks_from_ring(channel->op, channel->number, MARK_END, 0); break;
     case RING_BARRIER: aligner_barrier(chain->aligner, index, item.number); break;
     case RING_CANCEL: aligner_cancel(chain->aligner, item.number); break;
@@ -294,6 +301,30 @@ static bool has_room(const struct worker *worker, const struct chain *chain)
     return true;
 }
 
+/* Take in what comes before records; once it is all there, the chains behind are told. */
+static int chain_start(struct worker *worker, struct chain *chain)
+{
+    bool started = true;
+    for (uint32_t i = 0; i < chain->channel_count; i++) {
+        struct chain_channel *channel = &chain->channels[i];
+        if (channel->kind == CHANNEL_SOURCE && channel->op->source_ended && !channel->ended) {
+            channel_end(worker, chain, i);
+            return 1;
+        }
+        if (channel->kind == CHANNEL_RING && !channel->started) {
+            if (poll_ring(worker, chain, i) != 0)
+                return 1;
+            started = false;
+        }
+    }
+    for (uint32_t i = 0; started && i < chain->op_count; i++) {
+        if (chain->ops[i]->step->kind == STEP_EXCHANGE)
+            exchange_mark(chain->ops[i], RING_START, 0);
+    }
+    chain->started = started;
+    return started;
+}
+
 static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_ns)
 {
     chain->pressed = !has_room(worker, chain); /* also behind its end: what it sent last may still wait */
@@ -302,6 +333,8 @@ static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_
     if (chain->pressed || chain->ending)
         return 0;
     chain->turns++;
+    if (!chain->started)
+        return chain_start(worker, chain);
     for (uint32_t turn = 0; turn < chain->channel_count; turn++) {
         uint32_t index = chain->next_channel;
         chain->next_channel = (index + 1) % chain->channel_count;
@@ -337,7 +370,7 @@ static void barriers_inject(struct worker *worker, struct chain *chain, uint64_t
     bool live = false;
     for (uint32_t i = 0; i < chain->channel_count; i++)
         live = live || (chain->channels[i].kind == CHANNEL_SOURCE && !chain->channels[i].ended);
-    if (!live || chain->halted)
+    if (!live || chain->halted || !chain->started)
         return;
     chain->injected = requested;
     chain->halted = atomic_load(&checkpointing->final) == requested;

@@ -12,7 +12,10 @@
 #define RING_ITEMS 64u /* a power of two */
 #define RING_BYTES (512 * 1024)
 
-enum ring_kind { RING_BATCH = 1, RING_BARRIER = 2, RING_CANCEL = 3, RING_END = 4, RING_WATERMARK = 5, RING_IDLE = 6, RING_ACTIVE = 7, RING_TIME_END = 8 };
+enum ring_kind {
+    RING_BATCH = 1, RING_BARRIER = 2, RING_CANCEL = 3, RING_END = 4, RING_WATERMARK = 5, RING_IDLE = 6, RING_ACTIVE = 7, RING_TIME_END = 8,
+    RING_START = 9, /* all that is known of time before the first record has been told */
+};
 
 struct ring_item {
     uint32_t kind;          /* enum ring_kind */

@@ -28,6 +28,7 @@ struct chain_channel {
     struct ring *ring;
     uint32_t from;              /* worker at the other end of the ring */
     uint32_t number;            /* of the ring among those of its step into this worker */
+    bool started;               /* its time has been told: RING_START */
     bool ended;
 };
 
@@ -40,6 +41,7 @@ struct chain {
     struct aligner *aligner;
     bool pressed;               /* its outputs had no room when it was asked for input last */
     uint64_t turns;             /* how often it was asked, and had room: chains downstream of it come first */
+    bool started;               /* all its inputs have, and those behind it were told: until then it takes no record */
     bool ended, halted;         /* halted: behind a final barrier */
     bool ending;
     uint64_t injected;          /* the newest barrier that its sources sent */

@@ -244,6 +244,8 @@ static int call_returned(struct operator *op, int kind)
         return op->call->status;
     if (kind == CALL_POLL)
         polled(op);
+    if (kind == CALL_OPEN && op->call->status == SOURCE_END)
+        op->source_ended = true;
     if (self->state != NULL) {
         keyed_state_commit_record(self->state);
         return keyed_state_failure(self->state);

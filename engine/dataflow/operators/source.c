@@ -87,7 +87,7 @@ static int take_split(struct operator *op)
     return status < 0 ? status : 1;
 }
 
-/* Splits that were being read at the checkpoint are all open before the first of them is read on. */
+/* Splits that were being read at the checkpoint are all open before the first of them is read on; where there are none, one is taken. */
 static int source_open(struct operator *op)
 {
     struct source_reader *self = memory_new_zeroed(1, sizeof *self);
@@ -97,7 +97,10 @@ static int source_open(struct operator *op)
     int status = 0;
     while (status == 0 && source_shared_take_restored(op->step->shared, op->worker->subtask, &split) == 1)
         status = split_open(op, split);
-    return status;
+    if (status == 0 && self->open_count == 0)
+        status = take_split(op);
+    op->source_ended = status == SOURCE_END;
+    return status < 0 ? status : 0;
 }
 
 static void split_done(struct operator *op, uint32_t index)

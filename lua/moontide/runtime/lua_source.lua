@@ -56,17 +56,16 @@ local function single(call, reader, out)
   local none
   return {
     [2] = function()
-      if not active then
-        call.status = ended
-        return
-      end
       call.times, call.index = none, 0
       call.wait_ms = 10
       call.status = reader.poll(out)
     end,
     [3] = function()
       none = times_of_source(call)
-      if not active then return end
+      if not active then
+        call.status = ended
+        return
+      end
       local position = saved.restored(call)[1]
       if reader.open then reader.open() end
       if position then reader.restore(position) end
