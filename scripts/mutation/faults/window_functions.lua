@@ -20,8 +20,6 @@ return {
   { rule = "S28", file = "lua/moontide/trigger.lua", specs = triggers,
     from = "local min = function(a, b) return a < b and a or b end", to = "local min = function(a, b) return a < b and b or a end" },
   { rule = "S28", file = "lua/moontide/trigger.lua", specs = triggers,
-    from = "      ctx:delete_event_time_timer(at)\n      self.fire_time:clear()\n", to = "      self.fire_time:clear()\n" },
-  { rule = "S28", file = "lua/moontide/trigger.lua", specs = triggers,
     from = "      if time == last then return \"fire\" end\n", to = "" },
 
   { rule = "S30", file = "engine/time/window.c", specs = { "spec/engine/time/window_spec.lua" },

@@ -82,7 +82,7 @@ return {
   { rule = "S25", file = "lua/moontide/runtime/window_handler.lua", specs = windows,
     from = "else unread(tag, value) end", to = "else unread(tag, value, call.watermark) end" },
   { rule = "S25", file = "engine/dataflow/operators/aggregate.c", specs = windows,
-    from = "    if (op->step->late_port < 0)\n", to = "    if (op->step->late_port <= 0)\n" },
+    from = "    if (op->step->late_port < 0)\n", to = "    if (op->step->late_port < 2)\n" },
 
   { rule = "S26", file = "lua/moontide/runtime/window_emit.lua", specs = windows,
     from = "  if content == nil then return end\n", to = "" },
