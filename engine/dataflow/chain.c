@@ -349,11 +349,14 @@ static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_
 
 int chains_poll(struct worker *worker, int64_t *wait_ns)
 {
-    for (uint32_t i = 0; i < worker->chain_count; i++) {
-        int status = chain_poll(worker, &worker->chains[i], wait_ns);
-        if (status != 0)
-            return status;
+    int status = 0;
+    for (uint32_t i = 0; i < worker->chain_count; i++) { /* those upstream of a chain that has input are not asked */
+        worker->chains[i].starved = status != 0;
+        if (status == 0)
+            status = chain_poll(worker, &worker->chains[i], wait_ns);
     }
+    if (status != 0)
+        return status;
     for (uint32_t i = 0; i < worker->chain_count; i++) {
         if (worker->chains[i].ack != NULL)
             *wait_ns = 0; /* state is still to be swept */

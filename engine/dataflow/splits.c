@@ -49,7 +49,7 @@ bool worker_chain_pressed(const struct worker *worker, uint32_t chain)
 {
     for (uint32_t i = 0; i < worker->chain_count; i++) {
         if (worker->chains[i].id == chain)
-            return worker->chains[i].pressed;
+            return worker->chains[i].pressed || worker->chains[i].starved;
     }
     return false;
 }

@@ -40,6 +40,7 @@ struct chain {
     uint32_t op_count;
     struct aligner *aligner;
     bool pressed;               /* its outputs had no room when it was asked for input last */
+    bool starved;               /* chains downstream had input, so it was not asked */
     uint64_t turns;             /* how often it was asked, and had room: chains downstream of it come first */
     bool started;               /* all its inputs have, and those behind it were told: until then it takes no record */
     bool ended, halted;         /* halted: behind a final barrier */
@@ -138,6 +139,7 @@ struct slice worker_split_name(const struct worker *worker, uint32_t number);
 void worker_split_set_room(struct worker *worker, uint32_t number, int32_t room);
 int32_t worker_split_room(const struct worker *worker, uint32_t number);
 void splits_free(struct worker *worker);
+/* Is it not asked for input, for whatever is downstream? */
 bool worker_chain_pressed(const struct worker *worker, uint32_t chain);
 /* Processing time in milliseconds since 1970 UTC. */
 int64_t worker_clock_ms(const struct worker *worker);
