@@ -69,6 +69,12 @@ describe("a session", function()
     wm 5000 -> a-3[0,2000)@1999 b-1[0,1000)@999 b-2[1001,2001)@2000 rows=0 timers=0
   ]])
 
+  each_way("S29: so are those that touch a later one, or both of two", mt.session { gap = 1000 }, [[
+    a:1@1000 a:2@0 b:1@0 b:2@2000 b:4@1000
+    wm 1999 -> a-3[0,2000)@1999
+    wm 2999 -> b-7[0,3000)@2999 rows=0 timers=0
+  ]])
+
   each_way("S29: many become one, out of order", mt.session { gap = 100 }, [[
     a:1@0 a:2@200 a:4@400 a:8@600
     |SNAP|
