@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* Nobody reads what the job prints: `moontide run job.lua | head`. Trying again would not help. */
@@ -14,6 +15,15 @@ static bool reader_has_gone(void)
     return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
 }
 
+/* A library below may end the process where it meets a full disk, instead of telling (RocksDB's assertions do). */
+static const char *likely_reason(const struct supervisor *supervisor)
+{
+    struct statvfs space;
+    const char *directory = supervisor->lock.directory;
+    bool full = directory != NULL && statvfs(directory, &space) == 0 && space.f_bavail * space.f_frsize < 65536;
+    return full ? ": No space left on device, below its data directory" : "";
+}
+
 /* The child has reported its own failures; of a crash it could not. */
 static void say_crash(struct supervisor *supervisor)
 {
@@ -21,8 +31,8 @@ static void say_crash(struct supervisor *supervisor)
         return;
     char crash[200];
     attempt_describe_crash(&supervisor->attempt, crash, sizeof crash);
-    progress_message(&supervisor->progress, "%s: the process of attempt %u %s", supervisor->name == NULL ? "moontide" : supervisor->name,
-                     supervisor->number + 1, crash);
+    progress_message(&supervisor->progress, "%s: the process of attempt %u %s%s", supervisor->name == NULL ? "moontide" : supervisor->name,
+                     supervisor->number + 1, crash, likely_reason(supervisor));
 }
 
 /* It failed before it ran, at its first try: its options, its data directory. That is for somebody to put right. */
