@@ -30,8 +30,9 @@ return {
   { rule = "S18b", file = "engine/dataflow/chain.c", specs = jobs,
     from = "    if (chain->halted)\n        return 0;\n    if (drift",
     to = "    if (chain->halted) {\n        channel_end(worker, chain, index);\n        return 1;\n    }\n    if (drift" },
-  { rule = "S18c", file = "engine/dataflow/operators/source.c", specs = jobs,
-    from = "    if (status == SOURCE_END && self->open_count == 0)", to = "    if (status == SOURCE_END && self->open_count == 0 && self->done_count > 0)" },
+  { rule = "S18c", file = "engine/dataflow/chain.c", specs = jobs,
+    from = "    else\n        work_push(worker, (struct work){ .kind = WORK_FORWARD, .op = ended->op, .mark = MARK_END });",
+    to = "    else if (ended->op->records_in > 0)\n        work_push(worker, (struct work){ .kind = WORK_FORWARD, .op = ended->op, .mark = MARK_END });" },
 
   { rule = "F3", file = "engine/time/assigner.c", specs = assigner,
     from = "    valve_pause(assigner->valve);\n", to = "" },
