@@ -35,20 +35,22 @@ end
 -- The place where the attempt before has to die, so that a restore comes by the point: a part is cut
 -- or unlinked where the last checkpoint was synced and not committed; it is renamed where nobody knew of the
 -- commit; rows are cloned where some checkpoint already has a base of them.
+-- At which passage, is drawn: what was written by then depends on the speed of the machine.
 local SOWN = {
-  ["recover.before_truncate"] = "checkpoint.acknowledged:2",
-  ["recover.after_truncate"] = "checkpoint.acknowledged:2",
-  ["recover.before_unlink"] = "checkpoint.acknowledged:2",
-  ["recover.before_rename"] = "commit.after_sync:2",
-  ["recover.after_rename"] = "commit.after_sync:2",
-  ["restore.before_rows"] = "checkpoint.completed:6",
-  ["restore.after_rows"] = "checkpoint.completed:6",
+  ["recover.before_truncate"] = { "checkpoint.acknowledged", 2, 8 },
+  ["recover.after_truncate"] = { "checkpoint.acknowledged", 2, 8 },
+  ["recover.before_unlink"] = { "checkpoint.acknowledged", 2, 8 },
+  ["recover.before_rename"] = { "commit.after_sync", 2, 5 },
+  ["recover.after_rename"] = { "commit.after_sync", 2, 5 },
+  ["restore.before_rows"] = { "checkpoint.completed", 5, 10 },
+  ["restore.after_rows"] = { "checkpoint.completed", 5, 10 },
 }
 
 -- What an attempt before leaves behind, so that a restore has something to do: prepared parts
 -- without their final names, a commit that nobody knows of, or anything.
 local function sow(round, name, random)
-  if SOWN[name] then return round:attempt(SOWN[name], SURE_MS) end
+  local sown = SOWN[name]
+  if sown then return round:attempt(("%s:%d"):format(sown[1], random(sown[2], sown[3])), SURE_MS) end
   local point = ({ "sink.before_rename:%d", "commit.after_sync:%d", "sink.after_directory_sync:%d" })[random(4)]
   return round:attempt(point and point:format(random(1, 3)), random(60, LATE_MS) * round.case.patience)
 end
