@@ -212,6 +212,17 @@ int64_t by_hand_timers(const struct worker *worker, int domain)
     return count;
 }
 
+int64_t by_hand_late(const struct worker *worker)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < worker->dataflow->plan->count; i++) {
+        struct step_counters counters = { 0 };
+        worker_step_counters(worker, i, &counters);
+        count += counters.late;
+    }
+    return (int64_t)count;
+}
+
 const struct operator_vtab operator_by_hand_output = {
     .open = output_open, .batch = output_batch, .snapshot = output_snapshot, .end = output_end, .time = output_time, .close = output_close,
 };

@@ -31,6 +31,8 @@ void by_hand_snapshot(struct worker *worker, uint64_t checkpoint);
 void by_hand_set_clock(struct worker *worker, int64_t ms);
 /* Pending timers of all steps of a domain (enum time_domain), or negative. */
 int64_t by_hand_timers(const struct worker *worker, int domain);
+/* Records of all steps that came too late and went nowhere. */
+int64_t by_hand_late(const struct worker *worker);
 /* </cdef> */
 
 /* The keyed state of a step, NULL if it has none. */

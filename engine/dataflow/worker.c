@@ -214,11 +214,6 @@ void worker_fail(struct worker *worker, const char *report, const char *place)
     worker->failed = true;
 }
 
-void worker_count_late(struct worker *worker, int step)
-{
-    counter_add(&worker->ops[step].late, 1);
-}
-
 void worker_count_error(struct worker *worker, int step)
 {
     counter_add(&worker->ops[step].errors, 1);

@@ -31,8 +31,6 @@ struct call *worker_call(struct worker *worker, int step);
 void worker_fail(struct worker *worker, const char *report, const char *place);
 /* A record was dropped by on_error = "skip", or sent to the dead letters. */
 void worker_count_error(struct worker *worker, int step);
-/* A record came too late for every window, and nobody reads such. */
-void worker_count_late(struct worker *worker, int step);
 /* </cdef> */
 
 struct dataflow;   /* what the workers of a process share */

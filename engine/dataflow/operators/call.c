@@ -351,6 +351,11 @@ int call_key_string(struct call *call, int32_t record, const char *text, size_t 
     return key_set(call, batch_key_set_string(key_batch(call), record, text, bytes));
 }
 
+void call_count_late(struct call *call)
+{
+    counter_add(&op_of(call)->late, 1);
+}
+
 void call_request_checkpoint(struct call *call)
 {
     struct checkpointing *checkpointing = op_of(call)->worker->dataflow->checkpointing;

@@ -36,7 +36,7 @@ return function()
     if guarded then C.call_mark(call) end
     if time == none then error("interval join: the record has no time stamp", 0) end
     if time < call.watermark then
-      if late then late(decode_own(call.values[i], call.bytes)) end
+      if late then late(decode_own(call.values[i], call.bytes)) else C.call_count_late(call) end
     else
       local count = C.call_interval_add(call, i, side, found)
       if count < 0 then check(count) end

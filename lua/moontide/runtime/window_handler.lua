@@ -29,7 +29,8 @@ local function skipper(call, operator)
     if records[i] == timeless then
       error("a window of event time needs records with time stamps, and this one has none: call :assign_timestamps", 0)
     end
-    if records[i] ~= late or not tag then return end
+    if records[i] ~= late then return end
+    if not tag then return C.call_count_late(call) end
     local value = values.decode(call.values[i], call.bytes)
     if output then output:collect(value) else unread(tag, value) end
   end

@@ -234,6 +234,13 @@ function Harness:timer_count(domain)
   return check(tonumber(C.by_hand_timers(self._worker_handle, domain == "event" and 0 or 1)))
 end
 
+--- Records that came too late for a window or a join and had no output of their own, since it was opened.
+---@return integer
+function Harness:late_count()
+  self:_check_open()
+  return tonumber(C.by_hand_late(self._worker_handle))
+end
+
 local function take_snapshot(handle, bytes)
   check(C.harness_snapshot_take(handle, bytes))
   return ffi.string(bytes.data, bytes.bytes)
