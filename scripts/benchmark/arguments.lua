@@ -1,11 +1,7 @@
 --- The command line of scripts/bench.
+local command_line = require "command_line"
+
 local M = {}
-
-local usage = "usage: scripts/bench [ROW...] [--list] [--json] [--seconds N] [--repeat N] [--input FILE] [--profile DIR] [--keep]"
-
-local numbers = { ["--seconds"] = "seconds", ["--repeat"] = "repeat" }
-local texts = { ["--input"] = "input", ["--profile"] = "profile" }
-local flags = { ["--json"] = "json", ["--list"] = "list", ["--keep"] = "keep" }
 
 local function find(rows, name)
   for _, row in ipairs(rows) do
@@ -13,28 +9,27 @@ local function find(rows, name)
   end
 end
 
---- What was asked for, or nil and what is wrong with it.
----@return table?, string?
+--- What was asked for.
+---@param words string[]
+---@param rows table[] all there are
+---@return { seconds: integer, repeat: integer, rows: table[], json: boolean?, list: boolean?, keep: boolean?, input: string?, profile: string? }
 function M.read(words, rows)
-  local given, i = { seconds = 10, ["repeat"] = 1, rows = {} }, 1
-  while i <= #words do
-    local word = words[i]
-    if flags[word] then
-      given[flags[word]] = true
-    elseif numbers[word] or texts[word] then
-      i = i + 1
-      local value = words[i]
-      if numbers[word] then value = tonumber(value) end
-      if not value or (numbers[word] and value < 1) then return nil, word .. " needs a value\n" .. usage end
-      given[numbers[word] or texts[word]] = value
-    else
+  local chosen = {}
+  local given = command_line.read_or_exit({
+    usage = "scripts/bench [ROW...] [--list] [--json] [--seconds N] [--repeat N] [--input FILE] [--profile DIR] [--keep]",
+    flags = { ["--json"] = "json", ["--list"] = "list", ["--keep"] = "keep" },
+    values = {
+      ["--seconds"] = command_line.whole(1), ["--repeat"] = command_line.whole(1),
+      ["--input"] = command_line.text, ["--profile"] = command_line.text,
+    },
+    word = function(_, word)
       local row = find(rows, word)
-      if not row then return nil, ("there is no row '%s' (scripts/bench --list)\n%s"):format(word, usage) end
-      given.rows[#given.rows + 1] = row
-    end
-    i = i + 1
-  end
-  if #given.rows == 0 then given.rows = rows end
+      if not row then return ("there is no row '%s' (scripts/bench --list)"):format(word) end
+      chosen[#chosen + 1] = row
+    end,
+  }, words)
+  given.seconds, given["repeat"] = given.seconds or 10, given["repeat"] or 1
+  given.rows = #chosen > 0 and chosen or rows
   return given
 end
 

@@ -26,11 +26,7 @@ local function measure(row, given)
 end
 
 local function main()
-  local given, complaint = arguments.read(arg, rows)
-  if not given then
-    io.stderr:write(complaint, "\n")
-    return 2
-  end
+  local given = arguments.read(arg, rows)
   if given.list then
     for _, row in ipairs(rows) do print(("%-26s %s"):format(row.name, row.what)) end
     return 0

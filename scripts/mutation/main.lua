@@ -117,10 +117,10 @@ end
 
 --- The exit status.
 ---@param root string
----@param options { list: boolean?, keep: boolean?, jobs: integer, rules: table<string, true>? }
+---@param options { list: boolean?, keep: boolean?, jobs: integer, rule: table<string, true>? }
 ---@return integer
 return function(root, options)
-  local list = chosen(options.rules)
+  local list = chosen(options.rule)
   if #list == 0 then
     io.stderr:write("there is no fault of such a rule (scripts/mutate --list)\n")
     return 2
