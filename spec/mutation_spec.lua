@@ -23,7 +23,37 @@ describe("scripts/mutate", function()
 
   it("takes rules, copies and flags", function()
     local given = options.parse { "--rule", "S20", "--rule", "F1", "--jobs", "3", "--keep" }
-    assert.are.same({ rules = { S20 = true, F1 = true }, jobs = 3, keep = true }, given)
+    assert.are.same({ rule = { S20 = true, F1 = true }, jobs = 3, keep = true }, given)
+  end)
+end)
+
+describe("a command that does not end", function()
+  local pool = require "mutation.pool"
+
+  it("is killed with what it started in a session of its own", function()
+    local log = os.tmpname()
+    local status
+    pool.run(1, function()
+      status = pool.call({ "sh", "-c", "setsid -w sh -c 'echo $$; sleep 60 & echo $!; wait' ; echo after" }, log, 3)
+    end)
+    assert.are.equal(pool.timed_out, status)
+    local file = assert(io.open(log))
+    local one, two = file:read("*n", "*n")
+    file:close()
+    os.remove(log)
+    os.remove(log .. ".errors")
+    for _, pid in ipairs { one, two } do
+      local text = (io.open(("/proc/%d/stat"):format(pid)) or { read = function() return "gone" end }):read("*a")
+      assert.is_true(text == "gone" or text:match("%) (%S)") == "Z", text)
+    end
+  end)
+
+  it("is not waited for when it ends in time", function()
+    local log, status = os.tmpname(), nil
+    pool.run(1, function() status = pool.call({ "sh", "-c", "exit 3" }, log, 60) end)
+    assert.are.equal(3, status)
+    os.remove(log)
+    os.remove(log .. ".errors")
   end)
 end)
 

@@ -12,6 +12,7 @@ struct bench_usage { long times[4]; long rss_max_kb; long others[13]; };
 int wait4(int process, int *status, int options, struct bench_usage *usage);
 int kill(int process, int signal);
 int setpgid(int process, int group);
+int prctl(int option, ...);
 int pipe(int descriptors[2]);
 int dup2(int from, int to);
 int close(int descriptor);
@@ -23,7 +24,7 @@ int nanosleep(const struct bench_timespec *wanted, struct bench_timespec *left);
 ]]
 
 local M = {}
-local SIGKILL, NO_HANG, MONOTONIC = 9, 1, 1
+local SIGKILL, NO_HANG, MONOTONIC, PARENT_DEATH_SIGNAL = 9, 1, 1, 1
 local WRITE_CREATE_TRUNCATE = 577
 
 local time = ffi.new "struct bench_timespec"
@@ -49,6 +50,7 @@ end
 -- What the child does between fork and exec: nothing that allocates from Lua after the fork.
 local function become(arguments, output, errors)
   C.setpgid(0, 0)
+  C.prctl(PARENT_DEATH_SIGNAL, ffi.cast("unsigned long", SIGKILL)) -- who interrupts a script wants nothing of it left
   if type(output) == "cdata" then
     C.dup2(output[1], 1)
     C.close(output[0])
@@ -109,8 +111,9 @@ function Process:wait(seconds)
   return self.status
 end
 
---- Ends it and all that it started, at once.
+--- Ends it and all that it started, at once: also what has left its process group.
 function Process:kill()
+  for _, pid in ipairs(M.tree(self.pid)) do C.kill(pid, SIGKILL) end
   C.kill(-self.pid, SIGKILL)
   return self:wait()
 end

@@ -38,12 +38,12 @@ function M.new(root, path)
   return setmetatable({ path = path, logs = 0 }, Copy)
 end
 
--- Of a command in the copy; 124: it took longer than `seconds`.
+-- The status of a command in the copy (pool.timed_out: it took longer than `seconds`), and its log.
 function Copy:_call(command, seconds)
   self.logs = self.logs + 1
   local log = ("%s.%d.log"):format(self.path, self.logs)
-  local line = ("cd %s && ulimit -v %d && exec timeout -k 5 %d %s 2>&1"):format(quoted(self.path), memory_kb, seconds, command)
-  return pool.call({ "nice", "sh", "-c", line }, log), log
+  local line = ("cd %s && ulimit -v %d && exec %s 2>&1"):format(quoted(self.path), memory_kb, command)
+  return pool.call({ "nice", "sh", "-c", line }, log, seconds), log
 end
 
 --- Build what has changed; true, or false and the log.
@@ -68,11 +68,11 @@ function Copy:run(spec, seconds)
   local build, report = self.path .. "/build", self.path .. ".report"
   os.remove(report)
   local status, log = self:_call(("env MOONTIDE_REPORT=%s MOONTIDE_LIBRARY=%s MOONTIDE_EXECUTABLE=%s busted --no-keep-going -o scripts/report.lua %s"):format(
-    quoted(report), quoted(build .. "/libmoontide.so"), quoted(build .. "/moontide"), quoted(spec)), math.ceil(seconds))
+    quoted(report), quoted(build .. "/libmoontide.so"), quoted(build .. "/moontide"), quoted(spec)), seconds)
   local passed = tonumber((process.read_file(report) or ""):match("^(%d+)"))
   if status == 0 and passed and passed > 0 then return nil, log end
   local what = first_failed(log)
-  if not what then what = (status == 124 or status == 137) and ("no end in %d s"):format(seconds) or ("ended with status %d"):format(status) end
+  if not what then what = status == pool.timed_out and ("no end in %d s"):format(seconds) or ("ended with status %d"):format(status) end
   return ("%s: %s"):format(spec, what), log
 end
 

@@ -6,12 +6,26 @@ local M = {}
 
 local pause_s = 0.01
 
+--- The exit status of what took too long.
+M.timed_out = 124
+
 --- In a coroutine of run(): start a program, and answer its exit status when it has ended.
+--- After `seconds` it is killed, with all that it started.
 ---@param words string[]
 ---@param log string where its output goes
+---@param seconds number
 ---@return integer
-function M.call(words, log)
-  return coroutine.yield(process.start(words, { output = log, errors = log .. ".errors" }))
+function M.call(words, log, seconds)
+  local called = process.start(words, { output = log, errors = log .. ".errors" })
+  called.deadline = process.now() + seconds
+  return coroutine.yield(called)
+end
+
+local function status_of(called)
+  local status = called:ended()
+  if status or process.now() < called.deadline then return status end
+  called:kill()
+  return M.timed_out
 end
 
 --- Run `work(slot)` for slots 1 to `count`, until all have returned.
@@ -32,7 +46,7 @@ function M.run(count, work)
   while left > 0 do
     process.sleep(pause_s)
     for _, slot in ipairs(slots) do
-      local status = slot.process and slot.process:ended()
+      local status = slot.process and status_of(slot.process)
       if status then resume(slot, status) end
     end
   end
