@@ -89,11 +89,6 @@ bool by_hand_feed(struct worker *worker)
     return fed;
 }
 
-bool by_hand_ended(const struct worker *worker, uint32_t step, uint32_t channel)
-{
-    return channel_of(worker, step, channel)->ended;
-}
-
 struct keyed_state *by_hand_state(const struct worker *worker, uint32_t step)
 {
     return operator_keyed_state(&worker->ops[step]);
@@ -119,7 +114,7 @@ static int input_snapshot(struct operator *op, uint64_t checkpoint, bool final, 
     (void)final;
     msgpack_write_array(blob, op->step->channels);
     for (uint32_t c = 0; c < op->step->channels; c++)
-        msgpack_write_bool(blob, by_hand_ended(op->worker, op->step->id, c));
+        msgpack_write_bool(blob, channel_of(op->worker, op->step->id, c)->ended);
     return 0;
 }
 

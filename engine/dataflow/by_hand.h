@@ -37,5 +37,3 @@ int64_t by_hand_late(const struct worker *worker);
 
 /* The keyed state of a step, NULL if it has none. */
 struct keyed_state *by_hand_state(const struct worker *worker, uint32_t step);
-/* Has the channel's end been pushed? */
-bool by_hand_ended(const struct worker *worker, uint32_t step, uint32_t channel);

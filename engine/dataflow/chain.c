@@ -219,7 +219,7 @@ static void channel_end(struct worker *worker, struct chain *chain, uint32_t cha
         work_push(worker, (struct work){ .kind = WORK_FORWARD, .op = ended->op, .mark = MARK_END });
 }
 
-bool chains_all_ended(const struct worker *worker)
+static bool all_ended(const struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->chain_count; i++) {
         if (!worker->chains[i].ended)
@@ -460,7 +460,7 @@ void chains_checkpoint(struct worker *worker)
     uint64_t completed = atomic_load_explicit(&checkpointing->completed, memory_order_acquire);
     if (worker->committed < completed)
         commits_push(worker, completed);
-    if (!worker->ended_told && chains_all_ended(worker)) {
+    if (!worker->ended_told && all_ended(worker)) {
         worker->ended_told = true;
         checkpointing->ended(checkpointing->self, worker->subtask);
     }

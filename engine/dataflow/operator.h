@@ -88,8 +88,6 @@ void operator_pass(struct operator *op, int port, struct batch *batch);
 bool exchange_has_room(struct operator *op);
 /* Send a mark to all receivers, behind what was sent. */
 void exchange_mark(struct operator *op, uint32_t kind, uint64_t number);
-/* Pass on partial batches that wait for longer than the limit (or all). */
-int exchange_flush(struct operator *op);
 
 /* A record that the step cannot take, where its policy is not to fail: counted, logged, sent to the dead letters. */
 int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, const char *error);

@@ -432,7 +432,8 @@ uint32_t plan_groups_by_default(uint32_t parallelism)
     return power;
 }
 
-void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last)
+/* First and last key group of a subtask (S43). */
+static void group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last)
 {
     uint64_t max = plan->max_parallelism, parallelism = plan->parallelism;
     *first = (uint16_t)((subtask * max + parallelism - 1) / parallelism);
@@ -446,7 +447,7 @@ void plan_state_config(const struct plan *plan, const struct step *step, uint32_
         .column = panes ? step->pane_column : step->column, .states = panes ? step->pane_state_count : step->state_count,
         .subtask = subtask, .max_parallelism = plan->max_parallelism, .name_spaces = panes,
     };
-    plan_group_range(plan, subtask, &config->group_first, &config->group_last);
+    group_range(plan, subtask, &config->group_first, &config->group_last);
     for (uint32_t i = 0; i < config->states; i++) {
         config->state[i].id = states[i].id;
         config->state[i].kind = states[i].kind;

@@ -203,8 +203,7 @@ void plan_state_config(const struct plan *plan, const struct step *step, uint32_
 int plan_slices_add(struct plan *plan, struct step *step);
 void plan_slices(const struct step *step, struct slices_shape *shape);
 
-/* First and last key group of a subtask (S43). */
-void plan_group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last);
+/* The subtask that a key group belongs to (S43). */
 static inline uint32_t plan_subtask_of_group(const struct plan *plan, uint32_t group)
 {
     return group * plan->parallelism / plan->max_parallelism;

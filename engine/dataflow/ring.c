@@ -45,9 +45,3 @@ bool ring_pop(struct ring *ring, struct ring_item *item)
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
     return true;
 }
-
-bool ring_is_empty(const struct ring *ring)
-{
-    struct ring *mutable = (struct ring *)(void *)ring;
-    return atomic_load_explicit(&mutable->head, memory_order_relaxed) == atomic_load_explicit(&mutable->tail, memory_order_acquire);
-}

@@ -36,4 +36,3 @@ void ring_deinit(struct ring *ring);
 /* False when it is full: the item stays the caller's. Marks take no bytes. */
 bool ring_push(struct ring *ring, struct ring_item item);
 bool ring_pop(struct ring *ring, struct ring_item *item);
-bool ring_is_empty(const struct ring *ring);

@@ -127,7 +127,6 @@ void chain_snapshot_done(struct worker *worker, struct chain *chain);
 /* Take a snapshot of every chain now, without a barrier in its channels. */
 void chains_snapshot(struct worker *worker, uint64_t checkpoint);
 void chain_end_done(struct worker *worker, struct chain *chain);
-bool chains_all_ended(const struct worker *worker);
 /* An output by hand notes a mark; `kind` is enum by_hand_kind. */
 void by_hand_mark(struct operator *op, uint32_t kind, int64_t number);
 void source_pause(struct operator *op);

@@ -75,11 +75,6 @@ bool assigner_next_event(struct assigner *assigner, struct valve_event *event)
     return true;
 }
 
-int64_t assigner_watermark(const struct assigner *assigner)
-{
-    return valve_output(assigner->valve);
-}
-
 /* The clock without the time that was spent back-pressured. */
 static int64_t active_ms(struct assigner *assigner, int64_t now_ms)
 {

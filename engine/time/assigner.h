@@ -84,8 +84,6 @@ void assigner_end(struct assigner *assigner);
 
 /* Take the oldest event; false if there is none. */
 bool assigner_next_event(struct assigner *assigner, struct valve_event *event);
-/* The last watermark that came out; WATERMARK_MIN (INT64_MIN + 1) before the first. */
-int64_t assigner_watermark(const struct assigner *assigner);
 
 /* How a channel stands. Indices begin at 0; false behind the last one. */
 struct assigner_view {

@@ -35,21 +35,6 @@ int64_t window_start(int64_t time, int64_t offset, int64_t size)
     return time - behind_boundary(time, offset, size);
 }
 
-/* Neighbours mostly lie in the same window: a comparison instead of a division. */
-int32_t window_starts(const int64_t *times, int32_t count, int64_t offset, int64_t size, int64_t *starts)
-{
-    int64_t start = window_start(0, offset, size);
-    for (int32_t i = 0; i < count; i++) {
-        int64_t time = times[i];
-        if (time == TIME_NONE)
-            return i;
-        if ((uint64_t)time - (uint64_t)start >= (uint64_t)size)
-            start = window_start(time, offset, size);
-        starts[i] = start;
-    }
-    return count;
-}
-
 static int no_time(void)
 {
     return error_set(ERROR_ARGUMENT, "the record has no time stamp, so it belongs to no window: assign_timestamps gives it one");

@@ -32,9 +32,6 @@ void window_shape_stagger(struct window_shape *shape, int stagger, int64_t now_m
 /* Where the window of `size` begins that holds `time` (S21). */
 int64_t window_start(int64_t time, int64_t offset, int64_t size);
 
-/* The same for times[0, count) of a batch. Answers how many it did: `count`, or the index of the first TIME_NONE. */
-int32_t window_starts(const int64_t *times, int32_t count, int64_t offset, int64_t size, int64_t *starts);
-
 /*
  * The windows of a time from the latest to the earliest (S22):
  * for (int has = window_last(...); has > 0; has = window_previous(...)).

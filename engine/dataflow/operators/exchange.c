@@ -233,7 +233,8 @@ static int exchange_batch(struct operator *op, struct batch *batch)
     return 0;
 }
 
-int exchange_flush(struct operator *op)
+/* Pass on the partial batches. */
+static int exchange_flush(struct operator *op)
 {
     struct exchange *exchange = op->self;
     for (uint32_t to = 0; exchange != NULL && to < exchange->target_count; to++) {

@@ -49,26 +49,6 @@ describe("the start of a window", function()
     assert.is_true(C.window_start(max, 0, 5000) <= max)
     assert.are.equal("[9.2233720368548e+18,MAX)", assigned(shape(5000), max))
   end)
-
-  it("is the same for a batch as for each record", function()
-    local seed = os.time()
-    math.randomseed(seed)
-    local times, starts = ffi.new("int64_t[1000]"), ffi.new("int64_t[1000]")
-    for _ = 1, 20 do
-      local size = math.random(50)
-      local offset, time = math.random(1 - size, size - 1), math.random(-1000, 1000)
-      for i = 0, 999 do
-        time = time + math.random(-20, 22)
-        times[i] = time
-      end
-      assert.are.equal(1000, C.window_starts(times, 1000, offset, size, starts))
-      for i = 0, 999 do assert.is_true(starts[i] == C.window_start(times[i], offset, size), "seed " .. seed) end
-    end
-    times[7] = none
-    assert.are.equal(7, C.window_starts(times, 1000, 0, 10, starts))
-    times[0] = none
-    assert.are.equal(0, C.window_starts(times, 1000, 0, 10, starts))
-  end)
 end)
 
 describe("windows of a time", function()
