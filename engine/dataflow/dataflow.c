@@ -82,7 +82,7 @@ int dataflow_prepare(struct dataflow *dataflow, bool fresh, bool older)
         if (step->kind == STEP_SINK)
             status = sink_recover(dataflow, step, fresh, older);
         if (step->kind == STEP_SOURCE) {
-            step->shared = source_shared_new(step, dataflow->plan->parallelism);
+            step->shared = source_shared_new(step, plan_subtasks(dataflow->plan, step));
             status = source_shared_open(step->shared, dataflow->checkpointing->restored(dataflow->checkpointing->self, i));
         }
         if (status < 0)

@@ -56,6 +56,11 @@ void plan_free(struct plan *plan)
     free(plan);
 }
 
+uint32_t plan_parallelism(const struct plan *plan)
+{
+    return plan->parallelism;
+}
+
 int plan_add(struct plan *plan, int kind, const char *name)
 {
     if (plan->count == plan->capacity) {
@@ -122,6 +127,11 @@ int plan_set_keyless(struct plan *plan, int step, int input)
 {
     plan->steps[step].keyless[input] = true;
     return 0;
+}
+
+void plan_set_subtasks(struct plan *plan, int step, uint32_t subtasks)
+{
+    plan->steps[step].subtasks = subtasks;
 }
 
 int plan_set_channels(struct plan *plan, int step, uint32_t channels)
@@ -432,10 +442,14 @@ uint32_t plan_groups_by_default(uint32_t parallelism)
     return power;
 }
 
-/* First and last key group of a subtask (S43). */
-static void group_range(const struct plan *plan, uint32_t subtask, uint16_t *first, uint16_t *last)
+/* First and last key group of a subtask (S43); a worker that the step has no subtask in has none, and the last one before the first. */
+static void group_range(const struct plan *plan, const struct step *step, uint32_t subtask, uint16_t *first, uint16_t *last)
 {
-    uint64_t max = plan->max_parallelism, parallelism = plan->parallelism;
+    uint64_t max = plan->max_parallelism, parallelism = plan_subtasks(plan, step);
+    *first = 1;
+    *last = 0;
+    if (subtask >= parallelism)
+        return;
     *first = (uint16_t)((subtask * max + parallelism - 1) / parallelism);
     *last = (uint16_t)(((subtask + 1) * max - 1) / parallelism);
 }
@@ -447,7 +461,7 @@ void plan_state_config(const struct plan *plan, const struct step *step, uint32_
         .column = panes ? step->pane_column : step->column, .states = panes ? step->pane_state_count : step->state_count,
         .subtask = subtask, .max_parallelism = plan->max_parallelism, .name_spaces = panes,
     };
-    group_range(plan, subtask, &config->group_first, &config->group_last);
+    group_range(plan, step, subtask, &config->group_first, &config->group_last);
     for (uint32_t i = 0; i < config->states; i++) {
         config->state[i].id = states[i].id;
         config->state[i].kind = states[i].kind;

@@ -44,6 +44,8 @@ enum error_policy { POLICY_FAIL = 0, POLICY_SKIP = 1, POLICY_DEAD_LETTER = 2 };
 struct plan;
 struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_least_once);
 void plan_free(struct plan *plan);
+/* How many workers there are. */
+uint32_t plan_parallelism(const struct plan *plan);
 /* A step; the answer is its number, from 0. Names are unique. */
 int plan_add(struct plan *plan, int kind, const char *name);
 /* Records of `port` of step `from` go to step `to`, into its input `input` (0, or 1 of a step of two inputs). */
@@ -83,6 +85,8 @@ int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind)
 int plan_set_saving(struct plan *plan, int step);
 /* An input of a keyed step whose records have no key: broadcast state. */
 int plan_set_keyless(struct plan *plan, int step, int input);
+/* The step runs in the first `subtasks` workers (all, if there are not more). Of an exchange: its records go to those. */
+void plan_set_subtasks(struct plan *plan, int step, uint32_t subtasks);
 /* Of STEP_INPUT: how many channels it has. */
 int plan_set_channels(struct plan *plan, int step, uint32_t channels);
 /* The plan of one worker alone: exchanges are forward edges whatever the parallelism. Before plan_finish(). */
@@ -152,6 +156,7 @@ struct step {
     uint32_t pane_state_count;
     uint16_t pane_column;             /* as `column`, of (key, window) */
     uint32_t sessions_slot;           /* of a session: the state of the key that lists them */
+    uint32_t subtasks;                /* 0: one in each worker; see plan_subtasks() */
     bool key_list;
     char **key_fields;
     uint32_t key_field_count;
@@ -203,8 +208,15 @@ void plan_state_config(const struct plan *plan, const struct step *step, uint32_
 int plan_slices_add(struct plan *plan, struct step *step);
 void plan_slices(const struct step *step, struct slices_shape *shape);
 
-/* The subtask that a key group belongs to (S43). */
-static inline uint32_t plan_subtask_of_group(const struct plan *plan, uint32_t group)
+/* In how many workers a step has something to do: its own parallelism. A worker alone has one of as many as the plan says. */
+static inline uint32_t plan_subtasks(const struct plan *plan, const struct step *step)
 {
-    return group * plan->parallelism / plan->max_parallelism;
+    bool fewer = step->subtasks > 0 && step->subtasks < plan->parallelism && !plan->by_hand;
+    return fewer ? step->subtasks : plan->parallelism;
+}
+
+/* The subtask of a step, or behind an exchange, that a key group belongs to (S43). */
+static inline uint32_t plan_subtask_of_group(const struct plan *plan, const struct step *step, uint32_t group)
+{
+    return group * plan_subtasks(plan, step) / plan->max_parallelism;
 }

@@ -39,7 +39,7 @@ static void ops_new(struct worker *worker)
             continue;
         op->call = memory_new_zeroed(1, sizeof *op->call);
         op->call->subtask = worker->subtask;
-        op->call->parallelism = plan->parallelism;
+        op->call->parallelism = plan_subtasks(plan, op->step);
         op->call->step = i;
         op->call->step_instance = op;
         arena_init(&op->call->scratch);
@@ -214,6 +214,11 @@ void worker_fail(struct worker *worker, const char *report, const char *place)
     worker->failed = true;
 }
 
+uint32_t worker_parallelism(const struct worker *worker)
+{
+    return worker->dataflow->plan->parallelism;
+}
+
 void worker_count_error(struct worker *worker, int step)
 {
     counter_add(&worker->ops[step].errors, 1);
@@ -313,7 +318,7 @@ static int perform(struct worker *worker, struct work *work)
     case WORK_COMMIT: return op->vtab->committed == NULL ? 0 : op->vtab->committed(op, work->number);
     case WORK_END: return perform_end(worker, work);
     case WORK_END_DONE: chain_end_done(worker, work->chain); return 0;
-    case WORK_CLOSE: return op->call == NULL ? 0 : (op->call->request = CALL_CLOSE, OPERATOR_CALL);
+    case WORK_CLOSE: return op->call == NULL || operator_rests(op) ? 0 : (op->call->request = CALL_CLOSE, OPERATOR_CALL);
     }
     return 0;
 }

@@ -27,6 +27,8 @@ struct worker;
 int worker_next(struct worker *worker);
 /* The call cell of a step of this worker. */
 struct call *worker_call(struct worker *worker, int step);
+/* How many workers its job has. */
+uint32_t worker_parallelism(const struct worker *worker);
 /* User code failed for good, with the whole report as text and a line that tells the place. */
 void worker_fail(struct worker *worker, const char *report, const char *place);
 /* A record was dropped by on_error = "skip", or sent to the dead letters. */

@@ -129,6 +129,11 @@ void chains_snapshot(struct worker *worker, uint64_t checkpoint);
 void chain_end_done(struct worker *worker, struct chain *chain);
 /* An output by hand notes a mark; `kind` is enum by_hand_kind. */
 void by_hand_mark(struct operator *op, uint32_t kind, int64_t number);
+/* The step has no subtask in this worker: nothing comes to it but marks, and its author's functions are not called. */
+static inline bool operator_rests(const struct operator *op)
+{
+    return op->worker->subtask >= plan_subtasks(op->worker->dataflow->plan, op->step);
+}
 void source_pause(struct operator *op);
 /* Splits that sources of this worker read, numbered from 1: steps behind know them by name (dataflow/splits.c). */
 uint32_t worker_split_add(struct worker *worker, const char *step, struct slice name);

@@ -11,7 +11,7 @@ local M = {}
 
 ---@class ProcessDefinition
 ---@field state? table<string, StateDescriptor|ValueState|ListState|MapState> by the name that `self` has it under
----@field parallelism? integer
+---@field parallelism? integer of its subtasks, at most as many as the job has workers; default: it runs where its records are, keyed in all
 ---@field on_error? OnError
 ---@field open? fun(self: Process, ctx: OpenContext) once, before the first record; there is no key yet
 ---@field close? fun(self: Process)

@@ -82,7 +82,8 @@ static int call_open(struct operator *op)
         op->call->blob_in = buffer_slice(&self->blobs);
     }
     call_outputs_open(op);
-    return call_request(op, CALL_OPEN);
+    op->source_ended = operator_rests(op) && op->step->call_kind == CALL_KIND_SOURCE;
+    return operator_rests(op) ? 0 : call_request(op, CALL_OPEN);
 }
 
 static void call_close(struct operator *op)
@@ -260,7 +261,7 @@ static int call_snapshot(struct operator *op, uint64_t checkpoint, bool final, s
         keyed_state_freeze(self->state, checkpoint);
     if (self->assign != NULL)
         assign_snapshot(self->assign, blob);
-    if (!saves(op->step))
+    if (!saves(op->step) || operator_rests(op))
         return 0;
     op->call->checkpoint = checkpoint;
     op->call->final = final;
@@ -269,7 +270,7 @@ static int call_snapshot(struct operator *op, uint64_t checkpoint, bool final, s
 
 static int call_committed(struct operator *op, uint64_t checkpoint)
 {
-    if (op->step->call_kind != CALL_KIND_SINK)
+    if (op->step->call_kind != CALL_KIND_SINK || operator_rests(op))
         return 0;
     op->call->checkpoint = checkpoint;
     return call_request(op, CALL_COMMIT);

@@ -29,18 +29,19 @@ struct target {
 struct exchange {
     struct target *targets;
     uint32_t target_count;
+    uint32_t receivers;        /* the first of the targets, which records go to; marks go to all */
     uint32_t next;             /* of rebalance */
     uint16_t *subtask_of_group;
     uint64_t group_mask;       /* hash & mask is hash % max_parallelism; 0: that is no power of two */
 };
 
-static void groups_fill(struct exchange *exchange, const struct plan *plan)
+static void groups_fill(struct exchange *exchange, const struct plan *plan, const struct step *step)
 {
     uint64_t groups = plan->max_parallelism;
     exchange->group_mask = (groups & (groups - 1)) == 0 ? groups - 1 : 0;
     exchange->subtask_of_group = memory_new(groups * sizeof exchange->subtask_of_group[0]);
     for (uint32_t group = 0; group < groups; group++)
-        exchange->subtask_of_group[group] = (uint16_t)plan_subtask_of_group(plan, group);
+        exchange->subtask_of_group[group] = (uint16_t)plan_subtask_of_group(plan, step, group);
 }
 
 static int exchange_open(struct operator *op)
@@ -52,10 +53,11 @@ static int exchange_open(struct operator *op)
     struct exchange *exchange = memory_new_zeroed(1, sizeof *exchange);
     exchange->target_count = plan->parallelism;
     exchange->targets = memory_new_zeroed(plan->parallelism, sizeof exchange->targets[0]);
-    exchange->next = worker->subtask;
+    exchange->receivers = op->step->exchange == EXCHANGE_GLOBAL ? 1 : plan_subtasks(plan, op->step);
+    exchange->next = worker->subtask % exchange->receivers;
     for (uint32_t to = 0; to < plan->parallelism; to++)
         exchange->targets[to].ring = dataflow_ring(worker->dataflow, op->step->id, worker->subtask, to);
-    groups_fill(exchange, plan);
+    groups_fill(exchange, plan, op->step);
     op->self = exchange;
     return 0;
 }
@@ -155,7 +157,7 @@ static void picked_append(struct operator *op, uint32_t to, const struct batch *
 static void picked_append_all(struct operator *op, const struct batch *batch)
 {
     struct exchange *exchange = op->self;
-    for (uint32_t to = 0; to < exchange->target_count; to++)
+    for (uint32_t to = 0; to < exchange->receivers; to++)
         picked_append(op, to, batch);
 }
 
@@ -176,16 +178,17 @@ static void rebalance(struct operator *op, const struct batch *batch)
     struct exchange *exchange = op->self;
     for (int32_t i = 0; i < batch->count; i++) {
         pick(&exchange->targets[exchange->next], i);
-        exchange->next = (exchange->next + 1) % exchange->target_count;
+        exchange->next = (exchange->next + 1) % exchange->receivers;
     }
     picked_append_all(op, batch);
 }
 
-static void to_all(struct operator *op, struct batch *batch, uint32_t targets)
+static void to_all(struct operator *op, struct batch *batch)
 {
-    for (uint32_t to = 0; to < targets; to++)
+    struct exchange *exchange = op->self;
+    for (uint32_t to = 0; to < exchange->receivers; to++)
         send(op, to, (struct ring_item){ .kind = RING_BATCH, .batch = batch_share(batch) });
-    counter_add(&op->records_out, (uint64_t)batch->count * targets);
+    counter_add(&op->records_out, (uint64_t)batch->count * exchange->receivers);
 }
 
 static void send_old(struct operator *op)
@@ -208,7 +211,7 @@ static int keys_check(struct operator *op, const struct batch *batch)
 {
     const struct plan *plan = op->worker->dataflow->plan;
     for (int32_t i = 0; i < batch->count; i++) {
-        uint32_t subtask = plan_subtask_of_group(plan, (uint32_t)(batch->keys[i].hash % plan->max_parallelism));
+        uint32_t subtask = plan_subtask_of_group(plan, op->step, (uint32_t)(batch->keys[i].hash % plan->max_parallelism));
         if (subtask != op->worker->subtask)
             return error_set(ERROR_ARGUMENT, "the key belongs to subtask %u", subtask);
     }
@@ -226,8 +229,8 @@ static int exchange_batch(struct operator *op, struct batch *batch)
     switch (op->step->exchange) {
     case EXCHANGE_HASH: by_hash(op, batch); break;
     case EXCHANGE_REBALANCE: rebalance(op, batch); break;
-    case EXCHANGE_GLOBAL: to_all(op, batch, 1); break;
-    case EXCHANGE_BROADCAST: to_all(op, batch, exchange->target_count); break;
+    case EXCHANGE_GLOBAL:
+    case EXCHANGE_BROADCAST: to_all(op, batch); break;
     }
     send_old(op);
     return 0;

@@ -93,6 +93,10 @@ static int source_open(struct operator *op)
     struct source_reader *self = memory_new_zeroed(1, sizeof *self);
     self->bad_record = (struct bad_record_handler){ bad_record, op };
     op->self = self;
+    if (operator_rests(op)) {
+        op->source_ended = true;
+        return 0;
+    }
     struct split split;
     int status = 0;
     while (status == 0 && source_shared_take_restored(op->step->shared, op->worker->subtask, &split) == 1)

@@ -82,6 +82,7 @@ local function add_operator(plan, job, operator, options)
   local step = operator.step
   if operator.kind == "source" or operator.kind == "sink" then set_connector(plan, index, step) end
   if operator.kind == "exchange" then check(C.plan_set_exchange(plan, index, exchanges[operator.exchange])) end
+  if operator.subtasks then C.plan_set_subtasks(plan, index, operator.subtasks) end
   if operator.kind == "call" then check(C.plan_set_call(plan, index, call_kinds[operator.terminal] or 0)) end
   if operator.kind == "key" then
     for _, field in ipairs(step.fields) do check(C.plan_add_key_field(plan, index, field, not step.single)) end

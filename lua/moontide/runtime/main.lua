@@ -32,7 +32,6 @@ function M.load(path, settings)
   local chunk, message = loadfile(path)
   if not chunk then error(message, 0) end
   M.job = plan.check(chunk())
-  M.graph = physical.build(M.job)
   return M.job
 end
 
@@ -57,13 +56,15 @@ end
 
 --- Fill an engine plan (a light userdata).
 function M.fill(handle)
-  graph.fill(ffi.cast("struct plan *", handle), M.job, M.graph)
+  local filled = ffi.cast("struct plan *", handle)
+  graph.fill(filled, M.job, physical.build(M.job, C.plan_parallelism(filled)))
 end
 
 --- Drive a worker (a light userdata) until it ends.
 ---@return integer answer enum worker_answer
 function M.drive(handle)
-  return worker.new(ffi.cast("struct worker *", handle), M.job, M.graph):run()
+  local driven = ffi.cast("struct worker *", handle)
+  return worker.new(driven, M.job, physical.build(M.job, C.worker_parallelism(driven))):run()
 end
 
 --- The plan as text, JSON or dot.

@@ -18,6 +18,7 @@ local M = {}
 ---@field ports table<string, integer> number of the output of each side tag
 ---@field dead_ports table<integer, integer> number of the output that leads to each dead letter sink
 ---@field exchange? "hash"|"rebalance"|"global"|"broadcast"
+---@field subtasks integer in how many workers it has something to do: in the first ones
 
 local absorbs = { map = true, filter = true, flat_map = true }
 
@@ -42,7 +43,7 @@ local function consumers_of(steps)
 end
 
 function Builder:add(kind, name, step)
-  local operator = { kind = kind, name = name, step = step, stages = {}, ports = {}, dead_ports = {}, port_count = 1 }
+  local operator = { kind = kind, name = name, step = step, stages = {}, ports = {}, dead_ports = {}, port_count = 1, subtasks = self.parallelism }
   self.operators[#self.operators + 1] = operator
   operator.index = #self.operators
   return operator
@@ -54,8 +55,9 @@ function Builder:connect(stream, operator, input)
   end
 end
 
+-- The records are in as many workers as the operator has subtasks.
 local function stream_of(operator, port)
-  return { sources = { { operator = operator, port = port or 0 } }, stages = {} }
+  return { sources = { { operator = operator, port = port or 0 } }, stages = {}, subtasks = operator.subtasks }
 end
 
 -- Stages that nobody absorbed become a step of their own.
@@ -63,7 +65,7 @@ function Builder:materialize(stream)
   if #stream.stages == 0 then return stream end
   local last = stream.stages[#stream.stages]
   local operator = self:add("call", last.name, last)
-  operator.stages, operator.terminal = stream.stages, "emit"
+  operator.stages, operator.terminal, operator.subtasks = stream.stages, "emit", stream.subtasks
   self:connect(stream, operator)
   self:connect_dead_letters(operator)
   return stream_of(operator)
@@ -103,6 +105,34 @@ function Builder:input_stream(input)
   return stream_of(stream.terminal, self:side_port(stream.terminal, input.tag))
 end
 
+-- The parallelism that its author gave to a step, which never is above that of the job.
+function Builder:subtasks_of(step)
+  return step.parallelism and math.min(step.parallelism, self.parallelism)
+end
+
+-- How records get to another worker: an exchange for each number of subtasks that steps behind it have, made when the first of them comes.
+local function new_route(kind, step, from, name)
+  return { kind = kind, step = step, from = from, name = name or step.name .. "#exchange", made = {} }
+end
+
+function Builder:routed(route, subtasks)
+  if not route.made[subtasks] then
+    local operator = self:add("exchange", route.name .. (next(route.made) and ":" .. subtasks or ""), route.step)
+    operator.exchange, operator.subtasks = route.kind, subtasks
+    self:connect(route.from, operator)
+    route.made[subtasks] = stream_of(operator)
+  end
+  return route.made[subtasks]
+end
+
+-- What comes into an input of a step, in the workers that the step has subtasks in. A step without a parallelism of its own runs where its records are.
+function Builder:arriving(step, number, name)
+  local stream, subtasks = self:input_stream(step.inputs[number]), self:subtasks_of(step)
+  if stream.route then return self:routed(stream.route, subtasks or self.parallelism) end
+  if not subtasks or subtasks == stream.subtasks then return stream end
+  return self:routed(new_route(subtasks == 1 and "global" or "rebalance", step, self:materialize(stream), name), subtasks)
+end
+
 local function copy_stages(stages, step)
   local copy = {}
   for i, stage in ipairs(stages) do copy[i] = stage end
@@ -113,7 +143,7 @@ end
 -- Takes the stages in, if it may; else they have become a step before it.
 function Builder:call(step, terminal, input)
   local operator = self:add("call", step.name, step)
-  operator.terminal = terminal
+  operator.terminal, operator.subtasks = terminal, input.subtasks
   if #input.stages > 0 and step.kind ~= "key_by" and not absorbs_stages(step) then input = self:materialize(input) end
   operator.stages = input.stages
   self:connect(input, operator)
@@ -126,14 +156,14 @@ local build = {}
 function build.source(self, step)
   local in_lua = step.definition ~= nil
   local operator = self:add(in_lua and "call" or "source", step.name, step)
-  operator.terminal = in_lua and "source" or nil
+  operator.terminal, operator.subtasks = in_lua and "source" or nil, self:subtasks_of(step) or self.parallelism
   self:connect_dead_letters(operator)
   return stream_of(operator)
 end
 
 local function stage(self, step)
-  local input = self:input_stream(step.inputs[1])
-  local stream = { sources = input.sources, stages = copy_stages(input.stages, step) }
+  local input = self:arriving(step, 1)
+  local stream = { sources = input.sources, stages = copy_stages(input.stages, step), subtasks = input.subtasks }
   local consumers = self.consumers[step.id]
   if #consumers == 1 and absorbs_stages(consumers[1]) and #stream.stages < 50 then return stream end
   return self:materialize(stream)
@@ -141,66 +171,53 @@ end
 build.map, build.filter = stage, stage
 
 function build.assign_timestamps(self, step)
-  local input = self:input_stream(step.inputs[1])
+  local input = self:arriving(step, 1)
   if step.fn then return stream_of(self:call(step, "timestamps", input)) end
   input = self:materialize(input)
   local operator = self:add("assign", step.name, step)
+  operator.subtasks = input.subtasks
   self:connect(input, operator)
   self:connect_dead_letters(operator)
   return stream_of(operator)
 end
 
 function build.flat_map(self, step)
-  return stream_of(self:call(step, "flat_map", self:input_stream(step.inputs[1])))
-end
-
-function Builder:exchange(step, kind, stream, suffix)
-  local operator = self:add("exchange", step.name .. (suffix or "#exchange"), step)
-  operator.exchange = kind
-  self:connect(stream, operator)
-  return stream_of(operator)
+  return stream_of(self:call(step, "flat_map", self:arriving(step, 1)))
 end
 
 function build.key_by(self, step)
-  local input = self:input_stream(step.inputs[1])
+  local input = self:arriving(step, 1)
   local operator
   if step.fn then
     operator = self:call(step, "key", input)
   else
     input = self:materialize(input)
     operator = self:add("key", step.name, step)
+    operator.subtasks = input.subtasks
     self:connect(input, operator)
     self:connect_dead_letters(operator)
   end
-  return self:exchange(step, "hash", stream_of(operator))
+  return { route = new_route("hash", step, stream_of(operator)) }
 end
 
-local function exchange_step(self, step)
-  local before = self:materialize(self:input_stream(step.inputs[1]))
-  local stream = self:exchange(step, step.kind, before)
-  stream.before = step.kind == "broadcast" and before or nil
-  return stream
+local function route_step(self, step)
+  return { route = new_route(step.kind, step, self:materialize(self:arriving(step, 1))) }
 end
-build.rebalance, build.global, build.broadcast = exchange_step, exchange_step, exchange_step
+build.rebalance, build.global, build.broadcast = route_step, route_step, route_step
 
 function build.union(self, step)
-  local joined = { sources = {}, stages = {} }
-  for _, input in ipairs(step.inputs) do
-    for _, source in ipairs(self:materialize(self:input_stream(input)).sources) do
-      joined.sources[#joined.sources + 1] = source
-    end
+  local joined
+  for i in ipairs(step.inputs) do
+    local stream = self:materialize(self:arriving(step, i))
+    joined = joined or { sources = {}, stages = {}, subtasks = stream.subtasks }
+    joined.subtasks = math.max(joined.subtasks, stream.subtasks)
+    for _, source in ipairs(stream.sources) do joined.sources[#joined.sources + 1] = source end
   end
   return joined
 end
 
--- A step of one subtask gets all records there.
-local function narrowed(self, step, input)
-  if step.parallelism ~= 1 or step.keyed then return input end
-  return self:exchange(step, "global", self:materialize(input))
-end
-
 function build.process(self, step)
-  local input = narrowed(self, step, self:input_stream(step.inputs[1]))
+  local input = self:arriving(step, 1)
   local operator = self:call(step, step.kind, input)
   operator.keyed = step.keyed
   local stream = stream_of(operator)
@@ -211,9 +228,9 @@ end
 -- Windows of aggregates that the engine has never enter Lua.
 function build.window(self, step)
   if not engine_window.is(step) then return build.process(self, step) end
-  local input = self:materialize(self:input_stream(step.inputs[1]))
+  local input = self:materialize(self:arriving(step, 1))
   local operator = self:add("aggregate", step.name, step)
-  operator.keyed = true
+  operator.keyed, operator.subtasks = true, input.subtasks
   self:connect(input, operator)
   self:connect_dead_letters(operator)
   local stream = stream_of(operator)
@@ -221,18 +238,12 @@ function build.window(self, step)
   return stream
 end
 
--- A broadcast input of a step of one subtask is not sent to the others and on to it as often as there are subtasks.
-local function narrowed_input(self, step, number)
-  local input = step.inputs[number]
-  local stream = self:materialize(self:input_stream(input))
-  if step.parallelism ~= 1 or step.keyed then return stream end
-  return self:exchange(step, "global", stream.before or stream, "#exchange" .. number)
-end
-
 local function two_inputs(self, step)
-  local first, second = narrowed_input(self, step, 1), narrowed_input(self, step, 2)
+  local first = self:materialize(self:arriving(step, 1, step.name .. "#exchange1"))
+  local second = self:materialize(self:arriving(step, 2, step.name .. "#exchange2"))
   local operator = self:add("call", step.name, step)
   operator.terminal, operator.keyed = step.kind, step.keyed
+  operator.subtasks = math.max(first.subtasks, second.subtasks)
   self:connect(first, operator, 0)
   self:connect(second, operator, 1)
   self:connect_dead_letters(operator)
@@ -244,10 +255,11 @@ build.connect, build.interval_join = two_inputs, two_inputs
 
 function build.sink(self, step)
   local in_lua = step.connector == "lua"
-  local input = step.inputs[1] and narrowed(self, step, self:input_stream(step.inputs[1])) or { sources = {}, stages = {} }
+  local input = step.inputs[1] and self:arriving(step, 1) or { sources = {}, stages = {}, subtasks = self.parallelism } -- dead letters come in whatever worker they arise
   if in_lua then return stream_of(self:call(step, "sink", input)) end
   input = self:materialize(input)
   local operator = self:add("sink", step.name, step)
+  operator.subtasks = input.subtasks
   self:connect(input, operator)
   if step.role ~= "dead_letter" then self:connect_dead_letters(operator) end
   return stream_of(operator)
@@ -261,9 +273,10 @@ end
 
 --- The operators and edges of a job.
 ---@param job Job
+---@param parallelism integer how many workers there are
 ---@return { operators: Operator[], edges: table[] }
-function M.build(job)
-  local self = setmetatable({ job = job, operators = {}, edges = {}, streams = {}, consumers = consumers_of(job.steps) }, Builder)
+function M.build(job, parallelism)
+  local self = setmetatable({ job = job, parallelism = parallelism, operators = {}, edges = {}, streams = {}, consumers = consumers_of(job.steps) }, Builder)
   for _, step in ipairs(job.steps) do
     self.streams[step.id] = build[step.kind](self, step)
   end

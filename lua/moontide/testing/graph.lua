@@ -72,7 +72,7 @@ return function(build, options)
     where.raise("testing.harness: the function must answer the stream whose records are the output, got %s", describe(stream))
   end
   stream:to(descriptor.new("sink", connector, {}), { name = "output" })
-  local graph = physical.build(tested)
+  local graph = physical.build(tested, 1)
   local inputs, output = replace_ends(graph)
   return { job = tested, graph = graph, inputs = inputs, output = output, sides = add_sides(graph) }
 end

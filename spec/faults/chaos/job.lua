@@ -1,7 +1,8 @@
 -- The job that is killed. Every line of its input carries its place in the input, every line
 -- of its output that place and what the state of its keys became by it; so an output tells by
 -- itself, line by line, whether anything was lost, doubled or forgotten (see model.lua).
--- mt.args: input, out; kind = plain | lua_sink | rows; split; memory; backend; pause_us; tolerable; restart (a delay in ms)
+-- mt.args: input, out; kind = plain | lua_sink | rows; split; memory; backend; pause_us; tolerable; restart (a delay in ms);
+-- lines, first, second, sink: the parallelism of a step
 local mt = require "moontide"
 local ffi = require "ffi"
 
@@ -25,7 +26,10 @@ end
 -- One state of each kind under a key; a map's values are long, so that a small memory does not hold them.
 local filler = ("x"):rep(100)
 
+local function own(step) return tonumber(args[step]) end
+
 local first = {
+  parallelism = own "first",
   state = { seen = mt.value_state { default = 0 }, per_b = mt.map_state(), recent = mt.list_state() },
   process_element = function(self, record, _, out)
     local count = self.seen:value() + 1
@@ -47,6 +51,7 @@ local first = {
 }
 
 local first_plain = {
+  parallelism = own "first",
   state = { seen = mt.value_state { default = 0 }, total = mt.value_state { default = 0 } },
   process_element = function(self, record, _, out)
     local count, sum = self.seen:value() + 1, self.total:value() + record.v
@@ -57,6 +62,7 @@ local first_plain = {
 }
 
 local second = {
+  parallelism = own "second",
   state = { pair = mt.value_state() },
   process_element = function(self, record, _, out)
     local pair = self.pair:value() or { count = 0, sum = 0 }
@@ -100,12 +106,12 @@ local rows = args.kind == "rows"
 local input = mt.file { path = args.input, format = rows and "json" or "csv", split = args.split or false }
 local sink = args.kind == "lua_sink" and lua_sink(args.out) or mt.file { dir = args.out, format = "lines", roll_size = "16KB" }
 
-job:from(input, { name = "lines" })
+job:from(input, { name = "lines", parallelism = own "lines" })
    :map(pace)
    :key_by("a")
    :process("first", rows and first or first_plain)
    :key_by("b")
    :process("second", second)
-   :to(sink, { name = "out" })
+   :to(sink, { name = "out", parallelism = own "sink" })
 
 return job

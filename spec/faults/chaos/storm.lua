@@ -25,8 +25,14 @@ function Storm:_case(kind, backend)
   local parallelism = options.parallelism or random(1, 4)
   -- Every fourth job changes its parallelism from attempt to attempt.
   if not options.parallelism and random(4) == 1 then parallelism = function() return random(1, 4) end end
+  -- So do steps by themselves, in every third.
+  local steps = random(3) == 1 and function()
+    local own = {}
+    for _, step in ipairs { "lines", "first", "second", "sink" } do own[step] = random(2) == 1 and random(1, 4) or nil end
+    return own
+  end or nil
   return {
-    kind = kind, backend = backend, parallelism = parallelism, seed = random(1, 2 ^ 30),
+    kind = kind, backend = backend, parallelism = parallelism, steps = steps, seed = random(1, 2 ^ 30),
     split = random(2) == 1 and "32KB" or nil, memory = rows and backend == "rocksdb" and ({ "1KB", "300KB", "3MB" })[random(3)] or "64MB",
     base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = rows and 30000 or 60000, pause_us = random(1, 8) * 1000,
   }
@@ -34,7 +40,8 @@ end
 
 local function describe(case)
   local parallelism = type(case.parallelism) == "number" and case.parallelism or "changing"
-  return ("%-8s %-7s parallelism %-8s split %-5s base %s"):format(case.kind, case.backend, parallelism, case.split or "-",
+  if case.steps then parallelism = parallelism .. ", steps" end
+  return ("%-8s %-7s parallelism %-15s split %-5s base %s"):format(case.kind, case.backend, parallelism, case.split or "-",
     case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-")
 end
 
