@@ -24,6 +24,11 @@
 /* <cdef> */
 struct storage;
 
+/*
+ * Keep the checkpoints of a data directory in `directory`, which is made if it is absent (not its parents): before
+ * storage_open(). ERROR_REFUSED where either place has checkpoints that are not the other's.
+ */
+int storage_place(const char *data, const char *directory);
 /* The folders are made if they are absent. */
 int storage_open(const char *data, struct storage **storage);
 void storage_close(struct storage *storage);

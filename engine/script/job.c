@@ -175,7 +175,10 @@ static int choose_newest(struct job *job)
 
 static int choose_checkpoint(struct job *job)
 {
-    int status = storage_open(job->data_directory, &job->storage);
+    const char *place = vm_config_text(job->vm, "checkpoint.storage");
+    int status = place == NULL ? 0 : storage_place(job->data_directory, place);
+    if (status == 0)
+        status = storage_open(job->data_directory, &job->storage);
     if (status < 0)
         return status;
     if (job->arguments.restore != NULL)

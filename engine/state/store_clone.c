@@ -1,7 +1,7 @@
 /*
  * A checkpoint of a store turned into a store again. Row files never change
- * once they are written, so both sides share them; RocksDB goes on writing into
- * its other, small files, so these are copied.
+ * once they are written, so both sides share them where that can be (on one file
+ * system); RocksDB goes on writing into its other, small files, so these are copied.
  */
 #include "base/error.h"
 #include "state/store.h"
@@ -53,7 +53,9 @@ static int copy_file(int from, int to, const char *name)
 
 static int clone_file(int from, int to, const char *name)
 {
-    return is_row_file(name) ? linkat(from, name, to, name, 0) : copy_file(from, to, name);
+    if (is_row_file(name) && linkat(from, name, to, name, 0) == 0)
+        return 0;
+    return is_row_file(name) && errno != EXDEV ? -1 : copy_file(from, to, name);
 }
 
 static bool is_entry(const char *name)

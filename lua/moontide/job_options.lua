@@ -24,7 +24,7 @@ local M = {}
 ---@field min_pause? number|string
 ---@field retain? integer
 ---@field tolerable_failures? integer
----@field storage? string
+---@field storage? string a directory for the checkpoints, on another disk maybe; default: `checkpoints` in the data directory
 
 ---@class StateOptions
 ---@field backend? "rocksdb"|"memory"

@@ -58,6 +58,56 @@ describe("a job that is run again with its data", function()
     end
   end
 
+  describe("whose checkpoints are kept in another place", function()
+    local place
+
+    before_each(function()
+      -- Another file system, if there is one: rows cannot be shared by links then.
+      local pipe = assert(io.popen("mktemp -d -p /dev/shm 2>/dev/null || mktemp -d"))
+      place = pipe:read("*l") .. "/checkpoints"
+      pipe:close()
+    end)
+
+    after_each(function() os.execute(("rm -rf '%s'"):format(place:match("^(.*)/"))) end)
+
+    for _, kind in ipairs { "rows", "plain" } do
+      it("finds them there, " .. kind, function()
+        new { kind = kind, storage = place, base_bytes = 20000, records = 40000 }
+        assert.is_true(round:attempt("commit.after_sync:4").killed)
+        assert.is_true(round:attempt("commit.after_sync:5").killed)
+        local list = ask("checkpoints", "--format", "json")
+        assert.is_truthy(list:match('"restorable":true'), list)
+        assert.are.equal(0, os.execute(("test -L '%s/checkpoints' && test -d '%s/shared'"):format(round.data, place)))
+        assert.is_truthy(finish().checkpoint >= 4)
+      end)
+    end
+
+    local function refusal()
+      local ended = round:attempt()
+      assert.are.equal(3, ended.status, ended.err)
+      return ended.err
+    end
+
+    it("does not take a place with the checkpoints of another one, or a new place while it has some", function()
+      new { storage = place, records = 4000, pause_us = 0 }
+      finish()
+      local first = round
+      new { storage = place, records = 4000 }
+      assert.is_truthy(refusal():find(place .. " has checkpoints of another data directory in it", 1, true))
+      round:remove()
+      round = first
+      round.case.storage = place .. "-2"
+      assert.is_truthy(refusal():find("leads to another place; the checkpoints have to be moved by hand", 1, true))
+    end)
+
+    it("says so when there are some in the data directory", function()
+      new { records = 4000, pause_us = 0 }
+      finish()
+      round.case.storage = place
+      assert.is_truthy(refusal():find("already; they have to be moved to the new place by hand", 1, true))
+    end)
+  end)
+
   for name, signal in pairs { SIGINT = process.INT, SIGTERM = process.TERM } do
     it("goes on after " .. name .. ", from the checkpoint that it stopped with", function()
       new()

@@ -2,7 +2,7 @@
 -- of its output that place and what the state of its keys became by it; so an output tells by
 -- itself, line by line, whether anything was lost, doubled or forgotten (see model.lua).
 -- mt.args: input, out; kind = plain | lua_sink | rows; split; memory; backend; pause_us; tolerable; restart (a delay in ms);
--- lines, first, second, sink: the parallelism of a step
+-- storage; lines, first, second, sink: the parallelism of a step
 local mt = require "moontide"
 local ffi = require "ffi"
 
@@ -12,7 +12,7 @@ local args = mt.args
 local pause_us = tonumber(args.pause_us or 0)
 
 local job = mt.job("chaos", {
-  checkpoint = { interval = "50ms", retain = 3, tolerable_failures = tonumber(args.tolerable or 0) },
+  checkpoint = { interval = "50ms", retain = 3, tolerable_failures = tonumber(args.tolerable or 0), storage = args.storage },
   state = { backend = args.backend or "rocksdb", memory = args.memory or "64MB" },
   restart = args.restart and { strategy = "fixed_delay", attempts = 1000, delay = tonumber(args.restart) } or "none",
 })

@@ -22,7 +22,7 @@ end
 
 --- `case`: kind, backend, parallelism (a number or a function answering one for each attempt), steps (nil, or a
 --- function answering the parallelism of steps by name for each attempt),
---- split, memory, base_bytes, records, seed, pause_us, patience, tolerable, restart; home: where its directory is made.
+--- split, memory, base_bytes, records, seed, pause_us, patience, tolerable, restart, storage; home: where its directory is made.
 function M.new(case)
   local directory = temporary_directory(case.home)
   local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",
@@ -44,7 +44,7 @@ function Round:words()
   local words = { "run", script, "--data", self.data, "--no-progress", "--parallelism", tostring(parallelism) }
   local settings = { input = self.input, out = self.out, kind = case.kind, backend = case.backend, memory = case.memory,
     split = case.split, pause_us = case.pause_us, tolerable = case.tolerable,
-    restart = case.restart }
+    restart = case.restart, storage = case.storage }
   for step, own in pairs(case.steps and case.steps() or {}) do settings[step] = own end
   for name, value in pairs(settings) do
     words[#words + 1] = "--set"
