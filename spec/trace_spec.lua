@@ -89,6 +89,10 @@ describe("the loop of", function()
     return input:map(function(row) return { id = row.id, total = row.price * row.pieces } end):filter(function(row) return row.total > 100 end)
   end)
 
+  compiles("process in its short form", rows, function(input)
+    return input:process("plain", function(row, ctx, out) out:collect { id = row.id, total = row.price * row.pieces, at = ctx:timestamp() or 0 } end)
+  end)
+
   compiles("tables passed on as they are", rows, function(input)
     return input:filter(function(row) return row.pieces > 2 end)
   end)

@@ -74,7 +74,7 @@ function M.step(method, stream, name, definition)
   local what = ('%s("%s")'):format(method, name)
   local checked = options.check(what, normalise(what, definition), definition_specs)
   local names = state_table.check(what, checked.state, reserved, true)
-  local step = { kind = "process", name = name, definition = checked }
+  local step = { kind = "process", name = name, definition = checked, plain = type(definition) == "function" and definition or nil }
   step.state_names, checked.state, step.operator_state_names, checked.operator_state = operator_states.split(what, stream.keyed, checked.state, names)
   check_timers(what, stream, checked)
   -- These two are the step's, whatever its kind.

@@ -20,6 +20,17 @@ local function of_state(process_element, more)
   return text(made_fields.of_process(definition).states.kept)
 end
 
+describe("the fields that a process step collects", function()
+  local function of_step(definition, plain) return text(made_fields.of_process(definition, plain).collected) end
+
+  it("are told of its short form too", function()
+    local function wrapped() end
+    assert.equal("a,b", of_step({ process_element = function(_, v, _, out) out:collect { a = v, b = 1 } end }))
+    assert.equal("a,b", of_step({ process_element = wrapped }, function(v, _, out) out:collect { a = v, b = 1 } end))
+    assert.equal("any", of_step({ process_element = wrapped }, function(v, _, out) out:collect(v) end))
+  end)
+end)
+
 local kept
 
 local function of_aggregate(definition) return text(made_fields.of_aggregate(definition)) end

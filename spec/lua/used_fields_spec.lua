@@ -54,3 +54,20 @@ describe("the fields that a function sees", function()
     end)
   end
 end)
+
+describe("the fields that an operator sees", function()
+  local function of_operator(terminal, step, fn)
+    local names = {}
+    for name in pairs(used_fields.of_operator({ terminal = terminal, stages = {}, step = step }, fn) or { all = true }) do names[#names + 1] = name end
+    table.sort(names)
+    return table.concat(names, ",")
+  end
+  local function wrapper(...) return kept(...) end
+
+  it("are those of the function that its author wrote, not of what calls it", function()
+    assert.equal("a,b", of_operator("process", { plain = function(v, _, out) out:collect(v.a + v.b) end, definition = { process_element = wrapper } }, wrapper))
+    assert.equal("a", of_operator("process", {}, function(self, v) self.n:update(v.a) end))
+    assert.equal("all", of_operator("process", { plain = function(v, _, out) out:collect(v) end, definition = { process_element = wrapper } }, wrapper))
+    assert.equal("c", of_operator("flat_map", {}, function(v, out) out:collect(v.c) end))
+  end)
+end)

@@ -19,7 +19,7 @@ local M = {}
 
 local function process_handler(call, operator, guarded)
   local definition, names = operator.step.definition, operator.step.state_names
-  local self, made = {}, made_fields.of_process(definition)
+  local self, made = {}, made_fields.of_process(definition, operator.step.plain)
   local timers = timer_service(call, binding.timers_refused(operator.step))
   local ctx, out = context(call, operator.ports, operator.rest_port, timers), collector(call, 0, made.collected)
   local kept = operator_state.of_step(call, operator.step, guarded)

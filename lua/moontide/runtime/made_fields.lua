@@ -188,16 +188,18 @@ end
 --- What a process step collects, and the fields of what it stores in each of its value states. A state's fields
 --- hold for what this code stores: what else it answers, of an older version's making, its reader has to look for.
 ---@param definition table
+---@param plain? function what is in the place of process_element, as its author wrote it: of (value, ctx, out)
 ---@return { collected: table<string, true>?, states: table<string, table<string, true>> }
-function M.of_process(definition)
+function M.of_process(definition, plain)
   local values = {}
   for name, descriptor in pairs(definition.state or {}) do
     if descriptor.kind == "value" then values[name] = descriptor end
   end
   local self = new_made(values)
+  if plain and not self:walk(plain, { false, false, "out" }) then return { states = {} } end
   for name, parameters in pairs(callbacks) do
     local fn = rawget(definition, name)
-    if fn and not self:walk(fn, parameters) then return { states = {} } end
+    if fn and not (plain and name == "process_element") and not self:walk(fn, parameters) then return { states = {} } end
   end
   local result = { collected = fields_of(self, self.collected), states = {} }
   for name, state in pairs(self.states) do

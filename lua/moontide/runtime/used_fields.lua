@@ -44,6 +44,13 @@ end
 
 local parameter = { flat_map = 1, key = 1, process = 2, sink = 2 }
 
+-- The function that sees the record, as its author wrote it, and as which parameter.
+local function reader(operator, fn)
+  local plain = operator.step and operator.step.plain
+  if plain then return plain, 1 end
+  return fn, parameter[operator.terminal]
+end
+
 --- The fields that an operator's functions see of an input record; nil: all.
 ---@param operator Operator
 ---@param fn function? of its terminal
@@ -54,8 +61,8 @@ function M.of_operator(operator, fn)
     if not M.add(stage.fn, 1, fields) then return nil end
     if stage.kind == "map" then return fields end -- what follows sees what the map answers
   end
-  local index = parameter[operator.terminal]
-  if not index or not M.add(fn, index, fields) then return nil end
+  local read, index = reader(operator, fn)
+  if not index or not M.add(read, index, fields) then return nil end
   return fields
 end
 
