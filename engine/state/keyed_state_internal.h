@@ -1,7 +1,7 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
  * keyed_state.c (keys, writes, undo), epoch.c (sweeps and bases), evict.c (the
- * store below), restore.c, map_state.c, list_state.c and parts.c (what is attached).
+ * store below), restore.c, map_state.c, map_hint.c, list_state.c and parts.c (what is attached).
  * Nobody else includes it.
  *
  * Thread   the worker.
@@ -13,6 +13,11 @@
 
 /* A map entry's second slot: its neighbours among the cached entries of the same map. */
 struct map_link { struct entry *next, *previous; };
+
+/* Keys of maps that are about to be looked up: see map_hint.c. */
+#define MAP_HINTS_MAX 256
+struct map_hint { const struct table *table; uint64_t hash; };
+struct map_hints { uint32_t count; struct map_hint items[MAP_HINTS_MAX]; };
 
 #define STATE_PARTS_MAX 8
 struct attached_part { const struct state_part *table; void *self; };
@@ -44,6 +49,7 @@ struct keyed_state {
     struct keyed_state *attached_to;   /* the one that it is a part of, or NULL */
     int failure;
     int32_t missing[BATCH_RECORDS_MAX];
+    struct map_hints hints;
     struct buffer scratch;             /* of one row or composite key */
 };
 

@@ -346,11 +346,12 @@ void table_prefetch_bucket(const struct table *table, uint64_t hash)
         __builtin_prefetch(&table->old_buckets[(hash >> 32) & table->old_mask]);
 }
 
-void table_prefetch_entry(const struct table *table, uint64_t hash)
+const struct entry *table_prefetch_entry(const struct table *table, uint64_t hash)
 {
     const struct entry *entry = bucket_entry(candidate(table, hash));
     __builtin_prefetch(entry, 1);
     __builtin_prefetch((const char *)entry + offsetof(struct entry, slots), 1); /* often in the next line */
+    return entry;
 }
 
 /* Three passes: the bucket's line is on its way before it is read, the entry's before its key is compared. */

@@ -61,10 +61,11 @@ int32_t table_find_batch(struct table *table, const struct batch *batch, struct 
 
 /*
  * For callers with keys of their own: fetch a key's bucket, and some keys later the
- * entry that it points to, before table_find_or_make() needs them.
+ * entry that it points to, before table_find_or_make() needs them. The entry may be another
+ * one's, or NULL.
  */
 void table_prefetch_bucket(const struct table *table, uint64_t hash);
-void table_prefetch_entry(const struct table *table, uint64_t hash);
+const struct entry *table_prefetch_entry(const struct table *table, uint64_t hash);
 
 /* Move a slice of the old index, if one is being moved: call between batches. */
 void table_maintain(struct table *table);

@@ -37,6 +37,11 @@ function M.constant(fn, c)
   return util.funck(fn, -c - 1)
 end
 
+--- The constant number that operand `c` names.
+function M.number(fn, c)
+  return util.funck(fn, c)
+end
+
 --- The instructions of a function that can be told from them alone, and how many parameters it has. Nil where
 --- it has inner functions, which see its locals, takes any number of arguments, or has been compiled: the
 --- compiler writes over the instructions that its traces begin at.
@@ -57,8 +62,16 @@ function M.maybe_patched(at)
   return not M.names[at.op] and at.mode_b == 0 and at.mode_c == M.literal and (at.mode_a == M.base or at.mode_a == M.rbase)
 end
 
+local above = 1
+
 local function samples()
   return {
+    UGET = { 1, function() return above end },
+    GGET = { 1, function() return math end },
+    CAT = { 3, function(a, b) return a .. b end },
+    POW = { 1, function(a, b) return a ^ b end },
+    UNM = { 1, function(a) return -a end },
+    LEN = { 1, function(a) return #a end },
     MOV = { 1, function(a) local b = a return b, b end },
     TGETS = { 1, function(a) return a.x end },
     TSETS = { 1, function(a, b) a.x = b end },
@@ -77,16 +90,32 @@ local function samples()
     ISNEP = { 1, function(a) if a == nil then return 1 end end },
     CALL = { 2, function(f) f() end },
     CALLT = { 2, function(f) return f() end },
+    CALLM = { 4, function(f, g) f(g()) end },
+    CALLMT = { 4, function(f, g) return f(g()) end },
     RET0 = { 1, function() end },
     RET1 = { 1, function(a) return a end },
     RET = { 3, function(a, b) return a, b end },
   }
 end
 
+--- Operators by the beginning of their instructions' names. The end tells which operand is a register (V) and
+--- which a constant (N).
+M.arithmetic = { ADD = "+", SUB = "-", MUL = "*", DIV = "/", MOD = "%" }
+
+local function add_arithmetic(list)
+  for name, operator in pairs(M.arithmetic) do
+    for ending, operands in pairs { VV = { "a", "b" }, VN = { "a", "3" }, NV = { "3", "a" } } do
+      local text = ("return function(a, b) return %s %s %s end"):format(operands[1], operator, operands[2])
+      list[name .. ending] = { 1, assert(loadstring(text))() }
+    end
+  end
+  return list
+end
+
 --- Names by opcode, learnt from functions that are known to hold them: the numbers differ between LuaJITs.
 M.names = {}
 if has_util then
-  for name, sample in pairs(samples()) do M.names[M.at(sample[2], sample[1]).op] = name end
+  for name, sample in pairs(add_arithmetic(samples())) do M.names[M.at(sample[2], sample[1]).op] = name end
   local call = function(f, a) f(a) end
   --- Registers between a called function and its first argument.
   M.arguments_at = M.at(call, 2).a - M.at(call, 1).a

@@ -4,6 +4,7 @@ local binding = require "moontide.runtime.binding"
 local collector = require "moontide.runtime.collector"
 local context = require "moontide.runtime.context"
 local loops = require "moontide.runtime.loops"
+local map_hints = require "moontide.runtime.map_hints"
 local operator_state = require "moontide.runtime.operator_state"
 local timer_loop = require "moontide.runtime.timer_loop"
 local timer_service = require "moontide.runtime.timer_service"
@@ -42,7 +43,11 @@ local function input_loop(self, input, ctx)
   local name = self.operator.step.input_callbacks[input + 1]
   local operator = { name = ("%s, %s"):format(self.operator.name, name), terminal = "process", stages = {} }
   local bound = { fn = committing(self, self.definition[name]), self = self.target, ctx = ctx, out = collector(self.call, 0), guarded = self.guarded }
-  return loops.make(self.call, operator, bound)
+  local loop, tell = loops.make(self.call, operator, bound), map_hints.make(self.call, self.operator.step.state_names, self.definition.state, self.definition[name])
+  return tell and function()
+    tell()
+    loop()
+  end or loop
 end
 
 local function make_loops(self)

@@ -9,6 +9,7 @@ local loops = require "moontide.runtime.loops"
 local lua_sink = require "moontide.runtime.lua_sink"
 local lua_source = require "moontide.runtime.lua_source"
 local made_fields = require "moontide.runtime.made_fields"
+local map_hints = require "moontide.runtime.map_hints"
 local operator_state = require "moontide.runtime.operator_state"
 local timer_loop = require "moontide.runtime.timer_loop"
 local timestamps_handler = require "moontide.runtime.timestamps_handler"
@@ -24,7 +25,7 @@ local function process_handler(call, operator, guarded)
   local ctx, out = context(call, operator.ports, operator.rest_port, timers), collector(call, 0, made.collected)
   local kept = operator_state.of_step(call, operator.step, guarded)
   local process_element = kept and kept:committing(definition.process_element) or definition.process_element
-  local loop, fire
+  local loop, fire, tell
   local requests = {}
 
   requests[3] = function() -- CALL_OPEN
@@ -34,6 +35,7 @@ local function process_handler(call, operator, guarded)
     if kept then kept:commit() end
     binding.set_states(self, names, binding.bind_states(call, names, definition.state, guarded, made.states))
     loop = loops.make(call, operator, { fn = process_element, self = self, ctx = ctx, out = out, guarded = guarded })
+    tell = map_hints.make(call, names, definition.state, definition.process_element)
     if definition.on_timer then
       local timer_ctx = context(call, operator.ports, operator.rest_port, timers, true)
       fire = timer_loop(call, operator, { fn = definition.on_timer, self = self, ctx = timer_ctx, out = collector(call, 0), guarded = guarded })
@@ -45,6 +47,7 @@ local function process_handler(call, operator, guarded)
   end
   requests[1] = function()
     if kept then kept:rollback() end
+    if tell then tell() end
     loop()
   end
   requests[5] = function() kept:save() end -- CALL_SNAPSHOT

@@ -24,9 +24,13 @@ M.scalar = "scalar"
 ---@field made fun(pc: integer, template: table?): string origin of a table that is made here
 ---@field field fun(origin: string, name: string): string? origin of a field that is read
 ---@field store fun(origin: string, name: string) a field is written
----@field call fun(fn: string, arguments: table<string, true>[]): string? origin of the result; nil: not understood
+---@field call fun(fn: string, arguments: table<string, true>[], pc: integer): string? origin of the result; nil: not understood
 ---@field escaped fun(origin: string)
 ---@field returned fun(origins: table<string, true>) the first value
+---@field constant? fun(value: string|number): string? origin of a constant; without it they are M.scalar
+---@field outer? fun(index: integer): string? origin of the value of an upvalue, from 1
+---@field global? fun(name: string): string? origin of a global
+---@field operate? fun(operator: string, ...: string): string? origin of a result, of the origins of the operands
 
 local unknown, scalar = { [M.unknown] = true }, { [M.scalar] = true }
 
@@ -58,8 +62,15 @@ local run = {}
 
 function run.MOV(_, at, registers) registers[at.a] = registers[at.c] end
 
-local function constant(_, at, registers) registers[at.a] = scalar end
-run.KSTR, run.KSHORT, run.KNUM, run.KPRI = constant, constant, constant, constant
+local function constant(self, value)
+  local origin = self.listener.constant and self.listener.constant(value)
+  return origin and { [origin] = true } or scalar
+end
+
+function run.KPRI(_, at, registers) registers[at.a] = scalar end
+function run.KSTR(self, at, registers) registers[at.a] = constant(self, bytecode.constant(self.fn, at.c)) end
+function run.KNUM(self, at, registers) registers[at.a] = constant(self, bytecode.number(self.fn, at.c)) end
+function run.KSHORT(self, at, registers) registers[at.a] = constant(self, at.c < 0x8000 and at.c or at.c - 0x10000) end
 
 function run.KNIL(_, at, registers)
   for register = at.a, at.c do registers[register] = scalar end
@@ -103,11 +114,11 @@ local function copy_if(_, at, registers)
 end
 run.ISTC, run.ISFC = copy_if, copy_if
 
-local function call(self, at, registers)
+local function call(self, at, registers, pc, count)
   local arguments, first = {}, at.a + bytecode.arguments_at
-  for i = 1, at.c - 1 do arguments[i] = registers[first + i - 1] or unknown end
+  for i = 1, count do arguments[i] = registers[first + i - 1] or unknown end
   local fn = only(registers[at.a])
-  local result = fn and self.listener.call(fn, arguments)
+  local result = fn and self.listener.call(fn, arguments, pc)
   if not result then
     escape(self, registers[at.a])
     for _, origins in ipairs(arguments) do escape(self, origins) end
@@ -116,15 +127,21 @@ local function call(self, at, registers)
   return result
 end
 
-function run.CALL(self, at, registers)
-  local result = call(self, at, registers)
-  registers[at.a] = result and { [result] = true } or unknown
+-- `extra`: what stands for the last arguments, those that another call answered. Only the first of them may be anything known.
+local function call_of(extra)
+  return function(self, at, registers, pc)
+    local result = call(self, at, registers, pc, at.c + extra)
+    registers[at.a] = result and { [result] = true } or unknown
+  end
 end
+run.CALL, run.CALLM = call_of(-1), call_of(1)
 
-function run.CALLT(self, at, registers)
-  at = { a = at.a, c = at.c }
-  self.listener.returned { [call(self, at, registers) or M.unknown] = true }
+local function tail_call_of(extra)
+  return function(self, at, registers, pc)
+    self.listener.returned { [call(self, at, registers, pc, at.c + extra) or M.unknown] = true }
+  end
 end
+run.CALLT, run.CALLMT = tail_call_of(-1), tail_call_of(1)
 
 function run.RET1(self, at, registers) self.listener.returned(registers[at.a] or unknown) end
 
@@ -145,6 +162,52 @@ local function other(self, at, registers)
   end
   if at.mode_a == bytecode.dst then registers[at.a] = unknown end
   if from_base then forget_from(registers, at.a) end
+end
+
+local function known(origin) return origin and { [origin] = true } or unknown end
+
+function run.UGET(self, at, registers)
+  registers[at.a] = known(self.listener.outer and self.listener.outer(at.c + 1))
+end
+
+function run.GGET(self, at, registers)
+  registers[at.a] = known(self.listener.global and self.listener.global(bytecode.constant(self.fn, at.c)))
+end
+
+-- The result of an operator, of operands that are sets of origins.
+local function operate(self, at, registers, operator, ...)
+  local result
+  if self.listener.operate then
+    local operands = { ... }
+    for i, operand in ipairs(operands) do operands[i] = only(operand) or M.unknown end
+    result = self.listener.operate(operator, unpack(operands))
+  end
+  other(self, at, registers)
+  registers[at.a] = known(result)
+end
+
+local function register(registers, number) return registers[number] or unknown end
+
+for name, operator in pairs(bytecode.arithmetic) do
+  run[name .. "VV"] = function(self, at, registers)
+    operate(self, at, registers, operator, register(registers, at.b), register(registers, at.c))
+  end
+  run[name .. "VN"] = function(self, at, registers)
+    operate(self, at, registers, operator, register(registers, at.b), constant(self, bytecode.number(self.fn, at.c)))
+  end
+  run[name .. "NV"] = function(self, at, registers)
+    operate(self, at, registers, operator, constant(self, bytecode.number(self.fn, at.c)), register(registers, at.b))
+  end
+end
+
+function run.POW(self, at, registers) operate(self, at, registers, "^", register(registers, at.b), register(registers, at.c)) end
+function run.UNM(self, at, registers) operate(self, at, registers, "-", register(registers, at.c)) end
+function run.LEN(self, at, registers) operate(self, at, registers, "#", register(registers, at.c)) end
+
+function run.CAT(self, at, registers)
+  local operands = {}
+  for number = at.b, at.c do operands[#operands + 1] = register(registers, number) end
+  operate(self, at, registers, "..", unpack(operands))
 end
 
 -- Adds what a way brings to the registers before `pc`; that place is walked again if it is new.

@@ -159,8 +159,22 @@ function Run:free()
   keyed.remove(self.root)
 end
 
+-- Right and wrong ones, of other records too.
+local function tell_hints(state)
+  for _ = 1, random(300) do
+    local entry, key = state.entries[random(state.batch.count) - 1], map_key()
+    if type(key) == "number" then
+      C.map_hint_number(state.handle, entry, 2, random() < 0.1 and 0 / 0 or key)
+    else
+      C.map_hint_string(state.handle, entry, 2, key, #key)
+    end
+  end
+  C.map_hints_end(state.handle)
+end
+
 function Run:record(index, i)
   local state = self.state:at(index)
+  if random() < 0.05 then tell_hints(state) end
   local before = self.model[i]
   local entry = before or fresh()
   local undone = self.options.undo and random() < 0.2
