@@ -1,7 +1,7 @@
 --- `ctx` of the callbacks: the record at hand, and the subtask.
 local ffi = require "ffi"
 local C = require "moontide.engine"
-local nearest = require "moontide.nearest"
+local methods = require "moontide.runtime.methods"
 local side_outputs = require "moontide.runtime.side_outputs"
 local times = require "moontide.runtime.times"
 local unpack_key = require("moontide.runtime.msgpack").unpack
@@ -50,12 +50,5 @@ return function(call, ports, rest_port, timers, of_timer)
   local outputs, unread = side_outputs(call, ports, rest_port)
   local text = source:gsub("TIMES", of_timer and "timer_times" or "times") .. (of_timer and timer_source or "") .. "return Context"
   local class = assert(loadstring(text, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unread, timers)
-  local methods = {}
-  for name in pairs(class) do methods[#methods + 1] = name end
-  class.__index = class
-  -- Reached only by a misspelt name: a method is found before.
-  setmetatable(class, { __index = function(_, name)
-    error(("ctx has no '%s'%s"):format(tostring(name), nearest.hint(name, methods)), 2)
-  end })
-  return setmetatable({}, class)
+  return methods(class, "ctx")
 end

@@ -1,6 +1,6 @@
 --- `ctx` of an interval join: the times of the two records that met, their key, and side outputs.
 local context = require "moontide.runtime.context"
-local nearest = require "moontide.nearest"
+local methods = require "moontide.runtime.methods"
 local side_outputs = require "moontide.runtime.side_outputs"
 local times = require "moontide.runtime.times"
 
@@ -30,11 +30,5 @@ return Context
 return function(call, ports, rest_port, met)
   local outputs, unread = side_outputs(call, ports, rest_port, "out_time")
   local class = assert(loadstring(source, "=context"))(call, met, outputs, unread, times.from_engine, context(call, {}))
-  local methods = {}
-  for name in pairs(class) do methods[#methods + 1] = name end
-  class.__index = class
-  setmetatable(class, { __index = function(_, name)
-    error(("ctx has no '%s'%s"):format(tostring(name), nearest.hint(name, methods)), 2)
-  end })
-  return setmetatable({}, class)
+  return methods(class, "ctx")
 end

@@ -2,7 +2,8 @@
 --- window, side outputs. And the window itself, as a table.
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
-local nearest = require "moontide.nearest"
+local methods = require "moontide.runtime.methods"
+local timer_methods = require "moontide.runtime.timer_methods"
 local times = require "moontide.runtime.times"
 
 local M = {}
@@ -15,27 +16,7 @@ function Context:current_processing_time() return tonumber(C.call_processing_tim
 ]]
 
 -- `place[0]` is the pane whose window's timers these are.
-local timers = [[
-function Context:register_event_time_timer(timestamp)
-  local status = C.call_window_register(call, place[0], 0, to_engine(timestamp))
-  if status < 0 then check(status) end
-end
-
-function Context:register_processing_time_timer(timestamp)
-  local status = C.call_window_register(call, place[0], 1, to_engine(timestamp))
-  if status < 0 then check(status) end
-end
-
-function Context:delete_event_time_timer(timestamp)
-  local status = C.call_window_delete(call, place[0], 0, to_engine(timestamp))
-  if status < 0 then check(status) end
-end
-
-function Context:delete_processing_time_timer(timestamp)
-  local status = C.call_window_delete(call, place[0], 1, to_engine(timestamp))
-  if status < 0 then check(status) end
-end
-]]
+local timers = timer_methods("Context", { register = "call_window_register", delete = "call_window_delete" }, "call, place[0]")
 
 local output = [[
 function Context:output(tag, value, timestamp)
@@ -48,13 +29,7 @@ end
 local function new(text, call, place, outputs, unread)
   local chunk = assert(loadstring(clocks .. text .. "return Context", "=context of a window"))
   local class = chunk(call, C, check, times.to_engine, times.from_engine, place, outputs, unread)
-  local methods = {}
-  for name in pairs(class) do methods[#methods + 1] = name end
-  class.__index = class
-  setmetatable(class, { __index = function(_, name)
-    error(("ctx has no '%s'%s"):format(tostring(name), nearest.hint(name, methods)), 2)
-  end })
-  return setmetatable({}, class)
+  return methods(class, "ctx")
 end
 
 --- Of an evictor: the clocks.
