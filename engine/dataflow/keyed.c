@@ -53,6 +53,25 @@ int64_t operator_timers_clock(struct operator *op, struct timers *processing, in
     return now_ms;
 }
 
+int operator_timers_end(const struct operator *op)
+{
+    struct timers *timers = op->vtab->timers_of == NULL || op->self == NULL ? NULL : op->vtab->timers_of(op, DOMAIN_PROCESSING);
+    if (timers == NULL)
+        return 0;
+    struct batch *run = batch_take();
+    int status = timers_due(timers, INT64_MAX, run);
+    while (status > 0) {
+        int32_t count = status;
+        for (int32_t i = 0; i < count && status >= 0; i++)
+            status = timers_take(timers, i);
+        keyed_state_commit_record(op->vtab->state(op));
+        batch_clear(run);
+        status = status < 0 ? status : timers_due(timers, INT64_MAX, run);
+    }
+    batch_drop(run);
+    return status;
+}
+
 struct keyed_state *operator_keyed_state(const struct operator *op)
 {
     return op->vtab->state == NULL || op->self == NULL ? NULL : op->vtab->state(op);

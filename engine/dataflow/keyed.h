@@ -18,3 +18,8 @@ void operator_timers_close(struct timers *timers[DOMAINS]);
 void operator_timers_fire(struct operator *op, uint32_t domain, int64_t now);
 /* The clock of a step with processing timers: see struct operator_vtab. */
 int64_t operator_timers_clock(struct operator *op, struct timers *processing, int64_t now_ms);
+/*
+ * S18: at the end of its inputs a step's processing timers are dropped. A checkpoint behind the
+ * end must not have them: a step that is restored as ended calls nothing back (S18c).
+ */
+int operator_timers_end(const struct operator *op);

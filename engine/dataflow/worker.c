@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "dataflow/keyed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,8 @@ static int perform_end(struct worker *worker, const struct work *work)
 {
     struct operator *op = work->op;
     int status = op->vtab->end == NULL ? 0 : op->vtab->end(op);
+    if (status == 0)
+        status = operator_timers_end(op);
     if (status == 0 && op->step->kind == STEP_EXCHANGE && plan_has_rings(worker->dataflow->plan))
         exchange_mark(op, RING_END, 0);
     return status;

@@ -40,7 +40,9 @@ describe("the end of input", function()
 
   it("S18: drops processing timers: the clock moves nothing after the end", function()
     play.case(step(timed), { key = itself }, {
-      { push = 30 }, { finish = true, "event:30:30@30 W(MAX) END" }, { pt = 1000 },
+      { push = 30 },
+      { finish = true, "event:30:30@30 W(MAX) END", check = function(h) assert.are.equal(0, h:timer_count()) end },
+      { pt = 1000 },
     })
   end)
 

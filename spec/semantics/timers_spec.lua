@@ -1,6 +1,7 @@
 local mt = require "moontide"
 local testing = require "moontide.testing"
 local play = require "support.play"
+local variants = require "support.variants"
 
 local function same(value) return value end
 local function first(value) return value[1] end
@@ -160,10 +161,8 @@ describe("event timers", function()
       end,
       on_timer = function(_, timestamp, ctx, out) out:collect(ctx:time_domain() .. timestamp) end,
     }, { key = same, ordered = false }, {
-      { push = 6 }, { push = 7 }, { push = 8, check = function(harnesses)
-        local event, processing = 0, 0
-        for _, h in ipairs(harnesses) do event, processing = event + h:timer_count("event"), processing + h:timer_count("processing") end
-        assert.are.same({ 2, 2 }, { event, processing })
+      { push = 6 }, { push = 7 }, { push = 8, check = function(h)
+        assert.are.same({ 2, 2 }, { h:timer_count("event"), h:timer_count("processing") })
       end },
       { wm = 10, "event6@6 event8@8 W(10)" },
       { pt = 10, "processing6 processing7" },
@@ -300,7 +299,7 @@ describe("processing timers", function()
   end
 
   it("S8: fire by the clock, in order, under test at clock >= T", function()
-    play.case(pings(), { key = first, processing_time = 3 }, {
+    play.case(pings(), { key = first, harness = { processing_time = 3 } }, {
       { push = { "a", 5, 9 } }, { push = { "b", 7 } },
       { pt = 4 },
       { pt = 5, "a:5" },
@@ -310,7 +309,7 @@ describe("processing timers", function()
   end)
 
   it("S8: one whose time has passed fires at once", function()
-    play.case(pings(), { key = first, processing_time = 50 }, {
+    play.case(pings(), { key = first, harness = { processing_time = 50 } }, {
       { push = { "a", 20, 51 }, "a:20" },
       { pt = 51, "a:51" },
     })
@@ -362,38 +361,41 @@ describe("processing timers", function()
 end)
 
 describe("cases of keyed process functions", function()
-  it("T30: time stamps and watermarks are told", function()
-    local queries = step { process_element = function(_, value, ctx, out)
+  play.it(it, "T30: time stamps and watermarks are told", step {
+    process_element = function(_, value, ctx, out)
       out:collect(("%dTIME:%d/TS:%s"):format(value, ctx:timers():current_watermark(), tostring(ctx:timestamp())))
-    end }
-    play.case(queries, { key = same, ordered = true }, {
-      { wm = 17, "W(17)" }, { push = 5, at = 12, "5TIME:17/TS:12@12" },
-      { wm = 42, "W(42)" }, { push = 6, at = 13, "6TIME:42/TS:13@13" },
-    })
-    local clocked = step { process_element = function(_, value, ctx, out)
-      out:collect(("%dTIME:%d/TS:%s"):format(value, ctx:timers():current_processing_time(), tostring(ctx:timestamp())))
-    end }
-    play.case(clocked, { key = same, ordered = true }, {
-      { pt = 17 }, { push = 5, "5TIME:17/TS:nil" }, { pt = 42 }, { push = 6, "6TIME:42/TS:nil" },
-    })
-  end)
+    end,
+  }, { key = same, ordered = true }, {
+    { wm = 17, "W(17)" }, { push = 5, at = 12, "5TIME:17/TS:12@12" },
+    { wm = 42, "W(42)" }, { push = 6, at = 13, "6TIME:42/TS:13@13" },
+  })
 
-  it("T31: event and processing timers", function()
-    play.case(step {
+  play.it(it, "T30: the clock is told, and no time stamp", step {
+    process_element = function(_, value, ctx, out)
+      out:collect(("%dTIME:%d/TS:%s"):format(value, ctx:timers():current_processing_time(), tostring(ctx:timestamp())))
+    end,
+  }, { key = same, ordered = true }, {
+    { pt = 17 }, { push = 5, "5TIME:17/TS:nil" }, { pt = 42 }, { push = 6, "6TIME:42/TS:nil" },
+  })
+
+  local function in_five(domain, now)
+    return step {
       process_element = function(_, value, ctx, out)
+        local timers = ctx:timers()
         out:collect(value)
-        ctx:timers():register_event_time_timer(ctx:timers():current_watermark() + 5)
+        timers["register_" .. domain .. "_time_timer"](timers, timers[now](timers) + 5)
       end,
       on_timer = function(_, _, _, out) out:collect(1777) end,
-    }, { key = same, ordered = true }, { { wm = 0, "W(0)" }, { push = 17, at = 42, "17@42" }, { wm = 5, "1777@5 W(5)" } })
-    play.case(step {
-      process_element = function(_, value, ctx, out)
-        out:collect(value)
-        ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 5)
-      end,
-      on_timer = function(_, _, _, out) out:collect(1777) end,
-    }, { key = same, ordered = true }, { { push = 17, "17" }, { pt = 5, "1777" } })
-  end)
+    }
+  end
+
+  play.it(it, "T31: an event timer", in_five("event", "current_watermark"), { key = same, ordered = true }, {
+    { wm = 0, "W(0)" }, { push = 17, at = 42, "17@42" }, { wm = 5, "1777@5 W(5)" },
+  })
+
+  play.it(it, "T31: a processing timer", in_five("processing", "current_processing_time"), { key = same, ordered = true }, {
+    { push = 17, "17" }, { pt = 5, "1777" },
+  })
 
   local function with_state(domain, now)
     return step {
@@ -413,69 +415,65 @@ describe("cases of keyed process functions", function()
     }
   end
 
-  it("T32: state and a timer of each key", function()
-    play.case(with_state("event", "current_watermark"), { key = same }, {
-      { wm = 1, "W(1)" },
-      { push = 17, at = 0, "INPUT:17@0" }, { push = 13, at = 0, "INPUT:13@0" },
-      { wm = 2, "W(2)" },
-      { push = 42, at = 1, "INPUT:42@1" }, { push = 13, at = 1 },
-      { wm = 6, "STATE:17@6 W(6)" },
-      { wm = 7, "STATE:42@7 W(7)" },
-    })
-    play.case(with_state("processing", "current_processing_time"), { key = same }, {
-      { pt = 1 },
-      { push = 17, "INPUT:17" }, { push = 13, "INPUT:13" },
-      { pt = 2 },
-      { push = 13 }, { push = 42, "INPUT:42" },
-      { pt = 6, "STATE:17" },
-      { pt = 7, "STATE:42" },
-    })
+  play.it(it, "T32: state and an event timer of each key", with_state("event", "current_watermark"), { key = same }, {
+    { wm = 1, "W(1)" },
+    { push = 17, at = 0, "INPUT:17@0" }, { push = 13, at = 0, "INPUT:13@0" },
+    { wm = 2, "W(2)" },
+    { push = 42, at = 1, "INPUT:42@1" }, { push = 13, at = 1 },
+    { wm = 6, "STATE:17@6 W(6)" },
+    { wm = 7, "STATE:42@7 W(7)" },
+  })
+
+  play.it(it, "T32: state and a processing timer of each key", with_state("processing", "current_processing_time"), { key = same }, {
+    { pt = 1 },
+    { push = 17, "INPUT:17" }, { push = 13, "INPUT:13" },
+    { pt = 2 },
+    { push = 13 }, { push = 42, "INPUT:42" },
+    { pt = 6, "STATE:17" },
+    { pt = 7, "STATE:42" },
+  })
+
+  play.it(it, "T33: timers and their deletions survive a snapshot", step {
+    process_element = function(_, _, ctx)
+      local timers = ctx:timers()
+      timers:register_processing_time_timer(3)
+      timers:register_event_time_timer(4)
+      timers:register_processing_time_timer(5)
+      timers:register_event_time_timer(6)
+      timers:delete_processing_time_timer(3)
+      timers:delete_event_time_timer(4)
+    end,
+    on_timer = function(_, _, ctx, out) out:collect((ctx:time_domain() == "event" and "EVENT" or "PROC") .. ":1777") end,
+  }, { key = same, ordered = true }, {
+    { push = 5, at = 12 }, { snap = true },
+    { pt = 5, "PROC:1777" },
+    { wm = 6, "EVENT:1777@6 W(6)" },
+  })
+
+  local sides = step {
+    process_element = function(_, value, ctx, out)
+      out:collect("IN:" .. value)
+      ctx:output("A", value)
+      ctx:output("B", value * 1LL)
+      ctx:timers():register_event_time_timer(50)
+      ctx:timers():register_processing_time_timer(50)
+    end,
+    on_timer = function(_, timestamp, ctx) ctx:output("A", ctx:time_domain() .. timestamp) end,
+  }
+
+  variants.it(it, "T34: side outputs have the time of what sent them", { key = same, sides = { "A", "B" } }, function(open)
+    local h = open(sides)
+    h:push(42, 17)
+    h:expect("IN:42@17")
+    h:expect_side("A", "42@17")
+    h:expect_side("B", "42@17")
+    h:watermark(50)
+    h:expect_side("A", "event50@50")
+    h:set_processing_time(50)
+    h:expect_side("A", "processing50")
   end)
 
-  local function both_domains(register)
-    return step {
-      process_element = function(_, _, ctx)
-        local timers = ctx:timers()
-        timers:register_processing_time_timer(3)
-        timers:register_event_time_timer(4)
-        timers:register_processing_time_timer(5)
-        timers:register_event_time_timer(6)
-        timers:delete_processing_time_timer(3)
-        timers:delete_event_time_timer(4)
-      end,
-      on_timer = function(_, _, ctx, out) out:collect((ctx:time_domain() == "event" and "EVENT" or "PROC") .. ":1777") end,
-    }, register
-  end
-
-  it("T33: timers and their deletions survive a snapshot", function()
-    play.case(both_domains(), { key = same, ordered = true }, {
-      { push = 5, at = 12 }, { snap = true },
-      { pt = 5, "PROC:1777" },
-      { wm = 6, "EVENT:1777@6 W(6)" },
-    })
-  end)
-
-  it("T34: side outputs have the time of what sent them; a missing tag is an error", function()
-    local sides = step {
-      process_element = function(_, value, ctx, out)
-        out:collect("IN:" .. value)
-        ctx:output("A", value)
-        ctx:output("B", value * 1LL)
-        ctx:timers():register_event_time_timer(50)
-        ctx:timers():register_processing_time_timer(50)
-      end,
-      on_timer = function(_, timestamp, ctx) ctx:output("A", ctx:time_domain() .. timestamp) end,
-    }
-    play.each(sides, {}, function(h)
-      h:push(42, 17)
-      assert.are.equal("IN:42@17", play.words(h))
-      assert.are.same({ { value = 42, timestamp = 17 } }, h:side_output("A"))
-      assert.are.same({ { value = 42, timestamp = 17 } }, h:side_output("B"))
-      h:watermark(50)
-      assert.are.same({ { value = "event50", timestamp = 50 } }, h:side_output("A"))
-      h:set_processing_time(50)
-      assert.are.same({ { value = "processing50" } }, h:side_output("A"))
-    end)
+  it("T34: a missing tag is an error", function()
     play.each(step { process_element = function(_, value, ctx) ctx:output(nil, value) end }, {}, function(h)
       local ok, message = pcall(h.push, h, 1, 1)
       assert.is_false(ok)

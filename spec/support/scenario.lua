@@ -6,9 +6,10 @@
 ---     |SNAP|                       snapshot, destroy, restore
 ---     key2:1@1998 -> late>key2:1@1998 rows=0 timers=0
 ---
---- Every case is run on both backends, each of them as it stands and with a snapshot and restore behind every line.
+--- Every case is played in all the ways of support/variants.lua: a step is a record, a watermark, a move of the clock.
 local assert = require "luassert"
-local testing = require "moontide.testing"
+local variants = require "support.variants"
+local words = require "support.words"
 
 local M = {}
 
@@ -17,142 +18,73 @@ local function time_of(text)
   return tonumber(text)
 end
 
-local function time_text(time)
-  if time == nil then return "" end
-  return time == math.huge and "@MAX" or ("@%d"):format(time)
-end
-
-local Run = {}
-Run.__index = Run
-
-local function open(self, snapshot)
-  self.h = testing.harness(self.build, { backend = self.backend, restore = snapshot, processing_time = self.clock })
-  self.values = snapshot and self.values or {}
-end
-
--- S9: the watermark is not state; as a job's source does, it is sent again before the first record.
-function Run:restore()
-  local snapshot = self.h:snapshot()
-  self.h:close()
-  open(self, snapshot)
-  if self.watermark then
-    self.h:watermark(self.watermark)
-    for _, element in ipairs(self.h:output()) do assert.is_nil(element.value, "a restore emitted " .. tostring(element.value)) end
-  end
-end
-
-local function push(self, text)
+local function push(h, text)
   local key, value, time = text:match("^(%w+):(%-?[%d.]+)@?(.*)$")
   assert(key, "what is " .. text)
-  self.h:push({ key = key, value = tonumber(value) }, time_of(time))
+  h:push({ key = key, value = tonumber(value) }, time_of(time))
 end
 
-local function feed(self, input)
-  local words = {}
-  for word in input:gmatch("%S+") do words[#words + 1] = word end
-  local i = 1
-  while i <= #words do
-    local word = words[i]
-    if word == "wm" then
-      i = i + 1
-      self.watermark = time_of(words[i])
-      self.h:watermark(self.watermark)
-      table.insert(self.expected, "W" .. time_text(self.watermark))
+-- Answers the watermarks that were fed, as words.
+local function feed(h, input)
+  local marks, is_time = {}, false
+  for word in input:gmatch("%S+") do
+    if is_time then
+      is_time, marks[#marks + 1] = false, ("W(%s)"):format(word)
+      h:watermark(time_of(word))
+    elseif word == "wm" then
+      is_time = true
     elseif word == "|SNAP|" then
-      self:restore()
+      h:snap()
     elseif word:find("^PT=") then
-      self.clock = tonumber(word:sub(4))
-      self.h:set_processing_time(self.clock)
+      h:set_processing_time(tonumber(word:sub(4)))
     else
-      push(self, word)
-    end
-    i = i + 1
-  end
-end
-
--- Records between two watermarks in any order: sorted, as Flink's own tests do.
-local function sorted(list)
-  local out, run = {}, {}
-  local function flush()
-    table.sort(run)
-    for _, text in ipairs(run) do out[#out + 1] = text end
-    run = {}
-  end
-  for _, text in ipairs(list) do
-    if text:find("^W@") then
-      flush()
-      out[#out + 1] = text
-    else
-      run[#run + 1] = text
+      push(h, word)
     end
   end
-  flush()
-  return table.concat(out, " ")
+  return marks
 end
 
-local function seen(self)
-  local list = {}
-  for _, element in ipairs(self.h:output()) do
-    if element.watermark then
-      list[#list + 1] = "W" .. time_text(element.watermark)
-    elseif element.value ~= nil then
-      list[#list + 1] = tostring(element.value) .. time_text(element.timestamp)
-    end
-  end
-  for _, element in ipairs(self.h:side_output("late")) do
-    list[#list + 1] = ("late>%s:%g%s"):format(element.value.key, element.value.value, time_text(element.timestamp))
-  end
-  return sorted(list)
-end
-
--- What is expected before the watermarks of the same line, and what the harness has to say of itself.
-local function parse_output(self, output)
-  local records = {}
+-- Records, late records, and what the harness has to say of itself.
+local function parse(output)
+  local records, late, numbers = {}, {}, {}
   for word in output:gmatch("%S+") do
     local name, number = word:match("^(%l+)=(%d+)$")
-    if name == "rows" then
-      self.checks[#self.checks + 1] = function() assert.equal(tonumber(number), self.h:state_size(), "rows") end
-    elseif name == "timers" then
-      self.checks[#self.checks + 1] = function()
-        assert.equal(tonumber(number), self.h:timer_count("event") + self.h:timer_count("processing"), "timers")
-      end
-    else
-      records[#records + 1] = word
-    end
+    if name then numbers[name] = tonumber(number)
+    elseif word:find("^late>") then late[#late + 1] = word
+    else records[#records + 1] = word end
   end
-  return records
+  return records, late, numbers
 end
 
-local function step(self, line)
+-- As `late>key:value@time`, in any order.
+local function late_seen(h)
+  local list = {}
+  for _, element in ipairs(h:side_output("late")) do
+    list[#list + 1] = "late>" .. words.record { value = ("%s:%g"):format(element.value.key, element.value.value), timestamp = element.timestamp }
+  end
+  return words.expected(table.concat(list, " "))
+end
+
+local function step(h, line, what)
   local input, output = line:match("^(.-)%->(.*)$")
-  self.expected, self.checks = {}, {}
-  feed(self, input or line)
-  local records = parse_output(self, output or "")
-  for _, mark in ipairs(self.expected) do records[#records + 1] = mark end
-  -- Side outputs have no place among the watermarks.
-  local late, main = {}, {}
-  for _, text in ipairs(records) do table.insert(text:find("^late>") and late or main, text) end
-  for _, text in ipairs(late) do main[#main + 1] = text end
-  assert.equal(sorted(main), seen(self), self.title .. ": " .. line)
-  for _, check in ipairs(self.checks) do check() end
+  local marks = feed(h, input or line)
+  local records, late, numbers = parse(output or "")
+  what = what .. ": " .. line
+  for _, mark in ipairs(marks) do records[#records + 1] = mark end
+  h:expect(table.concat(records, " "), what)
+  assert.are.equal(words.expected(table.concat(late, " ")), late_seen(h), what)
+  if numbers.rows then assert.are.equal(numbers.rows, h:state_size(), what) end
+  if numbers.timers then assert.are.equal(numbers.timers, h:timer_count(), what) end
 end
 
---- Run a case, once.
----@param build fun(input: Stream): Stream
----@param text string
----@param variant { backend: string, everywhere: boolean? }
-function M.run(build, text, variant)
-  local self = setmetatable({ build = build, backend = variant.backend, clock = 0 }, Run)
-  self.title = ("%s%s"):format(variant.backend, variant.everywhere and ", snapshots everywhere" or "")
-  open(self)
+-- The lines without their comments.
+local function lines_of(text)
+  local lines = {}
   for line in text:gmatch("[^\n]+") do
     line = line:gsub("%-%-.*", ""):match("^%s*(.-)%s*$")
-    if line ~= "" then
-      step(self, line)
-      if variant.everywhere then self:restore() end
-    end
+    if line ~= "" then lines[#lines + 1] = line end
   end
-  self.h:close()
+  return lines
 end
 
 --- A case of a spec, in all its variants.
@@ -160,13 +92,15 @@ end
 ---@param name string which quotes the rule or case
 ---@param build fun(input: Stream): Stream
 ---@param text string
-function M.it(it, name, build, text)
-  for _, backend in ipairs { "memory", "rocksdb" } do
-    for _, everywhere in ipairs { false, true } do
-      local title = ("%s (%s%s)"):format(name, backend, everywhere and ", a snapshot behind every line" or "")
-      it(title, function() M.run(build, text, { backend = backend, everywhere = everywhere }) end)
-    end
-  end
+---@param given? Given
+function M.it(it, name, build, text, given)
+  local lines = lines_of(text)
+  local all = { key = function(record) return record.key end, sides = { "late" } }
+  for option, value in pairs(given or {}) do all[option] = value end
+  variants.it(it, name, all, function(open, what)
+    local h = open(build)
+    for _, line in ipairs(lines) do step(h, line, what) end
+  end)
 end
 
 return M
