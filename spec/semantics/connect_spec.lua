@@ -1,5 +1,6 @@
 local case = require "support.case"
 local mt = require "moontide"
+local variants = require "support.variants"
 
 -- T32 for two inputs: the first element of a key is kept and its timer set; the second one, on either input, takes both back.
 local function stateful(self, value, ctx, out, input)
@@ -27,51 +28,50 @@ local function keyed(first, second) return first:key_by(same):connect(second:key
 describe("a step of two keyed inputs", function()
   after_each(case.close)
 
-  case.each_backend(function(backend)
-    it("T32: shares state and timers between its inputs, on " .. backend, function()
-      local h = case.new(keyed, { inputs = 2, backend = backend })
-      h:watermarks(1)
-      h.inputs[1]:push(17, 0)
-      h.inputs[1]:push(13, 0)
-      assert.equal("W(1) INPUT1:17@0 INPUT1:13@0", h:words())
-      h.inputs[1]:watermark(2)
-      assert.equal("", h:words())
-      h.inputs[2]:watermark(2)
-      h.inputs[2]:push(42, 1)
-      assert.equal("W(2) INPUT2:42@1", h:words())
-      h:snap()
-      h:watermarks(2)
-      h.inputs[2]:push(13, 1)
-      assert.equal("W(2)", h:words())
-      h.inputs[1]:watermark(6)
-      assert.equal("", h:words())
-      h.inputs[2]:watermark(6)
-      assert.equal("STATE:17@6 W(6)", h:words())
-      h:watermarks(7)
-      assert.equal("STATE:42@7 W(7)", h:words())
-      assert.equal(0, h:timer_count("event"))
-    end)
+  variants.it(it, "T32: of two inputs shares state and timers between them", { key = same, harness = { inputs = 2 } }, function(open)
+    local h = open(keyed)
+    h:watermarks(1)
+    h.inputs[1]:push(17, 0)
+    h.inputs[1]:push(13, 0)
+    h:expect "W(1) INPUT1:17@0 INPUT1:13@0"
+    h.inputs[1]:watermark(2)
+    h:expect ""
+    h.inputs[2]:watermark(2)
+    h.inputs[2]:push(42, 1)
+    h:expect "W(2) INPUT2:42@1"
+    h.inputs[2]:push(13, 1)
+    h.inputs[1]:watermark(6)
+    h:expect ""
+    h.inputs[2]:watermark(6)
+    h:expect "STATE:17@6 W(6)"
+    h:watermarks(7)
+    h:expect "STATE:42@7 W(7)"
+    assert.equal(0, h:timer_count("event"))
+  end)
 
-    it("forgets nothing of what many keys hold, on " .. backend, function()
-      local h = case.new(function(first, second)
-        return first:key_by("id"):connect(second:key_by("name")):process("sum", {
-          state = { sum = mt.value_state { default = 0 }, names = mt.map_state() },
-          process_element1 = function(self, value) self.sum:update(self.sum:value() + value.n) end,
-          process_element2 = function(self, value, ctx, out)
-            self.names:put(value.n, true)
-            local count = 0
-            for _ in self.names:keys() do count = count + 1 end
-            out:collect(("%s:%d:%d"):format(ctx:current_key(), self.sum:value(), count))
-          end,
-        })
-      end, { inputs = 2, backend = backend })
-      for i = 1, 3000 do h.inputs[1]:push { id = "k" .. i % 300, n = i } end
-      h.inputs[2]:push { name = "k7", n = 1 }
-      h:snap()
-      for _ = 1, 2 do h.inputs[2]:push { name = "k7", n = 2 } end
-      -- 7, 307, ... 2707
-      assert.equal("k7:13570:2 k7:13570:2", h:words())
+  local by_key = { key = function(value, input) return input == 1 and value.id or value.name end, harness = { inputs = 2 } }
+
+  variants.it(it, "S43: forgets nothing of what several keys hold", by_key, function(open)
+    local h = open(function(first, second)
+      return first:key_by("id"):connect(second:key_by("name")):process("sum", {
+        state = { sum = mt.value_state { default = 0 }, names = mt.map_state(), list = mt.list_state() },
+        process_element1 = function(self, value)
+          self.sum:update(self.sum:value() + value.n)
+          self.list:add(value.n)
+        end,
+        process_element2 = function(self, value, ctx, out)
+          self.names:put(value.n, true)
+          local count = 0
+          for _ in self.names:keys() do count = count + 1 end
+          out:collect(("%s:%d:%d:%s"):format(ctx:current_key(), self.sum:value(), count, table.concat(self.list:get(), "+")))
+        end,
+      })
     end)
+    for i = 1, 12 do h.inputs[1]:push { id = "k" .. i % 5, n = i } end
+    h.inputs[2]:push { name = "k2", n = 1 }
+    for _ = 1, 2 do h.inputs[2]:push { name = "k2", n = 2 } end
+    h.inputs[2]:push { name = "k4", n = 1 }
+    h:expect "k2:21:1:2+7+12 k2:21:2:2+7+12 k2:21:2:2+7+12 k4:13:1:4+9"
   end)
 
   it("S54: finds its state by its name after a restore", function()

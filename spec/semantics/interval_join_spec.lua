@@ -1,16 +1,23 @@
 local case = require "support.case"
 local mt = require "moontide"
+local variants = require "support.variants"
 
-local function pairs_of(options, given)
-  options.inputs = 2
-  return case.new(function(left, right)
+local function build(given)
+  return function(left, right)
     return left:key_by("key"):interval_join(right:key_by("key"), given):process("pairs", function(l, r, ctx, out)
       assert(ctx:left_timestamp() == l.at and ctx:right_timestamp() == r.at)
       assert(ctx:timestamp() == math.max(l.at, r.at) and ctx:current_key() == l.key)
       out:collect(("(%d,%d)"):format(l.at, r.at))
     end)
-  end, options)
+  end
 end
+
+local function pairs_of(options, given)
+  options.inputs = 2
+  return case.new(build(given), options)
+end
+
+local keyed = { key = function(row) return row.key end, harness = { inputs = 2 } }
 
 local function push(h, input, at, key)
   h.inputs[input]:push({ key = key or "k", at = at }, at)
@@ -30,41 +37,55 @@ local bounds = {
 describe("an interval join", function()
   after_each(case.close)
 
+  for _, one in ipairs(bounds) do
+    for first = 1, 2 do
+      local given, text = one[1], one[2]
+      local name = ("T41: finds the pairs from %d%s to %d%s, side %d first"):format(given.lower, given.lower_exclusive and " exclusive" or "",
+        given.upper, given.upper_exclusive and " exclusive" or "", first)
+      variants.it(it, name, keyed, function(open)
+        local h = open(build(given))
+        for i = 1, 4 do
+          push(h, first, i)
+          h.inputs[first]:watermark(i)
+        end
+        for i = 1, 4 do push(h, 3 - first, i) end
+        h:expect(text)
+      end)
+    end
+  end
+
+  for name, given in pairs { before = { lower = -1, upper = 0 }, behind = { lower = 0, upper = 1 } } do
+    variants.it(it, "T42: keeps what can still meet something " .. name .. ", and no more", keyed, function(open)
+      local h = open(build(given))
+      for input = 1, 2 do
+        for i = 1, 5 do push(h, input, i) end
+      end
+      assert.equal(10, h:state_size())
+      for _, at in ipairs { { 1, 9 }, { 4, 3 }, { 6, 0 } } do
+        h:watermarks(at[1])
+        assert.equal(at[2], h:state_size())
+      end
+      assert.equal(0, h:timer_count("event"))
+    end)
+  end
+
+  variants.it(it, "S57: only what is older than the watermark is late", { key = keyed.key, sides = { "left", "right" }, harness = keyed.harness }, function(open)
+    local h = open(build { lower = -5, upper = 5, late_left = "left", late_right = "right" })
+    h:watermarks(10)
+    push(h, 1, 10, "a")
+    push(h, 2, 10, "a")
+    push(h, 1, 9, "b")
+    push(h, 2, 9, "a")
+    push(h, 2, 12, "b")
+    push(h, 1, 15, "b")
+    h:expect "W(10) (10,10)@10 (15,12)@15"
+    h:expect_side("left", "{at=9,key=b}@9")
+    h:expect_side("right", "{at=9,key=a}@9")
+    h:watermarks(20)
+    assert.equal(0, h:state_size() + h:timer_count())
+  end)
+
   case.each_backend(function(backend)
-    it("T41: finds the pairs whose times are near enough, whichever side comes first, on " .. backend, function()
-      for _, one in ipairs(bounds) do
-        for first = 1, 2 do
-          local h = pairs_of({ backend = backend }, one[1])
-          for i = 1, 4 do
-            push(h, first, i)
-            h.inputs[first]:watermark(i)
-          end
-          h:snap()
-          for i = 1, 4 do push(h, 3 - first, i) end
-          assert.equal(one[2], h:set())
-        end
-      end
-    end)
-
-    it("T42: keeps what can still meet something, and no more, on " .. backend, function()
-      for _, one in ipairs {
-        { { lower = -1, upper = 0 }, { [1] = 9, [4] = 3, [6] = 0 } },
-        { { lower = 0, upper = 1 }, { [1] = 9, [4] = 3, [6] = 0 } },
-      } do
-        local h = pairs_of({ backend = backend }, one[1])
-        for input = 1, 2 do
-          for i = 1, 5 do push(h, input, i) end
-        end
-        assert.equal(10, h:state_size())
-        for _, time in ipairs { 1, 4, 6 } do
-          h:watermarks(time)
-          assert.equal(one[2][time], h:state_size())
-          if time == 1 then h:snap() end
-        end
-        assert.equal(0, h:timer_count("event"))
-      end
-    end)
-
     it("agrees with comparing all pairs, with equal times, many keys and restores, on " .. backend, function()
       local seed = tonumber(os.getenv("SEED")) or os.time()
       print("interval_join_spec: SEED=" .. seed)

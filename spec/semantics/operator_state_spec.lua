@@ -1,5 +1,6 @@
 local case = require "support.case"
 local mt = require "moontide"
+local variants = require "support.variants"
 
 local function build(input)
   return input:process("lists", {
@@ -54,6 +55,19 @@ describe("operator list state", function()
     h:push("clear")
     h:push("show")
     assert.equal("{{},{a},{a}}", h:words())
+  end)
+
+  variants.it(it, "S46, S47: is the subtask's own again after a restore", {}, function(open)
+    local h = open(build)
+    h:push("a")
+    h:push("b")
+    h:push { "x", { 1 }, mt.null }
+    h:push("show")
+    h:expect "{{x,{1},null},{a,b},{a,b}}"
+    h:push("clear")
+    h:push("c")
+    h:push("show")
+    h:expect "{{c},{a,b,c},{a,b,c}}"
   end)
 
   it("takes back what a record wrote whose callback failed", function()

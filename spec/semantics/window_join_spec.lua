@@ -1,5 +1,6 @@
 local case = require "support.case"
 local mt = require "moontide"
+local variants = require "support.variants"
 
 local function key_of(row) return row.key end
 
@@ -10,18 +11,19 @@ local function sorted_values(list)
   return table.concat(out)
 end
 
-local function groups(window, options, describe_further)
-  options = options or {}
-  options.inputs = 2
-  return case.new(function(left, right)
+-- Emits "F:(key,time)...,S:(key,time)...".
+local function groups(window, describe_further)
+  return function(left, right)
     local windowed = left:co_group(right, { left = "key", right = key_of }):window(window)
     if describe_further then windowed = describe_further(windowed) end
     return windowed:apply("groups", function(key, lefts, rights, out)
       assert((lefts[1] or rights[1]).key == key)
-      out:collect(("F:%s S:%s"):format(sorted_values(lefts), sorted_values(rights)))
+      out:collect(("F:%s,S:%s"):format(sorted_values(lefts), sorted_values(rights)))
     end)
-  end, options)
+  end
 end
+
+local keyed = { key = key_of, sides = { "late" }, harness = { inputs = 2 } }
 
 local function push(h, input, key, at)
   h.inputs[input]:push({ key = key, at = at }, at)
@@ -30,60 +32,77 @@ end
 describe("a co-group over windows", function()
   after_each(case.close)
 
-  case.each_backend(function(backend)
-    it("T44: hands over both sides of a window, also where one is empty, on " .. backend, function()
-      local sides = {
-        { { "a", 0 }, { "a", 1 }, { "a", 2 }, { "b", 3 }, { "b", 4 }, { "b", 5 }, { "a", 6 }, { "a", 7 }, { "a", 8 } },
-        { { "a", 0 }, { "a", 1 }, { "b", 3 }, { "c", 6 }, { "c", 7 }, { "c", 8 } },
-      }
-      local h = groups(mt.tumbling { size = 3 }, { backend = backend })
-      for input, list in ipairs(sides) do
-        for i, one in ipairs(list) do
-          push(h, input, one[1], one[2])
-          if i == 3 then h:snap() end
-        end
-      end
-      h.inputs[1]:finish()
-      assert.equal("", h:words())
-      h.inputs[2]:finish()
-      assert.equal(table.concat({
-        "F: S:(c,6)(c,7)(c,8)@8", "F:(a,0)(a,1)(a,2) S:(a,0)(a,1)@2", "F:(a,6)(a,7)(a,8) S:@8", "F:(b,3)(b,4)(b,5) S:(b,3)@5",
-      }, " "), h:set())
-      assert.equal(0, h:state_size())
-    end)
-
-    it("S58: sessions are those of both sides together, on " .. backend, function()
-      local h = groups(mt.session { gap = 10 }, { backend = backend })
-      push(h, 1, "a", 0)
-      push(h, 1, "a", 18)
-      push(h, 2, "a", 40)
-      h:snap()
-      push(h, 2, "a", 9)
-      h:watermarks(27)
-      assert.equal("F:(a,0)(a,18) S:(a,9)@27 W(27)", h:words())
-      h:watermarks(100)
-      assert.equal("F: S:(a,40)@49 W(100)", h:words())
-      assert.equal(0, h:state_size())
-    end)
+  variants.it(it, "T44: hands over both sides of a window, also where one is empty", keyed, function(open)
+    local sides = {
+      { { "a", 0 }, { "a", 1 }, { "a", 2 }, { "b", 3 }, { "b", 4 }, { "b", 5 }, { "a", 6 }, { "a", 7 }, { "a", 8 } },
+      { { "a", 0 }, { "a", 1 }, { "b", 3 }, { "c", 6 }, { "c", 7 }, { "c", 8 } },
+    }
+    local h = open(groups(mt.tumbling { size = 3 }))
+    for input, list in ipairs(sides) do
+      for _, one in ipairs(list) do push(h, input, one[1], one[2]) end
+    end
+    h.inputs[1]:finish()
+    h:expect ""
+    h.inputs[2]:finish()
+    h:expect "F:,S:(c,6)(c,7)(c,8)@8 F:(a,0)(a,1)(a,2),S:(a,0)(a,1)@2 F:(a,6)(a,7)(a,8),S:@8 F:(b,3)(b,4)(b,5),S:(b,3)@5 W(MAX) END"
+    assert.equal(0, h:state_size())
   end)
 
-  it("takes trigger, evictor, lateness and a tag for what is late, which see elements by their side", function()
-    local h = groups(mt.tumbling { size = 10 }, {}, function(windowed)
+  -- The same with the watermarks of the case: each side's is its latest time less 1, told by its records in turn.
+  variants.it(it, "T44: fires each window when the watermarks of both sides have passed it", keyed, function(open)
+    local h = open(groups(mt.tumbling { size = 3 }))
+    for at, key in ipairs { "a", "a", "a", "b", "b", "b", "a", "a", "a" } do
+      push(h, 1, key, at - 1)
+      h.inputs[1]:watermark(at - 2)
+    end
+    h:expect ""
+    local function right(key, at, text)
+      push(h, 2, key, at)
+      h.inputs[2]:watermark(at - 1)
+      h:expect(text)
+    end
+    right("a", 0, "W(-1)")
+    right("a", 1, "W(0)")
+    right("b", 3, "F:(a,0)(a,1)(a,2),S:(a,0)(a,1)@2 W(2)")
+    right("c", 6, "F:(b,3)(b,4)(b,5),S:(b,3)@5 W(5)")
+    right("c", 7, "W(6)")
+    right("c", 8, "W(7)")
+    h.inputs[1]:finish()
+    h.inputs[2]:finish()
+    h:expect "F:(a,6)(a,7)(a,8),S:@8 F:,S:(c,6)(c,7)(c,8)@8 W(MAX) END"
+  end)
+
+  variants.it(it, "S58: sessions are those of both sides together", keyed, function(open)
+    local h = open(groups(mt.session { gap = 10 }))
+    push(h, 1, "a", 0)
+    push(h, 1, "a", 18)
+    push(h, 2, "a", 40)
+    push(h, 2, "a", 9)
+    h:watermarks(27)
+    h:expect "F:(a,0)(a,18),S:(a,9)@27 W(27)"
+    h:watermarks(100)
+    h:expect "F:,S:(a,40)@49 W(100)"
+    assert.equal(0, h:state_size())
+  end)
+
+  variants.it(it, "S58: takes trigger, evictor, lateness and a tag for what is late, which see elements by their side", keyed, function(open)
+    local h = open(groups(mt.tumbling { size = 10 }, function(windowed)
       return windowed:trigger(mt.trigger.count(2)):evictor(mt.evictor.count(3)):allowed_lateness(5):side_output_late("late")
-    end)
+    end))
     push(h, 1, "a", 1)
     push(h, 2, "a", 2)
-    assert.equal("F:(a,1) S:(a,2)@9", h:words())
+    h:expect "F:(a,1),S:(a,2)@9"
     push(h, 2, "a", 3)
     push(h, 2, "a", 4)
-    assert.equal("F: S:(a,2)(a,3)(a,4)@9", h:words())
+    h:expect "F:,S:(a,2)(a,3)(a,4)@9"
     h:watermarks(20)
     push(h, 2, "a", 5)
     assert.same({ { value = { right = { key = "a", at = 5 } }, timestamp = 5 } }, h:side_output("late"))
+    assert.equal(0, h:state_size())
   end)
 
   it("tells a record without the key by the policy of its job", function()
-    local h = groups(mt.tumbling { size = 10 })
+    local h = case.new(groups(mt.tumbling { size = 10 }), { inputs = 2 })
     local ok, message = pcall(h.harness.push, h.harness, { at = 1 }, 1)
     assert.is_false(ok)
     assert.matches("the record has no field 'key' to key by", message)
@@ -93,26 +112,41 @@ end)
 describe("a join over windows", function()
   after_each(case.close)
 
-  case.each_backend(function(backend)
-    it("S58: emits what the function answers for each pair, nothing for nil, on " .. backend, function()
-      local h = case.new(function(left, right)
-        return left:join(right, { left = function(n) return n % 2 end, right = "parity" }):window(mt.sliding { size = 20, slide = 10 })
-          :apply("pairs", function(n, row)
-            if n ~= 4 then return n .. row.name end
-          end)
-      end, { inputs = 2, backend = backend })
-      for n = 1, 4 do h.inputs[1]:push(n, n) end
-      h.inputs[2]:push({ parity = 0, name = "even" }, 15)
-      h:snap()
-      h.inputs[2]:push({ parity = 1, name = "odd" }, 3)
-      h:watermarks(9)
-      assert.equal("1odd@9 3odd@9", h:set())
-      h:watermarks(19)
-      assert.equal("1odd@19 2even@19 3odd@19", h:set())
-      h:watermarks(29)
-      assert.equal("W(29)", h:words())
-      assert.equal(0, h:state_size())
+  local parity = { key = function(value) return type(value) == "table" and value.parity or value % 2 end, harness = { inputs = 2 } }
+
+  variants.it(it, "S58: emits what the function answers for each pair, nothing for nil", parity, function(open)
+    local h = open(function(left, right)
+      return left:join(right, { left = function(n) return n % 2 end, right = "parity" }):window(mt.sliding { size = 20, slide = 10 })
+        :apply("pairs", function(n, row)
+          if n ~= 4 then return n .. row.name end
+        end)
     end)
+    for n = 1, 4 do h.inputs[1]:push(n, n) end
+    h.inputs[2]:push({ parity = 0, name = "even" }, 15)
+    h.inputs[2]:push({ parity = 1, name = "odd" }, 3)
+    h:watermarks(9)
+    h:expect "1odd@9 3odd@9 W(9)"
+    h:watermarks(19)
+    h:expect "1odd@19 2even@19 3odd@19 W(19)"
+    h:watermarks(29)
+    h:expect "W(29)"
+    assert.equal(0, h:state_size())
+  end)
+
+  variants.it(it, "S58: joins in sessions of both sides", keyed, function(open)
+    local h = open(function(left, right)
+      return left:join(right, { left = "key", right = "key" }):window(mt.session { gap = 10 })
+        :apply("pairs", function(l, r) return ("%s%d-%d"):format(l.key, l.at, r.at) end)
+    end)
+    push(h, 1, "a", 0)
+    push(h, 2, "a", 18)
+    push(h, 1, "b", 3)
+    h:watermarks(2)
+    push(h, 1, "a", 9)
+    push(h, 2, "b", 14)
+    h:watermarks(40)
+    h:expect "W(2) a0-18@27 a9-18@27 W(40)"
+    assert.equal(0, h:state_size() + h:timer_count())
   end)
 
   it("S58: joins values that are false, and emits false", function()

@@ -66,8 +66,8 @@ local function by_time(runs)
   return run
 end
 
-local function merged(lists)
-  if all_the_same(lists) and #lists[1] > 0 then return lists[1] end
+local function merged(lists, everywhere)
+  if everywhere and all_the_same(lists) then return lists[1] end
   local marks, all = nil, {}
   for subtask, list in ipairs(lists) do
     local own_marks, runs = split(list)
@@ -89,7 +89,7 @@ end
 local function each(self, take)
   local lists = {}
   for i, h in ipairs(self.harnesses) do lists[i] = take(h) end
-  return merged(lists)
+  return merged(lists, self.went_everywhere)
 end
 
 local function take_all(self)
@@ -189,6 +189,7 @@ end
 -- Behind a step its moves decide what becomes of the harness.
 local function stepped(self)
   take_all(self)
+  self.went_everywhere = false
   self.steps = self.steps + 1
   local parallelism = self.given.moves and self.given.moves(self.steps)
   if parallelism then self:snap(parallelism) end
@@ -208,7 +209,8 @@ end
 function Channel:push(value, timestamp)
   local moved = self.moved
   self.is_idle = false
-  if moved.parallelism == 1 or (moved.given.everywhere or {})[self.input] then
+  moved.went_everywhere = (moved.given.everywhere or {})[self.input]
+  if moved.parallelism == 1 or moved.went_everywhere then
     on_all(self, "push", value, timestamp)
   else
     local key = moved.given.key(value, self.input)

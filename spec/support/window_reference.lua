@@ -425,6 +425,9 @@ function Reference:finish(number)
     self:emit("active")
   end
   self:raise(HUGE)
+  for i = #self.timers, 1, -1 do -- S18
+    if self.timers[i].domain == "processing" then table.remove(self.timers, i) end
+  end
 end
 
 function Reference:set_clock(now)
