@@ -115,6 +115,8 @@ void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer)
 /* Sweep `entries` of a dirty list; frees entries whose row is gone. */
 void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64_t epoch, struct state_buffer **buffer, uint32_t entries);
 
+/* The key of a map comes first in that of its entry: one msgpack value, with a namespace two. */
+int map_owner_key(const struct keyed_state *state, const struct entry *child, struct slice *key);
 void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child);
 /* Take a child out of its map's chain; the owner's head is put right. Answers the owner, NULL if the child is in no chain. */
 struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child);

@@ -28,17 +28,26 @@ void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slo
     child->flags |= ENTRY_LINKED;
 }
 
-static struct entry *owner_cached(struct keyed_state *state, const struct entry *child)
+int map_owner_key(const struct keyed_state *state, const struct entry *child, struct slice *key)
 {
     struct slice whole = slice_of(entry_key(child), child->key_bytes), rest = whole;
-    if (msgpack_skip(&rest) < 0)
+    int status = msgpack_skip(&rest);
+    if (status == 0 && state->config.name_spaces)
+        status = msgpack_skip(&rest);
+    *key = slice_of(whole.data, whole.bytes - rest.bytes);
+    return status;
+}
+
+static struct entry *owner_cached(struct keyed_state *state, const struct entry *child)
+{
+    struct slice owners;
+    if (map_owner_key(state, child, &owners) < 0)
         return NULL;
-    uint32_t key_bytes = (uint32_t)(whole.bytes - rest.bytes);
     struct buffer key;
     buffer_init(&key);
-    buffer_append(&key, whole.data, key_bytes);
+    buffer_append_slice(&key, owners);
     memset(buffer_reserve(&key, 16), 0, 16);
-    struct entry *owner = table_find(&state->columns[0].table, key.data, key_bytes, hash_bytes(key.data, key_bytes));
+    struct entry *owner = table_find(&state->columns[0].table, key.data, (uint32_t)owners.bytes, hash_bytes(key.data, owners.bytes));
     buffer_deinit(&key);
     return owner;
 }

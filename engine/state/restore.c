@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "codec/msgpack.h"
 #include "state/payload.h"
 
 #include <stdlib.h>
@@ -198,20 +197,15 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
     return status < 0 ? status : state->failure;
 }
 
-/* The key of the map's entry comes first in that of a map entry: one msgpack value, with a namespace two. */
 static int owner_of(struct keyed_state *state, const struct entry *child, struct entry **owner)
 {
-    struct slice whole = slice_of(entry_key(child), child->key_bytes), rest = whole;
-    int status = msgpack_skip(&rest);
-    if (status == 0 && state->config.name_spaces)
-        status = msgpack_skip(&rest);
-    if (status < 0)
+    struct slice owners;
+    if (map_owner_key(state, child, &owners) < 0)
         return error_wrap(ERROR_CORRUPT, "state: the key of a map entry");
-    uint32_t key_bytes = (uint32_t)(whole.bytes - rest.bytes);
     char key[ENTRY_KEY_BYTES_MAX + ENTRY_KEY_INLINED_MAX];
-    memcpy(key, whole.data, key_bytes);
-    memset(key + key_bytes, 0, ENTRY_KEY_INLINED_MAX);
-    return state_load(state, 0, key, key_bytes, hash_bytes(key, key_bytes), child->group, owner);
+    memcpy(key, owners.data, owners.bytes);
+    memset(key + owners.bytes, 0, ENTRY_KEY_INLINED_MAX);
+    return state_load(state, 0, key, (uint32_t)owners.bytes, hash_bytes(key, owners.bytes), child->group, owner);
 }
 
 static int link_children(struct keyed_state *state, uint32_t slot)

@@ -1,6 +1,7 @@
 -- What a window function finds: its states, its window, the clocks, side outputs; and when it is cleared.
 local mt = require "moontide"
 local testing = require "moontide.testing"
+local variants = require "support.variants"
 
 local backends = { "memory", "rocksdb" }
 
@@ -27,67 +28,95 @@ end
 
 local function push(h, key, value, time) h.it:push({ key = key, value = value }, time) end
 
+local keyed = { key = function(record) return record.key end, sides = { "side" } }
+
+describe("a window function", function()
+  local counting = {
+    state = { total = mt.value_state { default = 0 } },
+    window_state = { fired = mt.value_state { default = 0 }, seen = mt.map_state(), sums = mt.list_state() },
+    process = function(self, key, window, elements, _, out)
+      self.total:update(self.total:value() + #elements)
+      self.fired:update(self.fired:value() + 1)
+      self.seen:put(#elements, true)
+      self.sums:add(#elements)
+      out:collect(("%s[%d:total=%d:fired=%d:sums=%s"):format(key, window.start, self.total:value(), self.fired:value(), table.concat(self.sums:get(), ",")))
+    end,
+  }
+
+  variants.it(it, "S24: has state of the key, that stays, and of the window, that is dropped after clear", keyed, function(open)
+    local cleared = {}
+    local definition = { clear = function(self, key, window)
+      cleared[#cleared + 1] = ("%s %d fired %d total %d"):format(key, window.start, self.fired:value(), self.total:value())
+    end }
+    for name, field in pairs(counting) do definition[name] = field end
+    local h = open(function(input)
+      return input:key_by("key"):window(mt.tumbling { size = 1000 }):allowed_lateness(500):process("p", definition)
+    end)
+    push({ it = h }, "a", 1, 10)
+    push({ it = h }, "a", 2, 1010)
+    push({ it = h }, "b", 3, 20)
+    h:watermark(999)
+    h:expect "a[0:total=1:fired=1:sums=1@999 b[0:total=1:fired=1:sums=1@999 W(999)"
+    push({ it = h }, "a", 4, 30)
+    h:expect "a[0:total=3:fired=2:sums=1,2@999"
+    h:watermark(1499)
+    table.sort(cleared)
+    assert.same({ "a 0 fired 2 total 3", "b 0 fired 1 total 1" }, cleared)
+    h:watermark(2499)
+    h:expect "W(1499) a[1000:total=4:fired=1:sums=1@1999 W(2499)"
+    assert.equal(2, h:state_size()) -- the totals of a and b
+    assert.equal(0, h:timer_count())
+  end)
+
+  variants.it(it, "S31: what it emits has the time of the window's end, to side outputs too, and may have another", keyed, function(open)
+    local h = open(function(input)
+      return input:key_by("key"):window(mt.tumbling { size = 1000 }):allowed_lateness(500):reduce("p", function(a) return a end,
+        function(key, window, element, ctx, out)
+          out:collect(element.value)
+          out:collect(-element.value, 5)
+          ctx:output("side", ("%s:%d..%d:wm:%d:PT:%d"):format(key, window.start, window.max_timestamp, ctx:current_watermark(),
+            ctx:current_processing_time()))
+          ctx:output("side", "early", 6)
+        end)
+    end, { ordered = true, harness = { processing_time = 3 } })
+    push({ it = h }, "a", 1, 10)
+    h:watermark(1200)
+    push({ it = h }, "a", 2, 20)
+    h:expect "1@999 -1@5 W(1200) 1@999 -1@5"
+    h:expect_side("side", "a:0..999:wm:1200:PT:3@999 early@6 a:0..999:wm:1200:PT:3@999 early@6")
+  end)
+
+  local function spans(stagger)
+    return function(input)
+      return input:key_by("key"):window(mt.tumbling { size = 5000, stagger = stagger }):process("p", function(_, window, _, _, out)
+        out:collect(("[%d,%d)"):format(window.start, window["end"]))
+      end)
+    end
+  end
+
+  variants.it(it, "T26: stagger natural begins its windows at the first record", keyed, function(open)
+    local h = open(spans "natural", { harness = { processing_time = 150 } })
+    push({ it = h }, "a", 1, 150)
+    push({ it = h }, "a", 1, 5300)
+    h:watermark(20000)
+    h:expect "[150,5150)@5149 [5150,10150)@10149 W(20000)"
+  end)
+
+  variants.it(it, "T26: stagger random is drawn once", keyed, function(open)
+    local h = open(spans "random")
+    local first
+    for _, time in ipairs { 100000, 200000, 300000, 400000 } do
+      push({ it = h }, "a", 1, time)
+      h:watermark(time + 10000)
+      local start = tonumber(h:values()[1]:match "%d+") % 5000
+      first = first or start
+      assert.equal(first, start)
+    end
+  end)
+end)
+
 for _, backend in ipairs(backends) do
   describe("a window function on " .. backend, function()
-    it("has state of the key, that stays, and of the window, that is dropped after clear", function()
-      local cleared = {}
-      local definition = {
-        state = { total = mt.value_state { default = 0 } },
-        window_state = { fired = mt.value_state { default = 0 }, seen = mt.map_state(), sums = mt.list_state() },
-        process = function(self, key, window, elements, _, out)
-          self.total:update(self.total:value() + #elements)
-          self.fired:update(self.fired:value() + 1)
-          self.seen:put(#elements, true)
-          self.sums:add(#elements)
-          out:collect(("%s %d total %d fired %d sums %s"):format(key, window.start, self.total:value(), self.fired:value(), table.concat(self.sums:get(), ",")))
-        end,
-        clear = function(self, key, window)
-          cleared[#cleared + 1] = ("%s %d fired %d total %d"):format(key, window.start, self.fired:value(), self.total:value())
-        end,
-      }
-      run(backend, function(input)
-        return input:key_by("key"):window(mt.tumbling { size = 1000 }):allowed_lateness(500):process("p", definition)
-      end, function(h)
-        push(h, "a", 1, 10)
-        push(h, "a", 2, 1010)
-        push(h, "b", 3, 20)
-        h.it:watermark(999)
-        h.again()
-        h.it:watermark(999)
-        push(h, "a", 4, 30)
-        assert.same({ "a 0 total 3 fired 2 sums 1,2" }, h.it:values())
-        h.it:watermark(1499)
-        table.sort(cleared)
-        assert.same({ "a 0 fired 2 total 3", "b 0 fired 1 total 1" }, cleared)
-        h.it:watermark(2499)
-        assert.same({ "a 1000 total 4 fired 1 sums 1" }, h.it:values())
-        assert.equal(2, h.it:state_size()) -- the totals of a and b
-        assert.equal(0, h.it:timer_count("event"))
-      end)
-    end)
-
-    it("S31: what it emits has the time of the window's end, to side outputs too, and may have another", function()
-      run(backend, function(input)
-        return input:key_by("key"):window(mt.tumbling { size = 1000 }):allowed_lateness(500):reduce("p", function(a) return a end,
-          function(key, window, element, ctx, out)
-            out:collect(element.value)
-            out:collect(-element.value, 5)
-            ctx:output("side", ("%s %d..%d wm %d PT %d"):format(key, window.start, window.max_timestamp, ctx:current_watermark(),
-              ctx:current_processing_time()))
-            ctx:output("side", "early", 6)
-          end)
-      end, function(h)
-        push(h, "a", 1, 10)
-        h.it:watermark(1200)
-        push(h, "a", 2, 20)
-        assert.same({ { value = 1, timestamp = 999 }, { value = -1, timestamp = 5 }, { watermark = 1200 },
-          { value = 1, timestamp = 999 }, { value = -1, timestamp = 5 } }, h.it:output())
-        local side = { value = "a 0..999 wm 1200 PT 3", timestamp = 999 }
-        local early = { value = "early", timestamp = 6 }
-        assert.same({ side, early, side, early }, h.it:side_output("side"))
-      end, { processing_time = 3 })
-    end)
-
     it("is opened and closed with a context, where there is no state", function()
       local calls = {}
       local definition = {
@@ -161,37 +190,6 @@ for _, backend in ipairs(backends) do
         push(h, "a", 1, 0)
         h.it:watermark(999)
         assert.equal(1000, h.it:values()[1].window_end)
-      end)
-    end)
-
-    it("T26: stagger natural begins its windows at the first record, also after a restore", function()
-      run(backend, function(input)
-        return input:key_by("key"):window(mt.tumbling { size = 5000, stagger = "natural" }):process("p", function(_, window, _, _, out)
-          out:collect(("[%d,%d)"):format(window.start, window["end"]))
-        end)
-      end, function(h)
-        push(h, "a", 1, 150)
-        h.again()
-        push(h, "a", 1, 5300)
-        h.it:watermark(20000)
-        assert.same({ "[150,5150)", "[5150,10150)" }, h.it:values())
-      end, { processing_time = 150 })
-    end)
-
-    it("T26: stagger random is drawn once", function()
-      local function start_of(h, time)
-        push(h, "a", 1, time)
-        h.it:watermark(time + 10000)
-        return h.it:values()[1] % 5000
-      end
-      run(backend, function(input)
-        return input:key_by("key"):window(mt.tumbling { size = 5000, stagger = "random" }):process("p", function(_, window, _, _, out)
-          out:collect(window.start)
-        end)
-      end, function(h)
-        local first = start_of(h, 100000)
-        h.again()
-        assert.equal(first, start_of(h, 200000))
       end)
     end)
 
