@@ -28,23 +28,43 @@ static inline uint64_t key_big_endian(uint64_t natural)
 #endif
 }
 
+static inline uint64_t key_little_endian(uint64_t natural)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return natural;
+#else
+    return __builtin_bswap64(natural);
+#endif
+}
+
+/*
+ * All 16 bytes at `out`, the lowest byte of `low` first. Two whole words: a key's hash reads
+ * them at once, and would have to wait for pieces to reach the cache.
+ */
+static inline void key_store(uint8_t *out, uint64_t low, uint64_t high)
+{
+    uint64_t words[2] = { key_little_endian(low), key_little_endian(high) };
+    memcpy(out, words, sizeof words);
+}
+
 /* `head`, then the lowest `width` (1, 2, 4, 8) bytes of `bits`, the highest first; the rest of `out` is zero. */
 static inline uint32_t key_write_wide(uint8_t *out, uint8_t head, uint64_t bits, uint32_t width)
 {
-    uint64_t ordered = key_big_endian(bits << (64 - 8 * width));
-    memset(out, 0, KEY_PAD_BYTES);
-    out[0] = head;
-    memcpy(out + 1, &ordered, sizeof ordered);
+    uint64_t ordered = __builtin_bswap64(bits << (64 - 8 * width));
+    key_store(out, head | ordered << 8, ordered >> 56);
     return 1 + width;
+}
+
+static inline uint32_t key_write_small(uint8_t *out, uint8_t byte)
+{
+    key_store(out, byte, 0);
+    return 1;
 }
 
 static inline uint32_t key_write_natural(uint8_t *out, uint64_t natural)
 {
-    if (natural < 0x80) {
-        memset(out, 0, KEY_PAD_BYTES);
-        out[0] = (uint8_t)natural;
-        return 1;
-    }
+    if (natural < 0x80)
+        return key_write_small(out, (uint8_t)natural);
     if (natural <= UINT8_MAX)
         return key_write_wide(out, 0xcc, natural, 1);
     if (natural <= UINT16_MAX)
@@ -54,11 +74,8 @@ static inline uint32_t key_write_natural(uint8_t *out, uint64_t natural)
 
 static inline uint32_t key_write_negative(uint8_t *out, int64_t integer)
 {
-    if (integer >= -32) {
-        memset(out, 0, KEY_PAD_BYTES);
-        out[0] = (uint8_t)integer;
-        return 1;
-    }
+    if (integer >= -32)
+        return key_write_small(out, (uint8_t)integer);
     if (integer >= INT8_MIN)
         return key_write_wide(out, 0xd0, (uint64_t)integer, 1);
     if (integer >= INT16_MIN)

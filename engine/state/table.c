@@ -15,6 +15,9 @@
 /* At each new key, so that the old index is empty before the new one fills up, however many keys one batch makes. */
 #define MOVED_PER_KEY 4
 #define MOVE_AHEAD 16
+/* Keys between two stages of a search: as many as the processor fetches lines for at once, and some more. */
+#define FETCH_AHEAD 32
+#define LINE_BYTES 64
 
 struct table_chunk {
     uint32_t used;   /* places handed out so far */
@@ -50,10 +53,17 @@ static void buckets_free(uint64_t *buckets, uint64_t count)
         memory_unmap(buckets, bytes);
 }
 
+/* An entry that fits in one line of the processor's caches lies in one: a third less to fetch for a third more memory. */
+static uint32_t entry_bytes_of(uint32_t slots)
+{
+    uint32_t bytes = (uint32_t)(offsetof(struct entry, slots) + slots * sizeof(struct cell));
+    return bytes < LINE_BYTES ? LINE_BYTES : bytes;
+}
+
 void table_init(struct table *table, uint32_t slots)
 {
     *table = (struct table){ .slots = slots };
-    table->entry_bytes = (uint32_t)(offsetof(struct entry, slots) + slots * sizeof(struct cell));
+    table->entry_bytes = entry_bytes_of(slots);
     table->mask = BUCKETS_MIN - 1;
     table->buckets = buckets_new(BUCKETS_MIN);
 }
@@ -346,40 +356,57 @@ void table_prefetch_bucket(const struct table *table, uint64_t hash)
         __builtin_prefetch(&table->old_buckets[(hash >> 32) & table->old_mask]);
 }
 
-const struct entry *table_prefetch_entry(const struct table *table, uint64_t hash)
+static inline struct entry *candidate_fetched(const struct table *table, uint64_t hash)
 {
-    const struct entry *entry = bucket_entry(candidate(table, hash));
+    struct entry *entry = bucket_entry(candidate(table, hash));
     __builtin_prefetch(entry, 1);
-    __builtin_prefetch((const char *)entry + offsetof(struct entry, slots), 1); /* often in the next line */
+    if (table->entry_bytes > LINE_BYTES)
+        __builtin_prefetch((char *)entry + LINE_BYTES, 1);
     return entry;
 }
 
-/* Three passes: the bucket's line is on its way before it is read, the entry's before its key is compared. */
+const struct entry *table_prefetch_entry(const struct table *table, uint64_t hash)
+{
+    return candidate_fetched(table, hash);
+}
+
+static inline bool is_entry_of(const struct entry *entry, const struct batch_key *key, const char *bytes)
+{
+    return entry->hash == (uint32_t)(key->hash >> 32) && key_equal(entry, bytes, key->bytes);
+}
+
+/* The entry of a key, whose candidate is here; NULL if it has none. */
+static inline struct entry *found(struct table *table, struct entry *entry, const struct batch_key *key, const char *bytes)
+{
+    if (entry == NULL && table->old_buckets == NULL)
+        return NULL;
+    if (entry == NULL || !is_entry_of(entry, key, bytes))
+        entry = table_find(table, bytes, key->bytes, key->hash);
+    if (entry != NULL && !(entry->flags & ENTRY_REFERENCED))
+        entry->flags |= ENTRY_REFERENCED;
+    return entry;
+}
+
+/*
+ * The bucket's line is on its way before it is read, the entry's before its key is
+ * compared: a key is at one of three stages, each some keys behind the one before.
+ */
 int32_t table_find_batch(struct table *table, const struct batch *batch, struct entry **entries, int32_t *missing)
 {
     const struct batch_key *keys = batch->keys;
-    const char *bytes = batch->arena.bytes;
-    int32_t missing_count = 0;
-    for (int32_t i = 0; i < batch->count; i++)
+    int32_t count = batch->count, missing_count = 0;
+    for (int32_t i = 0; i < count && i < 2 * FETCH_AHEAD; i++)
         __builtin_prefetch(&table->buckets[(keys[i].hash >> 32) & table->mask]);
-    for (int32_t i = 0; i < batch->count; i++) {
-        entries[i] = bucket_entry(candidate(table, keys[i].hash));
-        __builtin_prefetch(entries[i], 1);
-        __builtin_prefetch((char *)entries[i] + offsetof(struct entry, slots), 1); /* often in the next line */
-    }
-    for (int32_t i = 0; i < batch->count; i++) {
-        struct entry *entry = entries[i];
-        const char *key = bytes + keys[i].offset;
-        if (entry == NULL || entry->hash != (uint32_t)(keys[i].hash >> 32) || !key_equal(entry, key, keys[i].bytes)) {
-            entry = entry == NULL && table->old_buckets == NULL ? NULL : table_find(table, key, keys[i].bytes, keys[i].hash);
-            entries[i] = entry;
-            if (entry == NULL) {
-                missing[missing_count++] = i;
-                continue;
-            }
-        }
-        if (!(entry->flags & ENTRY_REFERENCED))
-            entry->flags |= ENTRY_REFERENCED;
+    for (int32_t i = 0; i < count && i < FETCH_AHEAD; i++)
+        entries[i] = candidate_fetched(table, keys[i].hash);
+    for (int32_t i = 0; i < count; i++) {
+        if (i + 2 * FETCH_AHEAD < count)
+            __builtin_prefetch(&table->buckets[(keys[i + 2 * FETCH_AHEAD].hash >> 32) & table->mask]);
+        if (i + FETCH_AHEAD < count)
+            entries[i + FETCH_AHEAD] = candidate_fetched(table, keys[i + FETCH_AHEAD].hash);
+        entries[i] = found(table, entries[i], &keys[i], batch->arena.bytes + keys[i].offset);
+        if (entries[i] == NULL)
+            missing[missing_count++] = i;
     }
     return missing_count;
 }
