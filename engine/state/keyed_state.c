@@ -256,10 +256,27 @@ int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, st
     return keyed_state_resolve_more(state, batch, entries);
 }
 
+/* Values with bytes lie apart from their entries: they are fetched side by side too, unless all of them are so few that they are near anyway. */
+#define NEAR_BYTES (1u << 20)
+
+static void payloads_fetch(const struct keyed_state *state, struct entry **entries, int32_t count)
+{
+    uint32_t slots = state->columns[0].table.slots;
+    for (int32_t i = 0; i < count; i++) {
+        for (uint32_t slot = 0; slot < slots; slot++) {
+            if (slot_has_payload(&entries[i]->slots[slot]))
+                payload_fetch(&entries[i]->slots[slot]);
+        }
+    }
+}
+
 int keyed_state_resolve_more(struct keyed_state *state, const struct batch *batch, struct entry **entries)
 {
     int32_t missing = table_find_batch(&state->columns[0].table, batch, entries, state->missing);
-    return missing == 0 ? 0 : entries_make(state, batch, entries, missing);
+    int status = missing == 0 ? 0 : entries_make(state, batch, entries, missing);
+    if (status == 0 && state->payload_bytes >= NEAR_BYTES)
+        payloads_fetch(state, entries, batch->count);
+    return status;
 }
 
 size_t state_bytes(const struct keyed_state *state)

@@ -26,7 +26,7 @@ void map_hints_end(struct keyed_state *state)
         entries[i] = table_prefetch_entry(hints->items[i].table, hints->items[i].hash);
     for (uint32_t i = 0; i < hints->count; i++) {
         if (entries[i] != NULL && slot_has_payload(&entries[i]->slots[0]))
-            __builtin_prefetch(entries[i]->slots[0].payload);
+            payload_fetch(&entries[i]->slots[0]);
     }
     hints->count = 0;
 }
