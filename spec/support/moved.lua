@@ -173,15 +173,17 @@ end
 
 --- |SNAP|: snapshot, destroy, restore as so many subtasks.
 ---@param parallelism? integer as before
-function Moved:snap(parallelism)
+---@param silent? boolean the time of the channels is not told again
+function Moved:snap(parallelism, silent)
   local snapshots = {}
   for i, h in ipairs(self.harnesses) do snapshots[i] = h:snapshot() end
   self:close()
   self.parallelism = parallelism or self.parallelism
   open(self, snapshots)
+  for _, channel in ipairs(silent and self.told or {}) do channel.time, channel.is_idle = nil, false end
   tell(self, "time")
   tell(self, "is_idle")
-  drop_marks(self)
+  if self.given.tells_restores then take_all(self) else drop_marks(self) end
 end
 
 -- ---- What goes in ----
@@ -208,6 +210,7 @@ end
 
 function Channel:push(value, timestamp)
   local moved = self.moved
+  if self.is_idle and moved.parallelism > 1 then on_all(self, "active") end -- as a step upstream says to all
   self.is_idle = false
   moved.went_everywhere = (moved.given.everywhere or {})[self.input]
   if moved.parallelism == 1 or moved.went_everywhere then
@@ -291,6 +294,7 @@ end
 ---@field key? fun(value: any, input: integer): any where moves lead to several subtasks
 ---@field everywhere? table<integer, boolean> inputs whose records go to all subtasks
 ---@field sides? string[] tags that are looked at
+---@field tells_restores? boolean what comes out of a restore is output too
 ---@field ordered? boolean is the order of records between two marks compared?
 
 --- A harness that moves; close() it.

@@ -435,11 +435,19 @@ function Reference:set_clock(now)
   self:fire_timers("processing", now)
 end
 
---- A snapshot, and a restore of it: watermarks are no state, and what is overdue by the clock fires (S9).
-function Reference:restore()
+--- A snapshot, and a restore of it: watermarks are no state, and what is overdue by the clock fires (S9). As a source
+--- does, `told` channels tell their time again.
+function Reference:restore(told)
+  local before = self.channels
   self.channels = new_channels(self.channel_count)
   self.watermark, self.idle = -HUGE, false
   self:fire_timers("processing", self.clock)
+  for i, channel in ipairs(told and before or {}) do
+    if channel.watermark > -HUGE then self:set_watermark(i, channel.watermark) end
+  end
+  for i, channel in ipairs(told and before or {}) do
+    if channel.idle then self:set_idle(i) end
+  end
 end
 
 return M
