@@ -139,60 +139,6 @@ describe("testing.harness", function()
     assert.are.equal("last [watermark inf] [ended]", words(h))
   end)
 
-  -- "d0" a record on channel 0, "B1/2" a barrier on channel 2, "E2" an end: what comes out but the records.
-  local function run(h, text)
-    local channels, sent = h.inputs[1].channels, 0
-    for word in text:gmatch("%S+") do
-      local id, channel = word:match("^B(%d+)/(%d)$")
-      channel = channels[tonumber(channel or word:sub(2)) + 1]
-      if id then
-        channel:barrier(tonumber(id))
-      elseif word:sub(1, 1) == "E" then
-        channel:finish()
-      else
-        channel:push(word)
-        sent = sent + 1
-      end
-    end
-    local marks, records = {}, 0
-    for _, element in ipairs(h:output()) do
-      if element.barrier then marks[#marks + 1] = "trig " .. element.barrier end
-      if element.value then records = records + 1 end
-    end
-    assert.are.equal(sent, records)
-    return table.concat(marks, " ")
-  end
-
-  it("S35, T53: three channels", function()
-    local h = harness(same, { channels = 3 })
-    assert.are.equal("", run(h, "d0 d2 d0 B1/1"))
-    assert.are.equal("1.2", blocked(h))
-    assert.are.equal("", run(h, "B1/2 d0"))
-    assert.are.equal("1.2 1.3", blocked(h))
-    assert.are.equal("trig 1", run(h, "B1/0"))
-    assert.are.equal("trig 2", run(h, "d0 d0 d1 d1 d2 B2/0 B2/1 B2/2"))
-    assert.are.equal("trig 3", run(h, "d2 d2 B3/2 d0 d0 B3/0 B3/1"))
-    assert.are.equal("trig 4", run(h, "B4/1 B4/2 B4/0"))
-    assert.are.equal("", blocked(h))
-    local single = harness(same)
-    assert.are.equal("trig 1", run(single, "d0 B1/0"))
-    assert.are.equal("trig 2", run(single, "B2/0"))
-  end)
-
-  it("S38, T55: closed channels", function()
-    local h = harness(same, { channels = 4 })
-    assert.are.equal("trig 2", run(h, "E2 E1 d0 d0 d3 B2/3 B2/0"))
-    assert.are.equal("trig 3", run(h, "B3/0 B3/3"))
-    assert.are.equal("trig 4", run(h, "d0 d0 d3 E0 d3 B4/3"))
-    assert.are.equal("trig 1", run(harness(same, { channels = 3 }), "B1/0 B1/1 E2"))
-    h = harness(same, { channels = 3 })
-    assert.are.equal("", run(h, "B2/0 B2/1 E1"))
-    assert.are.equal("trig 2", run(h, "B2/2"))
-    h = harness(same, { channels = 3 })
-    assert.are.equal("trig 6", run(h, "E2 B6/0 B6/1"))
-    assert.are.equal("trig 7", run(h, "E1 B7/0"))
-  end)
-
   it("S39: at least once, nothing is held back", function()
     local h = harness(same, { channels = 2, mode = "at_least_once" })
     local first, second = h.inputs[1].channels[1], h.inputs[1].channels[2]

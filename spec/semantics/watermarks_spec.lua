@@ -13,8 +13,8 @@ local function valve(channels, steps, breaks)
   play.case(same, { harness = { channels = channels }, breaks = breaks }, steps)
 end
 
--- The same as inputs of a union: each is a channel.
-local function union_valve(inputs, steps, breaks)
+-- The same steps on inputs, as those of a union: each is a channel.
+local function as_inputs(steps)
   local through_inputs = {}
   for i, step in ipairs(steps) do
     local moved = {}
@@ -22,7 +22,11 @@ local function union_valve(inputs, steps, breaks)
     moved.input, moved.channel = step.channel, nil
     through_inputs[i] = moved
   end
-  play.case(union, { harness = { inputs = inputs }, breaks = breaks }, through_inputs)
+  return through_inputs
+end
+
+local function union_valve(inputs, steps, breaks)
+  play.case(union, { harness = { inputs = inputs }, breaks = breaks }, as_inputs(steps))
 end
 
 -- `breaks = false`: which channels have to catch up is no state, a restore would begin with none.
@@ -41,20 +45,18 @@ describe("watermarks of channels", function()
     valve(1, { wm(1, 10, "W(10)"), { push = "late", at = 3, "late@3" }, { push = "none", "none" } })
   end)
 
-  it("T46, S12: one channel: rising watermarks, idleness and back", function()
-    valve(1, {
-      wm(1, 25, "W(25)"), wm(1, 18), wm(1, 25), wm(1, 42, "W(42)"),
-      idle(1, "IDLE"), idle(1), active(1, "ACTIVE"), active(1),
-      idle(1, "IDLE"), wm(1, 50), active(1, "ACTIVE"), wm(1, 50, "W(50)"),
-    })
-  end)
+  play.it(it, "T46, S12: one channel: rising watermarks, idleness and back", same, {}, {
+    wm(1, 25, "W(25)"), wm(1, 18), wm(1, 25), wm(1, 42, "W(42)"),
+    idle(1, "IDLE"), idle(1), active(1, "ACTIVE"), active(1),
+    idle(1, "IDLE"), wm(1, 50), active(1, "ACTIVE"), wm(1, 50, "W(50)"),
+  })
 
-  it("T47, S12: three channels: the lowest, only when it rises", function()
-    both(3, {
-      wm(1, 0), wm(2, 0), wm(3, 0, "W(0)"),
-      wm(1, 12), wm(3, 8), wm(3, 10), wm(2, 15, "W(10)"), wm(3, 17, "W(12)"), wm(1, 20, "W(15)"),
-    })
-  end)
+  local three = {
+    wm(1, 0), wm(2, 0), wm(3, 0, "W(0)"),
+    wm(1, 12), wm(3, 8), wm(3, 10), wm(2, 15, "W(10)"), wm(3, 17, "W(12)"), wm(1, 20, "W(15)"),
+  }
+  play.it(it, "T47, S12: three channels: the lowest, only when it rises", same, { harness = { channels = 3 } }, three)
+  play.it(it, "T47, S12: three streams of a union", union, { harness = { inputs = 3 } }, as_inputs(three))
 
   it("S12: a lower watermark of a channel is ignored, not taken for its own", function()
     both(2, { wm(1, 10), wm(2, 12, "W(10)"), wm(1, 5), wm(2, 14), wm(1, 11, "W(11)") })
@@ -243,22 +245,17 @@ describe("assign_timestamps", function()
     end)
   end
 
-  it("T51: bounded out of orderness", function()
-    play.case(bounded(), { breaks = false }, {
-      { push = 1337, "1337@1337 W(1326)" },
-      { push = 12345, "12345@12345 W(12334)" }, { push = 12300, "12300@12300" }, { push = 12340, "12340@12340" }, { push = 12280, "12280@12280" },
-    })
-    play.each(bounded(), {}, function(h)
-      h:set_processing_time(100000)
-      assert.are.equal("", play.words(h)) -- no event, no watermark
-    end)
-  end)
+  play.it(it, "T51: bounded out of orderness", bounded(), {}, {
+    { pt = 100000 }, -- no event, no watermark
+    { push = 1337, "1337@1337 W(1326)" },
+    { push = 12345, "12345@12345 W(12334)" }, { push = 12300, "12300@12300" }, { push = 12340, "12340@12340" }, { push = 12280, "12280@12280" },
+  })
 
-  it("T51: a field has the time too, in its unit", function()
-    play.case(function(input) return input:assign_timestamps { field = "t", unit = "s", max_out_of_orderness = "10ms" } end, { breaks = false }, {
-      { push = { t = 2 }, "{t=2}@2000 W(1989)" }, { push = { t = 1.5 }, "{t=1.5}@1500" },
-    })
-  end)
+  play.it(it, "T51: a field has the time too, in its unit", function(input)
+    return input:assign_timestamps { field = "t", unit = "s", max_out_of_orderness = "10ms" }
+  end, {}, {
+    { push = { t = 2 }, "{t=2}@2000 W(1989)" }, { push = { t = 1.5 }, "{t=1.5}@1500" },
+  })
 
   it("S9: generator and last watermark are state: a replay is late where the first run was", function()
     play.each(bounded(), {}, function(h, backend)
@@ -274,7 +271,7 @@ describe("assign_timestamps", function()
     end)
   end)
 
-  it("T51, S17: an input is idle when nothing has come for longer than the timeout", function()
+  it("S17: an input is idle when nothing has come for longer than the timeout", function()
     play.each(bounded { idle_timeout = 10 }, {}, function(h)
       h:push(100)
       assert.are.equal("100@100 W(89)", play.words(h))
@@ -325,17 +322,12 @@ describe("assign_timestamps", function()
     end)
   end)
 
-  it("T51: punctuated: the function's watermarks alone, where no bound was given", function()
-    play.each(function(input)
-      return input:assign_timestamps { fn = function(v) return v.t, v.w end }
-    end, {}, function(h)
-      h:push { t = 5, w = 3 }
-      h:push { t = 9 }
-      h:push { t = 7, w = 2 }
-      h:push { t = 8, w = 8 }
-      assert.are.equal("{t=5,w=3}@5 W(3) {t=9}@9 {t=7,w=2}@7 {t=8,w=8}@8 W(8)", play.words(h))
-    end)
-  end)
+  play.it(it, "T51: punctuated: the function's watermarks alone, where no bound was given", function(input)
+    return input:assign_timestamps { fn = function(v) return v.t, v.w end }
+  end, {}, {
+    { push = { t = 5, w = 3 }, "{t=5,w=3}@5 W(3)" }, { push = { t = 9 }, "{t=9}@9" }, { push = { t = 7, w = 2 }, "{t=7,w=2}@7" },
+    { push = { t = 8, w = 8 }, "{t=8,w=8}@8 W(8)" },
+  })
 
   it("S12: watermarks from upstream are ignored, but for MAX", function()
     play.case(bounded(), { breaks = false }, {

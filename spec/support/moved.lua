@@ -188,13 +188,14 @@ end
 
 -- ---- What goes in ----
 
--- Behind a step its moves decide what becomes of the harness.
+-- Behind a step its moves decide what becomes of the harness; not while a barrier is being aligned, whose checkpoint
+-- a restore would give up.
 local function stepped(self)
   take_all(self)
   self.went_everywhere = false
   self.steps = self.steps + 1
   local parallelism = self.given.moves and self.given.moves(self.steps)
-  if parallelism then self:snap(parallelism) end
+  if parallelism and #self:blocked() == 0 then self:snap(parallelism) end
 end
 
 function Channel:of(h)
@@ -240,6 +241,11 @@ function Channel:active()
   stepped(self.moved)
 end
 
+function Channel:barrier(id)
+  on_all(self, "barrier", id)
+  stepped(self.moved)
+end
+
 function Channel:finish()
   on_all(self, "finish")
   stepped(self.moved)
@@ -257,6 +263,9 @@ function Moved:set_processing_time(time)
 end
 
 -- ---- What it says of itself ----
+
+--- The channels that alignment holds back.
+function Moved:blocked() return self.harnesses[1]:blocked() end
 
 local function sum(self, ask)
   local total = 0

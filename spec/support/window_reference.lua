@@ -435,6 +435,23 @@ function Reference:set_clock(now)
   self:fire_timers("processing", now)
 end
 
+local function tell_again(self, channels)
+  for i, channel in ipairs(channels) do
+    if channel.watermark > -HUGE then self:set_watermark(i, channel.watermark) end
+  end
+  for i, channel in ipairs(channels) do
+    if channel.idle then self:set_idle(i) end
+  end
+end
+
+--- Would the watermark be lower behind a restore, though its channels told their time again? A channel that had not
+--- caught up (S15) counts after it, which is no state.
+function Reference:loses_time()
+  local fresh = M.new(self.program, self.channel_count)
+  tell_again(fresh, self.channels)
+  return fresh.watermark < self.watermark
+end
+
 --- A snapshot, and a restore of it: watermarks are no state, and what is overdue by the clock fires (S9). As a source
 --- does, `told` channels tell their time again.
 function Reference:restore(told)
@@ -442,12 +459,7 @@ function Reference:restore(told)
   self.channels = new_channels(self.channel_count)
   self.watermark, self.idle = -HUGE, false
   self:fire_timers("processing", self.clock)
-  for i, channel in ipairs(told and before or {}) do
-    if channel.watermark > -HUGE then self:set_watermark(i, channel.watermark) end
-  end
-  for i, channel in ipairs(told and before or {}) do
-    if channel.idle then self:set_idle(i) end
-  end
+  if told then tell_again(self, before) end
 end
 
 return M
