@@ -22,6 +22,7 @@ static const char *pane_state_name(const struct step_state *state, char name[STA
     return name;
 }
 
+static const char *const operator_kinds[] = { [OPERATOR_STATE_LIST] = "operator_list", [OPERATOR_STATE_UNION] = "union_list", [OPERATOR_STATE_BROADCAST] = "broadcast" };
 static const char *const kind_names[] = { [KIND_VALUE] = "value", [KIND_MAP] = "map", [KIND_LIST] = "list" };
 
 static const struct manifest_column *column_find(const struct manifest *manifest, const char *step, const char *state)
@@ -53,6 +54,10 @@ static const struct step *step_find(const struct plan *plan, const char *name)
 static bool state_exists(const struct plan *plan, const struct manifest_column *column)
 {
     const struct step *step = step_find(plan, column->step);
+    for (uint32_t i = 0; step != NULL && i < step->operator_state_count; i++) {
+        if (strcmp(step->operator_states[i].name, column->state) == 0)
+            return true;
+    }
     if (step == NULL || !step->keyed)
         return false;
     if (*column->state == 0)
@@ -84,12 +89,16 @@ static int check_orphans(const struct plan *plan, const struct manifest *manifes
     return 0;
 }
 
+static int refuse_kind(const struct step *step, const char *state, const struct manifest_column *old, const char *kind)
+{
+    return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" is a %s in the checkpoint and a %s in the job", state, step->name, old->kind, kind);
+}
+
 static int state_column(const struct step *step, struct step_state *state, const char *name, const struct manifest *manifest, uint16_t *last)
 {
     const struct manifest_column *old = column_find(manifest, step->name, name);
     if (old != NULL && strcmp(old->kind, kind_names[state->kind]) != 0)
-        return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" is a %s in the checkpoint and a %s in the job", state->name, step->name, old->kind,
-                         kind_names[state->kind]);
+        return refuse_kind(step, state->name, old, kind_names[state->kind]);
     state->id = old != NULL ? old->column : ++*last;
     return 0;
 }
@@ -108,24 +117,47 @@ static int pane_columns(struct step *step, const struct manifest *manifest, uint
     return status;
 }
 
+static int operator_column(const struct step *step, struct step_operator_state *state, const struct manifest *manifest, uint16_t *last)
+{
+    const struct manifest_column *old = column_find(manifest, step->name, state->name);
+    state->id = old != NULL ? old->column : ++*last;
+    if (old == NULL)
+        return 0;
+    if (strcmp(old->kind, operator_kinds[state->kind]) != 0)
+        return refuse_kind(step, state->name, old, operator_kinds[state->kind]);
+    if (old->format_version > state->version)
+        return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" has version %u in the checkpoint, and only %u in the job", state->name, step->name,
+                         old->format_version, state->version);
+    if (old->format_version < state->version && !state->migrates)
+        return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" has version %u in the checkpoint and %u in the job, which has no 'migrate' for it",
+                         state->name, step->name, old->format_version, state->version);
+    return 0;
+}
+
+static int keyed_columns(struct step *step, const struct manifest *manifest, uint16_t *last)
+{
+    const struct manifest_column *old = column_find(manifest, step->name, "");
+    step->column = old != NULL ? old->column : ++*last;
+    for (int domain = 0; step->timers && domain < DOMAINS; domain++) {
+        old = column_find(manifest, step->name, timer_columns[domain]);
+        step->timer_columns[domain] = old != NULL ? old->column : ++*last;
+    }
+    int status = 0;
+    for (uint32_t s = 0; s < step->state_count && status == 0; s++)
+        status = state_column(step, &step->states[s], step->states[s].name, manifest, last);
+    return status == 0 ? pane_columns(step, manifest, last) : status;
+}
+
 int restore_columns(struct plan *plan, const struct manifest *manifest, bool allow_non_restored_state)
 {
     int status = allow_non_restored_state ? 0 : check_orphans(plan, manifest);
     uint16_t last = column_last(manifest);
     for (uint32_t i = 0; i < plan->count && status == 0; i++) {
         struct step *step = &plan->steps[i];
-        if (!step->keyed)
-            continue;
-        const struct manifest_column *old = column_find(manifest, step->name, "");
-        step->column = old != NULL ? old->column : ++last;
-        for (int domain = 0; step->timers && domain < DOMAINS; domain++) {
-            old = column_find(manifest, step->name, timer_columns[domain]);
-            step->timer_columns[domain] = old != NULL ? old->column : ++last;
-        }
-        for (uint32_t s = 0; s < step->state_count && status == 0; s++)
-            status = state_column(step, &step->states[s], step->states[s].name, manifest, &last);
-        if (status == 0)
-            status = pane_columns(step, manifest, &last);
+        for (uint32_t s = 0; s < step->operator_state_count && status == 0; s++)
+            status = operator_column(step, &step->operator_states[s], manifest, &last);
+        if (step->keyed && status == 0)
+            status = keyed_columns(step, manifest, &last);
     }
     return status;
 }
@@ -146,6 +178,10 @@ void restore_save_columns(const struct plan *plan, struct manifest *manifest)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct step *step = &plan->steps[i];
+        for (uint32_t s = 0; s < step->operator_state_count; s++) {
+            const struct step_operator_state *state = &step->operator_states[s];
+            manifest_add_column(manifest, &(struct manifest_column){ step->name, state->name, operator_kinds[state->kind], state->id, state->version });
+        }
         if (!step->keyed)
             continue;
         manifest_add_column(manifest, &(struct manifest_column){ step->name, "", "keys", step->column, ROW_VERSION });

@@ -34,6 +34,9 @@ static void step_free(struct step *step)
         free(step->states[i].name);
     for (uint32_t i = 0; i < step->pane_state_count; i++)
         free(step->pane_states[i].name);
+    for (uint32_t i = 0; i < step->operator_state_count; i++)
+        free(step->operator_states[i].name);
+    free(step->operator_states);
     for (uint32_t i = 0; i < step->port_count; i++)
         free(step->ports[i].edges);
     if (step->options != NULL)
@@ -166,6 +169,15 @@ int plan_add_state(struct plan *plan, int step, const char *name, int kind)
 {
     struct step *target = &plan->steps[step];
     return state_add(target, target->states, &target->state_count, name, kind);
+}
+
+int plan_add_operator_state(struct plan *plan, int step, const char *name, int kind, uint32_t version, bool migrates)
+{
+    struct step *target = &plan->steps[step];
+    target->operator_states = memory_resize(target->operator_states, (target->operator_state_count + 1) * sizeof target->operator_states[0]);
+    target->operator_states[target->operator_state_count++] =
+        (struct step_operator_state){ .name = memory_copy_text(name), .kind = kind, .version = version, .migrates = migrates };
+    return 0;
 }
 
 int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind)

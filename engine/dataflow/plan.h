@@ -39,6 +39,7 @@ enum step_kind {
 enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4 };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
 enum window_kind { WINDOW_TUMBLING = 1, WINDOW_SLIDING = 2, WINDOW_SESSION = 3, WINDOW_GLOBAL = 4 };
+enum operator_state_kind { OPERATOR_STATE_LIST = 1, OPERATOR_STATE_UNION = 2, OPERATOR_STATE_BROADCAST = 3 };
 enum error_policy { POLICY_FAIL = 0, POLICY_SKIP = 1, POLICY_DEAD_LETTER = 2 };
 
 struct plan;
@@ -81,6 +82,11 @@ int plan_add_aggregate(struct plan *plan, int step, int kind, const char *field,
 int plan_set_late_port(struct plan *plan, int step, int port);
 /* A state of a key's window; the first one is the window's contents. The answer is its slot, from 0. */
 int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind);
+/*
+ * A state of a subtask, which the step itself keeps (enum operator_state_kind); `version` is that of its
+ * values, and `migrates` says that those of an earlier one can be made into it.
+ */
+int plan_add_operator_state(struct plan *plan, int step, const char *name, int kind, uint32_t version, bool migrates);
 /* A step in Lua that adds something of its own to checkpoints, beside its keyed state: it is asked by CALL_SNAPSHOT. */
 int plan_set_saving(struct plan *plan, int step);
 /* An input of a keyed step whose records have no key: broadcast state. */
@@ -104,6 +110,14 @@ struct step_state {
     uint16_t kind, id;
     bool hidden;                      /* bookkeeping: not counted as rows */
     uint32_t row_bytes;               /* a value of many rows, this long each; 0: it counts one */
+};
+
+struct step_operator_state {
+    char *name;
+    int kind;
+    uint16_t id;                      /* its place in the checkpoint's registry: it has no rows */
+    uint32_t version;
+    bool migrates;
 };
 
 struct step_aggregate { uint8_t kind; char *field, *name; };
@@ -167,6 +181,8 @@ struct step {
     struct option_spec *option_specs; /* of the connector and its format */
     struct step_state states[KEYED_STATES_MAX];
     uint32_t state_count;
+    struct step_operator_state *operator_states;
+    uint32_t operator_state_count;
     uint16_t column;                  /* of key rows; given by the checkpoint's registry */
     uint32_t port_count;
     struct port { struct edge *edges; uint32_t count; } ports[PLAN_PORTS_MAX];

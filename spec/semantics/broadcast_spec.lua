@@ -298,6 +298,27 @@ describe("broadcast state", function()
     assert.same({ "from=0", "from=1", "from=0", "from=1", "from=0" }, seen)
   end)
 
+  it("S54: is migrated value by value, and refused where no step has it", function()
+    local function build(states)
+      return function(values, rules)
+        return values:key_by(same):connect(rules:broadcast(states)):process("ruled", {
+          process_element = function(self, _, _, out) out:collect(self.rules and entries(self.rules) or "none") end,
+          process_broadcast_element = function(self, rule) self.rules:put(rule.key, rule.value) end,
+        })
+      end
+    end
+    local h = case.new(build { rules = mt.map_state() }, { inputs = 2 })
+    h.inputs[2]:push { key = 1, value = 10 }
+    h.inputs[2]:push { key = 2, value = 20 }
+    local snapshot = h:snapshot()
+    local second = mt.map_state { version = 2, migrate = function(value, version) return ("%d of version %d"):format(value, version) end }
+    h = case.new(build { rules = second }, { inputs = 2, restore = snapshot })
+    h.inputs[1]:push(0)
+    assert.equal("1=10 of version 1,2=20 of version 1", h:words())
+    local message = fails(case.new, build { other = mt.map_state() }, { inputs = 2, restore = snapshot })
+    assert.matches("has state 'rules' of step \"ruled\", which the job does not have any more", message, 1, true)
+  end)
+
   it("is as small in snapshots as it is, and the same bytes whatever the order of the writes", function()
     local definition = { process_element = print }
     local first, second = rules_case(definition), rules_case(definition)

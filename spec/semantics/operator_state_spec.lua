@@ -100,6 +100,81 @@ describe("operator list state", function()
     end
   end)
 
+  -- A step over one state, which shows it for each record that is "show".
+  local function lists(states)
+    return function(input)
+      return input:process("lists", {
+        state = states,
+        process_element = function(self, value, _, out)
+          if value == "show" then out:collect(self.list:get()) else self.list:add(value) end
+        end,
+      })
+    end
+  end
+
+  -- What each of so many subtasks shows that restores `snapshots`.
+  local function shown(states, snapshots, parallelism)
+    local seen = {}
+    for subtask = 0, parallelism - 1 do
+      local h = case.new(lists(states), { parallelism = parallelism, subtask = subtask, restore = snapshots })
+      h:push("show")
+      seen[subtask + 1] = h:words()
+    end
+    return seen
+  end
+
+  local function snapshot_of(states, values)
+    local h = case.new(lists(states))
+    for _, value in ipairs(values) do h:push(value) end
+    return h:snapshot()
+  end
+
+  local function refused(states, snapshot)
+    local ok, message = pcall(case.new, lists(states), { restore = snapshot })
+    assert.is_false(ok)
+    return message
+  end
+
+  it("S54: that no step has any more is refused, and so is one that has become another", function()
+    local snapshot = snapshot_of({ list = mt.operator_list_state {}, gone = mt.union_list_state {} }, { 1 })
+    assert.matches("has state 'gone' of step \"lists\", which the job does not have any more", refused({ list = mt.operator_list_state {} }, snapshot), 1, true)
+    snapshot = snapshot_of({ list = mt.operator_list_state {} }, { 1 })
+    assert.matches("state 'list' of step \"lists\" is a operator_list in the checkpoint and a union_list in the job",
+      refused({ list = mt.union_list_state {} }, snapshot), 1, true)
+    assert.same({ "{1}" }, shown({ list = mt.operator_list_state {}, new = mt.union_list_state {} }, { snapshot }, 1))
+  end)
+
+  -- Version 1 has numbers, version 2 { n = }, version 3 { m = }.
+  local function migrate(value, version)
+    return { m = version == 1 and value or value.n }
+  end
+
+  it("is migrated where its version has risen, once, at any parallelism", function()
+    for _, kind in ipairs { "operator_list_state", "union_list_state" } do
+      local first = snapshot_of({ list = mt[kind] {} }, { 1, 2, 3, 4 })
+      local third = { list = mt[kind] { version = 3, migrate = migrate } }
+      assert.same({ "{{m=1},{m=2},{m=3},{m=4}}" }, shown(third, { first }, 1))
+      local second = snapshot_of({ list = mt[kind] { version = 2 } }, { { n = 5 }, { n = 6 }, { n = 7 } })
+      local split = kind == "operator_list_state"
+      assert.same(split and { "{{m=5},{m=6}}", "{{m=7}}" } or { "{{m=5},{m=6},{m=7}}", "{{m=5},{m=6},{m=7}}" }, shown(third, { second }, 2))
+      local h = case.new(lists(third), { restore = second })
+      h:push { m = 8 }
+      h:snap()
+      h:push("show")
+      assert.equal("{{m=5},{m=6},{m=7},{m=8}}", h:words())
+    end
+  end)
+
+  it("is refused where its version has risen without 'migrate', or has fallen", function()
+    local snapshot = snapshot_of({ list = mt.operator_list_state { version = 2 } }, { 1 })
+    assert.matches("state 'list' of step \"lists\" has version 2 in the checkpoint and 3 in the job, which has no 'migrate' for it",
+      refused({ list = mt.operator_list_state { version = 3 } }, snapshot), 1, true)
+    assert.matches("state 'list' of step \"lists\" has version 2 in the checkpoint, and only 1 in the job",
+      refused({ list = mt.operator_list_state { migrate = migrate } }, snapshot), 1, true)
+    assert.matches("the 'migrate' of state 'list' answered nothing for a value of version 2",
+      refused({ list = mt.operator_list_state { version = 3, migrate = function() end } }, snapshot), 1, true)
+  end)
+
   it("belongs to streams without keys, and state of keys to those with keys", function()
     local author = require "support.author"
     local function message(text) return select(2, pcall(author.run, "local job = mt.job('j')\n" .. text)) end

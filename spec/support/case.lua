@@ -1,6 +1,6 @@
--- Cases of semantics.md in a harness: on both backends, with a snapshot and a restore in the middle.
-local mt = require "moontide"
+-- A harness for what is tried once, with a snapshot and a restore where the test says (support/variants.lua plays in all ways).
 local testing = require "moontide.testing"
+local words = require "support.words"
 
 local M = {}
 local Case = {}
@@ -32,42 +32,17 @@ function Case:snap(changed)
   self.harness = testing.harness(self.build, options)
 end
 
-local function text_of(value)
-  if type(value) ~= "table" or value == mt.null then return tostring(value) end
-  local parts = {}
-  for _, item in ipairs(value) do parts[#parts + 1] = text_of(item) end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
-local function time_text(time)
-  if time == math.huge then return "MAX" end
-  return ("%d"):format(time)
-end
-
-local function word(element)
-  if element.watermark then return ("W(%s)"):format(time_text(element.watermark)) end
-  if element.value ~= nil then return text_of(element.value) .. (element.timestamp and "@" .. time_text(element.timestamp) or "") end
-  local mark, number = next(element)
-  return ("[%s %s]"):format(mark, tostring(number))
-end
-
-local function words(list)
-  local out = {}
-  for i, element in ipairs(list) do out[i] = word(element) end
-  return table.concat(out, " ")
-end
-
 --- What came out since, in order: "a@5 W(7)".
-function Case:words() return words(self.harness:output()) end
+function Case:words() return words.seen(self.harness:output(), true) end
 
 --- The same of a side output.
-function Case:side(tag) return words(self.harness:side_output(tag)) end
+function Case:side(tag) return words.seen(self.harness:side_output(tag), true) end
 
 --- The records that came out since, sorted: for what comes in no order.
 function Case:set()
   local out = {}
   for _, element in ipairs(self.harness:output()) do
-    if element.value ~= nil then out[#out + 1] = word(element) end
+    if element.value ~= nil then out[#out + 1] = words.record(element) end
   end
   table.sort(out)
   return table.concat(out, " ")

@@ -106,6 +106,9 @@ function M.new(name, journal)
   return state
 end
 
+--- Is the item at this place of what is saved a value, and no key?
+function M.is_value(place) return place % 2 == 0 end
+
 --- What is to be saved: keys and values in turn, in the order of the keys.
 ---@return string[]
 function M.saved(state)

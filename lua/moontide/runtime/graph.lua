@@ -9,6 +9,7 @@ local M = {}
 
 local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8, aggregate = 9 }
 local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
+local operator_state_kinds = { operator_list = 1, union_list = 2, broadcast = 3 }
 local slot_kinds = { value = 0, map = 1, list = 2, reducing = 0, aggregating = 0 }
 local window_kinds = { tumbling = 1, sliding = 2, session = 3, global = 4 }
 local time_domains = { event = 0, processing = 1 }
@@ -38,7 +39,9 @@ end
 local function set_operator_states(plan, index, step)
   check(C.plan_set_saving(plan, index))
   for _, name in ipairs(step.operator_state_names) do
-    if step.definition.operator_state[name].kind == "broadcast" then check(C.plan_set_keyless(plan, index, 1)) end
+    local state = step.definition.operator_state[name]
+    check(C.plan_add_operator_state(plan, index, name, operator_state_kinds[state.kind], state.version, state.migrate ~= nil))
+    if state.kind == "broadcast" then check(C.plan_set_keyless(plan, index, 1)) end
   end
 end
 

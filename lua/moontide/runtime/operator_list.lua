@@ -47,6 +47,9 @@ function M.new(name, journal)
   return { list = list, writer = list, reader = list }
 end
 
+--- Is the item at this place of what is saved a value?
+function M.is_value() return true end
+
 --- What is to be saved.
 ---@return string[]
 function M.saved(state) return state.list.items end

@@ -2,6 +2,7 @@
 --- Lua, and goes into every checkpoint whole, as the step's own part.
 local broadcast_state = require "moontide.runtime.broadcast_state"
 local operator_list = require "moontide.runtime.operator_list"
+local packing = require "moontide.runtime.packing"
 local saved = require "moontide.runtime.saved"
 
 local M = {}
@@ -28,6 +29,21 @@ function Journal:commit()
   for i = #self, 1, -1 do self[i] = nil end
 end
 
+-- Values of an earlier version are made into those of today's, once and for all.
+local function migrated(name, descriptor, saved_items, version)
+  if version == descriptor.version then return saved_items end
+  local items, is_value = {}, kinds[descriptor.kind].is_value
+  for i, item in ipairs(saved_items) do
+    items[i] = item
+    if is_value(i) then
+      local value = descriptor.migrate(packing.unpack(item), version)
+      if value == nil then error(("the 'migrate' of state '%s' answered nothing for a value of version %d"):format(name, version), 0) end
+      items[i] = packing.pack(value)
+    end
+  end
+  return items
+end
+
 ---@class OperatorState
 local OperatorState = {}
 OperatorState.__index = OperatorState
@@ -46,17 +62,14 @@ function M.of_step(call, step, guarded)
   return self
 end
 
--- The lists that the old subtasks saved under a name; nil if none did.
-local function lists_of(parts, name, kind)
-  local lists = {}
+-- The lists that the old subtasks saved under a name, and the version of their values; nil if none did.
+local function lists_of(parts, name)
+  local lists, version = {}, nil
   for _, part in ipairs(parts) do
     local one = part and part[name]
-    if one and one.kind ~= kind then
-      error(("state '%s' is a %s in the checkpoint and a %s in the job"):format(name, one.kind, kind), 0)
-    end
-    if one then lists[#lists + 1] = one.items end
+    if one then lists[#lists + 1], version = one.items, one.version end
   end
-  return #lists > 0 and lists or nil
+  return #lists > 0 and lists or nil, version
 end
 
 local function share_of(self, kind, lists, subtasks, first)
@@ -71,11 +84,12 @@ end
 function OperatorState:restore()
   local parts, first = saved.restored(self.call), 0
   for _, name in ipairs(self.names) do
-    local kind = self.descriptors[name].kind
-    local lists, share = lists_of(parts, name, kind), nil
+    local descriptor = self.descriptors[name]
+    local lists, version = lists_of(parts, name)
     if lists then
-      share, first = share_of(self, kind, lists, #parts, first)
-      kinds[kind].restore(self.states[name], share)
+      local share
+      share, first = share_of(self, descriptor.kind, lists, #parts, first)
+      kinds[descriptor.kind].restore(self.states[name], migrated(name, descriptor, share, version))
     end
   end
 end
@@ -84,8 +98,8 @@ end
 function OperatorState:save()
   local part = {}
   for _, name in ipairs(self.names) do
-    local kind = self.descriptors[name].kind
-    part[name] = { kind = kind, items = kinds[kind].saved(self.states[name]) }
+    local descriptor = self.descriptors[name]
+    part[name] = { version = descriptor.version, items = kinds[descriptor.kind].saved(self.states[name]) }
   end
   saved.save(self.call, part)
 end
