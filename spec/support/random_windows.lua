@@ -3,27 +3,14 @@
 local moved = require "support.moved"
 local mt = require "moontide"
 local own = require "support.own_triggers"
+local draw = require "support.draw"
 local reference = require "support.window_reference"
 
 local M = {}
 
 local HUGE = math.huge
+local generator, pick = draw.generator, draw.pick
 local CHANNELS = 2
-
--- A generator of its own, so that a program is the same whatever else draws numbers.
-local function generator(seed)
-  local state = seed % 2147483647
-  if state == 0 then state = 1 end
-  return function(low, high)
-    state = (state * 48271) % 2147483647
-    if high == nil then low, high = 1, low end
-    return low + state % (high - low + 1)
-  end
-end
-
-local function pick(random, list)
-  return list[random(#list)]
-end
 
 local function gap_of(value) return 3 + value % 9 end
 
