@@ -2,6 +2,7 @@
 --- and decides about records that user code fails on.
 local C = require "moontide.engine"
 local collector = require "moontide.runtime.collector"
+local garbage = require "moontide.runtime.garbage"
 local handlers = require "moontide.runtime.handlers"
 local physical = require "moontide.runtime.physical"
 local report = require "moontide.runtime.report"
@@ -104,6 +105,7 @@ function Worker:run()
     local step = C.worker_next(self.handle)
     if step < 0 then return step end
     self:handle_call(step + 1)
+    garbage.tend()
   end
 end
 -- The loop waits inside the engine; what is hot are the loops that it calls.
