@@ -35,6 +35,8 @@ bool backend_spills(const struct backend *backend);
 void backend_share(struct backend *backend, int states);
 /* Its use changed from `before` to `after` bytes; the answer is how many bytes it should give back. */
 size_t backend_account(struct backend *backend, size_t before, size_t after);
+/* The store has taken rows: the caches make room for what it keeps in memory by now. */
+void backend_store_grew(struct backend *backend);
 /* Bytes that all caches use. */
 uint64_t backend_used(const struct backend *backend);
 /* </cdef> */

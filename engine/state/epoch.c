@@ -6,8 +6,11 @@
  */
 #include "state/keyed_state_internal.h"
 
+#include "base/memory.h"
+
 #define BUFFER_BYTES (1024 * 1024)
 #define PREFETCH_AHEAD 12
+#define LIST_ROOM_MIN 1024
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
 #define POINTER_MASK 0xffffffffffffu
 
@@ -103,11 +106,22 @@ bool state_sweep(struct keyed_state *state, uint32_t entries)
     return true;
 }
 
+/* An empty list for an epoch like the one that ended: the room that one large epoch once took is memory that rows could have. */
+static struct dirty_list list_for(struct dirty_list empty, size_t count)
+{
+    size_t wanted = count + LIST_ROOM_MIN;
+    if (empty.capacity > 2 * wanted) {
+        empty.items = memory_resize(empty.items, wanted * sizeof empty.items[0]);
+        empty.capacity = wanted;
+    }
+    return empty;
+}
+
 void state_freeze(struct keyed_state *state, uint64_t checkpoint)
 {
     while (!state_sweep(state, UINT32_MAX))
         continue;
-    struct dirty_list empty = state->frozen;
+    struct dirty_list empty = list_for(state->frozen, state->dirty.count);
     state->frozen = state->dirty;
     state->dirty = empty;
     state->frozen_epoch = state->epoch;
@@ -178,6 +192,7 @@ static int base_done(struct keyed_state *state, struct store *store)
     int status = store == NULL ? 0 : store_write_apply(store, state->pending);
     if (status < 0)
         return status;
+    backend_store_grew(state->config.backend);
     state->base_running = false;
     return 1;
 }

@@ -34,6 +34,7 @@ static int pending_apply(struct keyed_state *state)
     int status = backend_store(state->config.backend, &store);
     if (status == 0)
         status = store_write_apply(store, state->pending);
+    backend_store_grew(state->config.backend);
     return fail(state, status);
 }
 
@@ -208,6 +209,7 @@ int state_load_batch(struct keyed_state *state, struct entry **entries, const in
     }
     int status = store_get_many(store, keys, (uint32_t)count, &value_bytes, values, found);
     for (int32_t i = 0; i < count && status == 0; i++) {
+        entries[missing[i]]->flags &= (uint16_t)~ENTRY_REFERENCED; /* one of the many that come once, until it comes again */
         if (!found[i])
             continue;
         status = fill(home, entries[missing[i]], values[i]);

@@ -1,16 +1,20 @@
 /*
  * store.h over RocksDB: the only file that knows rocksdb/c.h.
  *
- * The write-ahead log is off, since durability is the checkpoint. One budget
- * covers everything in memory: a quarter of it for memtables, the rest is the
- * block cache, in which index and filter blocks live too. The cache's limit is
- * soft on purpose: RocksDB fails reads when a strict one is reached.
+ * The write-ahead log is off, since durability is the checkpoint. The memory
+ * that it is given: a quarter for each of two memtables, an eighth for the block
+ * cache, the rest for filters and indexes, which lie beside the files' readers
+ * and take what they need (10 bits a row and more): store_sizes() tells, and its
+ * owner makes room. In a cache that is too small for them they would be read again for
+ * every row, a filter of a megabyte for each of 22 bytes.
  *
- * What was measured (10 million rows of 22 bytes, uniform keys) and decided so:
- * files of 16 MB and few cache shards, because a filter that does not fit in its
- * shard is read again for every row (300 us instead of 5); blocks of 2 KB (4 KB: a
- * fifth slower); no mapped reads (filters then thrash in the same way); batched
- * sorted reads (a third faster than single ones); LZ4 (half the bytes at no cost).
+ * What was measured (10 million rows of 22 bytes, uniform keys, memory for a
+ * sixth of them) and decided so: blocks of 2 KB (1 KB, 4 KB, and indexes by hash
+ * within them: no faster); no compression (unpacking and packing them was a third
+ * of a record's time); no mapped reads (a tenth faster, but all files then count
+ * as memory of the process, and a bad sector ends it); batched sorted reads
+ * (a third faster than single ones), which leave the block cache alone: rows that
+ * the cache above has missed are hardly neighbours.
  */
 #include "state/store_write.h"
 
@@ -47,7 +51,7 @@ struct store {
     rocksdb_column_family_handle_t *rows;
     rocksdb_options_t *options;
     rocksdb_cache_t *cache;
-    rocksdb_readoptions_t *read;
+    rocksdb_readoptions_t *read, *read_many;
     rocksdb_writeoptions_t *write;
     char *directory;
     _Atomic uint32_t ingested;   /* numbers the files */
@@ -94,10 +98,6 @@ static void configure_tables(struct store *store, uint64_t cache_bytes)
     rocksdb_block_based_options_set_format_version(tables, 5);
     rocksdb_block_based_options_set_filter_policy(tables, rocksdb_filterpolicy_create_bloom_full(FILTER_BITS_PER_KEY));
     rocksdb_block_based_options_set_whole_key_filtering(tables, 1);
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(tables, 1);
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(tables, 1);
-    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(tables, 1);
-    rocksdb_block_based_options_set_pin_top_level_index_and_filter(tables, 1);
     rocksdb_options_set_block_based_table_factory(store->options, tables);
     rocksdb_block_based_options_destroy(tables);
 }
@@ -106,10 +106,10 @@ static void configure_memory(struct store *store, uint64_t memory_bytes)
 {
     if (memory_bytes < MEMORY_BYTES_MIN)
         memory_bytes = MEMORY_BYTES_MIN;
-    uint64_t memtable_bytes = memory_bytes / 8 < MEMTABLE_BYTES_MAX ? memory_bytes / 8 : MEMTABLE_BYTES_MAX;
+    uint64_t memtable_bytes = memory_bytes / 4 < MEMTABLE_BYTES_MAX ? memory_bytes / 4 : MEMTABLE_BYTES_MAX;
     rocksdb_options_set_write_buffer_size(store->options, memtable_bytes);
     rocksdb_options_set_max_write_buffer_number(store->options, 2);
-    configure_tables(store, memory_bytes - 2 * memtable_bytes);
+    configure_tables(store, memory_bytes / 8);
 }
 
 static void configure_files(rocksdb_options_t *options)
@@ -117,7 +117,7 @@ static void configure_files(rocksdb_options_t *options)
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_max_open_files(options, -1);
     rocksdb_options_set_max_background_jobs(options, 2);
-    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+    rocksdb_options_set_compression(options, rocksdb_no_compression);
     rocksdb_options_set_target_file_size_base(options, FILE_BYTES);
     rocksdb_options_set_level0_file_num_compaction_trigger(options, LEVEL0_FILES);
     rocksdb_options_set_compaction_style(options, rocksdb_universal_compaction);
@@ -160,6 +160,8 @@ int store_open(const struct store_config *config, struct store **out)
     configure_files(store->options);
     configure_memory(store, config->memory_bytes);
     store->read = rocksdb_readoptions_create();
+    store->read_many = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_fill_cache(store->read_many, 0);
     store->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(store->write, 1);
     int status = configure_close(store);
@@ -181,6 +183,7 @@ void store_close(struct store *store)
         rocksdb_close(store->db);
     rocksdb_writeoptions_destroy(store->write);
     rocksdb_readoptions_destroy(store->read);
+    rocksdb_readoptions_destroy(store->read_many);
     rocksdb_options_destroy(store->options);
     rocksdb_cache_destroy(store->cache);
     free(store->directory);
@@ -231,7 +234,7 @@ static int get_group(struct store *store, const struct asked *asked, uint32_t co
         keys[i] = asked[i].key.data;
         key_bytes[i] = asked[i].key.bytes;
     }
-    rocksdb_batched_multi_get_cf(store->db, store->read, store->rows, count, keys, key_bytes, pinned, texts, true);
+    rocksdb_batched_multi_get_cf(store->db, store->read_many, store->rows, count, keys, key_bytes, pinned, texts, true);
     int status = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = asked[i].index;

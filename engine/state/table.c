@@ -324,10 +324,28 @@ static uint64_t entry_hash(const struct entry *entry)
     return (uint64_t)entry->hash << 32 | (uint64_t)entry->hash_tag << 16;
 }
 
+/*
+ * Where the line ends behind a bucket, no probe has to pass over it: it becomes empty, and so do
+ * the tombstones before it. Keys that come and go then hardly ever ask for a new index, which
+ * would be there twice while it is filled.
+ */
+static void bucket_empty(struct table *table, uint64_t *bucket)
+{
+    *bucket = BUCKET_TOMBSTONE;
+    if (bucket < table->buckets || bucket > table->buckets + table->mask)
+        return; /* of the old index, which is left soon */
+    uint64_t at = (uint64_t)(bucket - table->buckets);
+    if (table->buckets[(at + 1) & table->mask] != 0)
+        return;
+    for (; table->buckets[at] == BUCKET_TOMBSTONE; at = (at - 1) & table->mask) {
+        table->buckets[at] = 0;
+        table->used--;
+    }
+}
+
 void table_remove(struct table *table, struct entry *entry)
 {
-    uint64_t *bucket = find_bucket(table, entry_key(entry), entry->key_bytes, entry_hash(entry));
-    *bucket = BUCKET_TOMBSTONE;
+    bucket_empty(table, find_bucket(table, entry_key(entry), entry->key_bytes, entry_hash(entry)));
     if (entry->key_bytes > ENTRY_KEY_INLINED_MAX) {
         free(entry->key.pointer);
         table->key_bytes -= entry->key_bytes + 24u;

@@ -35,7 +35,7 @@ describe("keyed state over a store", function()
 
   it("keeps the caches within their part of the budget", function()
     local memory = 8 * 2 ^ 20
-    local part = memory * 3 / 4
+    local part = memory * 7 / 8
     open(memory)
     local highest = 0
     for first = 1, 200000, 1000 do
@@ -50,12 +50,40 @@ describe("keyed state over a store", function()
     assert.is_true(C.backend_store_opened(backend) ~= nil)
     assert.are.equal(0, failure())
     assert.is_true(highest < part * 1.1, ("%d of %d bytes"):format(highest, part))
+    local in_store, on_disk = ffi.new("uint64_t[1]"), ffi.new("uint64_t[1]")
+    C.store_sizes(C.backend_store_opened(backend), in_store, on_disk)
+    local all = tonumber(in_store[0] + C.backend_used(backend))
+    assert.is_true(all < memory * 1.1, ("%d of %d bytes"):format(all, memory))
     assert.is_true(state:keys() < 110000, state:keys())
     assert.are.equal(200000 + 20000, state:rows()) -- those in the store as well
     for first = 1, 200000, 50000 do
       state:resolve(keys_from(first, 1000))
       for i = 1, 1000 do assert.are.equal(first + i - 1, state:at(i).small:value()) end
     end
+  end)
+
+  it("keeps keys that come again, however many come once", function()
+    open(8 * 2 ^ 20)
+    local places, other, again = {}, 0, 20
+    local function write(first)
+      state:resolve(keys_from(first, 1000))
+      for i = 1, 1000 do state:at(i).small:update(i) end
+    end
+    for round = 1, 30 do
+      for part = 1, again do
+        write(part * 1000)
+        for i = 1, 1000 do
+          local at = part * 1000 + i
+          if round > 10 and places[at] ~= state.entries[i - 1] then other = other + 1 end
+          places[at] = state.entries[i - 1]
+        end
+      end
+      state:cut()
+      for first = 1, 15 do write(round * 100000 + first * 1000) end
+      state:cut()
+    end
+    assert.is_true(C.backend_store_opened(backend) ~= nil)
+    assert.is_true(other < 20 * again * 1000 / 10, other)
   end)
 
   it("sweeps early when all is dirty: rows of the running epoch leave behind all of the frozen one", function()

@@ -116,6 +116,21 @@ describe("keyed state", function()
       assert.are.equal(2, state:keys())
     end)
 
+    it("gives back what an epoch of many keys took, when the next ones have few", function()
+      for first = 1, 300000, 1000 do
+        local keys = {}
+        for i = 1, 1000 do keys[i] = first + i end
+        state:resolve(keys)
+        for i = 1, 1000 do state:at(i).small:update(i) end
+      end
+      local before = state:bytes()
+      for _ = 1, 3 do
+        state:cut()
+        state:key(5).small:update(5)
+      end
+      assert.is_true(state:bytes() < before - 300000 * 8, ("%d, %d before"):format(state:bytes(), before))
+    end)
+
     it("S43: refuses a key of another subtask, and has not made any of its batch", function()
       local part = open { groups = { 0, 3 } }
       local own, strange

@@ -94,6 +94,27 @@ describe("table", function()
     assert.is_nil(find(299900))
   end)
 
+  it("asks for no new index for keys that come and go", function()
+    local live = 1000
+    local function exchange(from, to)
+      for i = from, to do
+        put(i)
+        if i > live then C.table_remove(table_, put(i - live)) end
+      end
+    end
+    exchange(1, 20000)
+    C.table_settle(table_)
+    local buckets = table_.buckets
+    exchange(20001, 400000)
+    assert.is_true(buckets == table_.buckets)
+    assert.is_true(table_.old_buckets == nil)
+    assert.is_true(tonumber(table_.used) >= live and tonumber(table_.used) * 3 < (tonumber(table_.mask) + 1) * 2)
+    for i = 400001 - live, 400000 do assert.are.equal(i, find(i)) end
+    assert.is_nil(find(400000 - live))
+    for i = 400001 - live, 400000 do C.table_remove(table_, put(i)) end
+    assert.are.equal(0, tonumber(table_.used)) -- no tombstone is left behind the last key of a line
+  end)
+
   it("gives the place of a removed entry to the next one", function()
     local first = put(1)
     C.table_remove(table_, first)
