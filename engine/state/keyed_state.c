@@ -24,7 +24,7 @@ static void columns_new(struct keyed_state *state)
     state->column_count = 1;
     for (uint32_t i = 0; i < config->states; i++) {
         state->columns[0].layout.slot[i] = (struct row_slot){ config->state[i].id, config->state[i].kind };
-        if (config->state[i].kind == KIND_VALUE)
+        if (row_slot_is_value(&state->columns[0].layout.slot[i]))
             continue;
         bool map = config->state[i].kind == KIND_MAP;
         struct state_column *child = &state->columns[state->column_count];
@@ -54,7 +54,7 @@ static void column_free(struct keyed_state *state, uint32_t column)
     struct table_cursor cursor = { 0 };
     for (struct entry *entry; (entry = table_next(table, &cursor)) != NULL;) {
         for (uint32_t i = 0; i < table->slots; i++) {
-            if (state->columns[column].layout.slot[i].kind == KIND_VALUE && slot_has_payload(&entry->slots[i]))
+            if (row_slot_is_value(&state->columns[column].layout.slot[i]) && slot_has_payload(&entry->slots[i]))
                 payload_free(entry->slots[i].payload);
         }
     }
@@ -195,7 +195,7 @@ void state_drop(struct keyed_state *state, uint32_t column, struct entry *entry)
 {
     struct state_column *home = &state->columns[column];
     for (uint32_t i = 0; i < home->table.slots; i++) {
-        if (home->layout.slot[i].kind == KIND_VALUE && slot_has_payload(&entry->slots[i]))
+        if (row_slot_is_value(&home->layout.slot[i]) && slot_has_payload(&entry->slots[i]))
             old_payload_free(state, &entry->slots[i]);
     }
     entry->dirty_epoch = 0;
@@ -304,7 +304,7 @@ uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entr
     const struct row_layout *layout = &state->columns[0].layout;
     uint64_t rows = 0;
     for (uint32_t i = 0; i < layout->slots; i++) {
-        if (entry->slots[i].tag == CELL_ABSENT || state->config.state[i].hidden)
+        if (entry->slots[i].tag == CELL_ABSENT || state->config.state[i].hidden || !row_slot_is_written(&layout->slot[i]))
             continue;
         uint32_t row_bytes = state->config.state[i].row_bytes;
         rows += layout->slot[i].kind != KIND_VALUE ? entry->slots[i].length : row_bytes == 0 ? 1 : entry->slots[i].length / row_bytes;

@@ -39,7 +39,7 @@ static void slots_clear(struct keyed_state *state, const struct state_column *ho
 {
     for (uint32_t i = 0; i < home->layout.slots; i++) {
         struct cell *slot = &entry->slots[i];
-        if (home->layout.slot[i].kind == KIND_VALUE && slot_has_payload(slot)) {
+        if (row_slot_is_value(&home->layout.slot[i]) && slot_has_payload(slot)) {
             state->payload_bytes -= payload_bytes(slot);
             payload_free(slot->payload);
         }

@@ -9,8 +9,9 @@ bool row_is_empty(const struct row_layout *layout, const struct entry *entry)
 {
     for (uint32_t i = 0; i < layout->slots; i++) {
         const struct cell *slot = &entry->slots[i];
-        if (layout->slot[i].kind == KIND_VALUE ? slot->tag != CELL_ABSENT
-                                               : layout->slot[i].kind != KIND_LINK && slot->tag != CELL_ABSENT && slot->length > 0)
+        if (slot->tag == CELL_ABSENT || !row_slot_is_written(&layout->slot[i]))
+            continue;
+        if (layout->slot[i].kind == KIND_VALUE || slot->length > 0)
             return false;
     }
     return true;
@@ -105,7 +106,7 @@ void row_write_value(struct buffer *out, const struct row_layout *layout, const 
 {
     buffer_append_byte(out, ROW_VERSION);
     for (uint32_t i = 0; i < layout->slots; i++) {
-        if (entry->slots[i].tag != CELL_ABSENT && layout->slot[i].kind != KIND_LINK)
+        if (entry->slots[i].tag != CELL_ABSENT && row_slot_is_written(&layout->slot[i]))
             write_slot(out, &layout->slot[i], &entry->slots[i]);
     }
 }
@@ -139,8 +140,10 @@ static bool is_small(const struct row_layout *layout, const struct entry *entry)
     bool any = false;
     for (uint32_t i = 0; i < layout->slots; i++) {
         uint32_t tag = entry->slots[i].tag;
+        if (!row_slot_is_written(&layout->slot[i]))
+            continue;
         if (layout->slot[i].kind != KIND_VALUE || layout->slot[i].id > SMALL_ID_MAX || (tag != CELL_NUMBER && tag != CELL_ABSENT))
-            return layout->slot[i].kind == KIND_LINK && any;
+            return false;
         any = any || tag == CELL_NUMBER;
     }
     return any;
@@ -158,7 +161,7 @@ static void row_write_small(struct buffer *out, const struct row_layout *layout,
     uint8_t *length = at++;
     *at++ = ROW_VERSION;
     for (uint32_t i = 0; i < layout->slots; i++) {
-        if (entry->slots[i].tag != CELL_NUMBER || layout->slot[i].kind == KIND_LINK)
+        if (entry->slots[i].tag != CELL_NUMBER || !row_slot_is_written(&layout->slot[i]))
             continue;
         *at++ = (uint8_t)layout->slot[i].id;
         *at++ = 0;
@@ -290,7 +293,7 @@ static int read_slot(struct slice *in, uint32_t kind, struct cell *slot)
 static int slot_of_id(const struct row_layout *layout, uint64_t id)
 {
     for (uint32_t i = 0; i < layout->slots; i++) {
-        if (layout->slot[i].id == id && layout->slot[i].kind != KIND_LINK)
+        if (layout->slot[i].id == id && row_slot_is_written(&layout->slot[i]))
             return (int)i;
     }
     return -1;

@@ -18,7 +18,13 @@
 #define ROW_VERSION 1
 #define ROW_KEY_PREFIX_BYTES 4
 
-enum slot_kind { KIND_VALUE = 0, KIND_MAP = 1, KIND_LIST = 2, KIND_LINK = 3 /* not written */ };
+enum slot_kind {
+    KIND_VALUE = 0,
+    KIND_MAP = 1,
+    KIND_LIST = 2,
+    KIND_LINK = 3,      /* not written */
+    KIND_DERIVED = 4,   /* a value that its owner makes anew from others: not written, and gone with the cache */
+};
 
 /* The slots of a table's entries: what is written of them, under which id. */
 struct row_layout {
@@ -26,6 +32,17 @@ struct row_layout {
     uint16_t slots;
     struct row_slot { uint16_t id; uint16_t kind; } slot[32];
 };
+
+static inline bool row_slot_is_written(const struct row_slot *slot)
+{
+    return slot->kind != KIND_LINK && slot->kind != KIND_DERIVED;
+}
+
+/* May it have a payload of its own? */
+static inline bool row_slot_is_value(const struct row_slot *slot)
+{
+    return slot->kind == KIND_VALUE || slot->kind == KIND_DERIVED;
+}
 
 /* Nothing is set: the row does not exist. */
 bool row_is_empty(const struct row_layout *layout, const struct entry *entry);

@@ -8,6 +8,7 @@
 #define NEAR_SLICES 4
 
 struct slice { int64_t start; uint64_t attempt; uint8_t kept[AGGREGATES_MAX]; union slice_number numbers[]; };
+_Static_assert(sizeof(struct slice) == SLICE_HEAD_BYTES, "slices are looked into by others");
 
 static int64_t greatest_divisor(int64_t a, int64_t b)
 {
@@ -83,12 +84,10 @@ static inline void add_real(uint8_t kind, union slice_number *number, double mor
 
 static bool all_real(const struct slices_shape *shape, const struct slice *slice, const struct cell *numbers)
 {
-    uint64_t kept;
-    memcpy(&kept, slice->kept, sizeof kept);
-    uint32_t wide = kept != 0;
+    bool wide = slice_is_wide((const char *)slice);
     for (uint32_t i = 0; i < shape->aggregates; i++)
         wide |= shape->kinds[i] != AGGREGATE_COUNT && numbers[i].tag != CELL_NUMBER;
-    return wide == 0;
+    return !wide;
 }
 
 /* All numbers are tried before one is changed. */
@@ -181,12 +180,10 @@ static int fold_wide(const struct slices_shape *shape, const char *slices, uint3
 
 static bool is_wide(const struct slices_shape *shape, const char *slices, uint32_t count)
 {
-    uint64_t kept, any = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        memcpy(&kept, slice_at(slices + (size_t)i * shape->bytes)->kept, sizeof kept);
-        any |= kept;
-    }
-    return any != 0;
+    bool wide = false;
+    for (uint32_t i = 0; i < count; i++)
+        wide |= slice_is_wide(slices + (size_t)i * shape->bytes);
+    return wide;
 }
 
 int slices_result(const struct slices_shape *shape, const char *slices, uint32_t count, int64_t start, int64_t end, struct cell *results)

@@ -27,7 +27,8 @@
 
 #define AGGREGATES_MAX 8
 #define SESSION_HEAD_BYTES 32 /* before the slice of a session: see dataflow/operators/aggregate_sessions.c */
-#define SLICE_BYTES_MAX (16 + 2 * AGGREGATES_MAX * 8)
+#define SLICE_HEAD_BYTES 24
+#define SLICE_BYTES_MAX (SLICE_HEAD_BYTES + 2 * AGGREGATES_MAX * 8)
 
 /* <cdef> */
 enum aggregate_kind { AGGREGATE_COUNT = 1, AGGREGATE_SUM = 2, AGGREGATE_MIN = 3, AGGREGATE_MAX = 4, AGGREGATE_AVG = 5 };
@@ -72,4 +73,12 @@ static inline int64_t slice_start(const char *slice)
     int64_t start;
     __builtin_memcpy(&start, slice, sizeof start);
     return start;
+}
+
+/* Does an aggregate keep an integer that no double holds? */
+static inline bool slice_is_wide(const char *slice)
+{
+    uint64_t kept;
+    __builtin_memcpy(&kept, slice + 2 * sizeof(uint64_t), sizeof kept);
+    return kept != 0;
 }

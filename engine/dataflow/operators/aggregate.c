@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define PREFETCH_AHEAD 12
+#define PREFETCH_OLDER_AHEAD 4
 
 /* ---- Life ---- */
 
@@ -32,6 +33,11 @@ static int aggregate_open(struct operator *op)
     struct keyed_state_config config;
     operator_state_config(op, false, &config);
     config.undo = false; /* a record that cannot be taken changes nothing */
+    plan_slices(step, &self->slices);
+    self->sessions = step->window.kind == WINDOW_SESSION;
+    self->summed = !self->sessions && slice_sums_pay(&self->slices, &step->window.shape);
+    if (self->summed)
+        config.state[config.states++].kind = KIND_DERIVED;
     self->state = keyed_state_new(&config);
     self->view = keyed_state_view(self->state);
     operator_timers_open(op, self->state, self->timers);
@@ -39,9 +45,8 @@ static int aggregate_open(struct operator *op)
     self->windows = step->window.shape;
     self->lateness = step->window.lateness;
     self->event = step->window.domain == DOMAIN_EVENT;
-    self->sessions = step->window.kind == WINDOW_SESSION;
+    self->clock_passed = INT64_MIN;
     self->shape = SHAPE_NONE;
-    plan_slices(step, &self->slices);
     self->slices.attempt = checkpointing->epoch;
     int status = aggregate_result_shape(self, step);
     return status < 0 ? status : checkpointing->restore_state(checkpointing->self, step->id, self->state);
@@ -206,7 +211,10 @@ static int slice_append(struct operator *op, struct entry *entry, const struct a
     int64_t before = newest != NULL ? slice_start(newest) : count > 0 ? slice_start(slices + (size_t)(count - 1) * self->slices.bytes) : INT64_MIN;
     if (newest != NULL)
         aggregate_newest_push(self, entry);
-    newest = value_bytes_resize(self->state, entry, SLOT_NEWEST, self->slices.bytes);
+    bool summed = entry->flags & ENTRY_SUMMED; /* the one that is among the older ones now */
+    entry->flags &= (uint16_t)~(ENTRY_SUMMED | ENTRY_SUMMED_OLDER);
+    entry->flags |= (uint16_t)(summed ? ENTRY_SUMMED_OLDER : 0);
+    newest = value_bytes_resize(self->state, entry, SLOT_NEWEST, self->slices.bytes); /* in its place */
     slice_begin(&self->slices, newest, self->slice, self->numbers);
     return windows_begin(op, arrival, before, INT64_MAX);
 }
@@ -221,25 +229,47 @@ static int slice_insert(struct operator *op, struct entry *entry, uint32_t place
     char *slice = slices + (size_t)place * bytes;
     memmove(slice + bytes, slice, (size_t)(count - place) * bytes);
     slice_begin(&self->slices, slice, self->slice, self->numbers);
+    entry->flags &= (uint16_t)~ENTRY_SUMMED_OLDER;
     const char *newest = newest_of(self, entry);
     int64_t before = place == 0 ? INT64_MIN : slice_start(slice - bytes);
     int64_t behind = place < count ? slice_start(slice + bytes) : newest != NULL ? slice_start(newest) : INT64_MAX;
     return windows_begin(op, arrival, before, behind);
 }
 
-static int slice_arrive(struct operator *op, struct entry *entry, const struct arrival *arrival)
+/* Windows that end until then have fired. */
+static int64_t time_passed(const struct operator *op)
 {
-    struct aggregator *self = op->self;
+    const struct aggregator *self = op->self;
+    return self->event ? op->time.watermark : self->clock_passed;
+}
+
+/* The record's slice, or NULL; then *place is where it would be among the older ones. */
+static char *slice_of_record(const struct aggregator *self, const struct entry *entry, uint32_t *place)
+{
     uint32_t count;
     bool found;
     char *slices = slices_of(self, entry, &count), *newest = newest_of(self, entry);
-    uint32_t place = slices_find(&self->slices, slices, count, self->slice, &found);
-    char *slice = found ? slices + (size_t)place * self->slices.bytes : newest != NULL && slice_start(newest) == self->slice ? newest : NULL;
+    *place = count;
+    if (newest != NULL && slice_start(newest) <= self->slice) /* behind all others, which need not be looked at */
+        return slice_start(newest) == self->slice ? newest : NULL;
+    *place = slices_find(&self->slices, slices, count, self->slice, &found);
+    return found ? slices + (size_t)*place * self->slices.bytes : NULL;
+}
+
+static int slice_arrive(struct operator *op, struct entry *entry, const struct arrival *arrival)
+{
+    struct aggregator *self = op->self;
+    if (self->slice_end - 1 <= time_passed(op))
+        slice_sums_changed(sums_of(self, entry), self->slice);
+    uint32_t place, count;
+    char *slice = slice_of_record(self, entry, &place);
     if (slice != NULL) {
         value_bytes_touch(self->state, self->view, entry);
         int status = slice_add(&self->slices, slice, self->numbers);
         return status < 0 || slice_attempt(slice) == self->slices.attempt ? status : windows_renew(op, slice, arrival);
     }
+    slices_of(self, entry, &count);
+    const char *newest = newest_of(self, entry);
     bool last = place == count && (newest == NULL || slice_start(newest) < self->slice);
     return last ? slice_append(op, entry, arrival) : slice_insert(op, entry, place, arrival);
 }
@@ -290,7 +320,7 @@ static int take_record(struct operator *op, struct batch *batch, int32_t record,
         self->slice = window_start(time, self->windows.offset, self->slices.length);
         self->slice_end = time_add(self->slice, self->slices.length);
     }
-    bool open = !self->event || self->slice_end - 1 > op->time.watermark;
+    bool open = self->slice_end - 1 > time_passed(op);
     char *newest = open ? newest_slice(self, self->entries[record]) : NULL;
     if (newest != NULL) {
         int status = aggregate_numbers(op, batch, record);
@@ -303,12 +333,27 @@ static int take_record(struct operator *op, struct batch *batch, int32_t record,
     return arrive(op, batch, record, &arrival);
 }
 
-/* What a record changes is behind a pointer: the misses of several overlap. */
-static void prefetch(const struct aggregator *self, int32_t record)
+/* Where a slice ends with this record, it is appended to the older ones, which are many. */
+static void prefetch_older(const struct aggregator *self, const struct entry *entry)
 {
-    const struct cell *slot = &self->entries[record]->slots[self->sessions ? SLOT_SLICES : SLOT_NEWEST];
-    if (slot->tag == CELL_STRING)
-        __builtin_prefetch(slot->payload, 1);
+    const char *newest = newest_of(self, entry);
+    const struct cell *older = &entry->slots[SLOT_SLICES];
+    if (newest == NULL || slice_start(newest) == self->slice || older->tag != CELL_STRING)
+        return;
+    __builtin_prefetch(older->payload - sizeof(uint64_t)); /* how much it has room for */
+    __builtin_prefetch(older->payload + older->length, 1);
+}
+
+/* What a record changes is behind a pointer: the misses of several overlap. */
+static void prefetch(const struct aggregator *self, int32_t count, int32_t record)
+{
+    if (record + PREFETCH_AHEAD < count) {
+        const struct cell *slot = &self->entries[record + PREFETCH_AHEAD]->slots[self->sessions ? SLOT_SLICES : SLOT_NEWEST];
+        if (slot->tag == CELL_STRING)
+            __builtin_prefetch(slot->payload, 1);
+    }
+    if (self->summed && record + PREFETCH_OLDER_AHEAD < count)
+        prefetch_older(self, self->entries[record + PREFETCH_OLDER_AHEAD]);
 }
 
 static int aggregate_batch(struct operator *op, struct batch *batch)
@@ -317,8 +362,7 @@ static int aggregate_batch(struct operator *op, struct batch *batch)
     int status = batch->count == 0 ? 0 : keyed_state_resolve(self->state, batch, self->entries);
     int64_t clock_ms = worker_clock_ms(op->worker);
     for (int32_t i = 0; i < batch->count && status == 0; i++) {
-        if (i + PREFETCH_AHEAD < batch->count)
-            prefetch(self, i + PREFETCH_AHEAD);
+        prefetch(self, batch->count, i);
         status = take_record(op, batch, i, clock_ms);
         if (status < 0 && op->step->policy != POLICY_FAIL)
             status = operator_bad_record(op, batch, i, error_message());

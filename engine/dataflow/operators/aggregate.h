@@ -1,6 +1,6 @@
 /*
  * The inside of STEP_AGGREGATE, for the files that together are it: aggregate.c (records),
- * aggregate_fire.c (time, and what leaves), aggregate_sessions.c.
+ * aggregate_fire.c (time), aggregate_emit.c (what leaves), aggregate_sessions.c.
  *
  * Thread   the worker.
  */
@@ -8,7 +8,7 @@
 
 #include "dataflow/keyed.h"
 #include "state/value_bytes.h"
-#include "time/slices.h"
+#include "time/slice_sums.h"
 
 #define RESULT_FIELDS 3 /* key, window_start, window_end */
 
@@ -22,6 +22,8 @@ struct aggregator {
     struct slices_shape slices;
     int64_t lateness;
     bool event, sessions;
+    bool summed;                       /* windows share so many slices that their sums are kept */
+    int64_t clock_passed;              /* windows of processing time that end until then have fired */
     uint32_t shape;                    /* of the last record; SHAPE_NONE: unknown */
     int fields[AGGREGATES_MAX];        /* of each aggregate in that shape; -1: it has none, or needs none */
     uint32_t result_shape;
@@ -34,8 +36,9 @@ struct aggregator {
 /*
  * The newest slice of a key is a state of its own, beside the older ones: it takes nearly
  * all records, and where windows have many slices only it is then read all the time.
+ * The sums of slices are made anew where they are missing, and written nowhere.
  */
-enum { SLOT_SLICES = 0, SLOT_NEWEST = 1 };
+enum { SLOT_SLICES = 0, SLOT_NEWEST = 1, SLOT_SUMS = 2 };
 
 /* The older slices of a key; none: *count is 0. */
 static inline char *slices_of(const struct aggregator *self, const struct entry *entry, uint32_t *count)
@@ -53,6 +56,13 @@ static inline char *newest_of(const struct aggregator *self, const struct entry 
     return bytes < self->slices.bytes ? NULL : newest;
 }
 
+/* NULL: there are none. */
+static inline struct slice_sums *sums_of(const struct aggregator *self, const struct entry *entry)
+{
+    uint32_t bytes;
+    return self->summed ? (struct slice_sums *)(void *)value_bytes(entry, SLOT_SUMS, &bytes) : NULL;
+}
+
 /* The shape of the records that leave. */
 int aggregate_result_shape(struct aggregator *self, const struct step *step);
 
@@ -60,13 +70,15 @@ struct aggregate_key { uint64_t hash; struct slice bytes; };
 
 /* The number that each aggregate takes of a record, into `numbers`. */
 int aggregate_numbers(struct operator *op, const struct batch *batch, int32_t record);
-/* The newest slice becomes the last of the older ones. */
+/* A copy of the newest slice becomes the last of the older ones. */
 void aggregate_newest_push(struct aggregator *self, struct entry *entry);
 /* A record that no window took. */
 void aggregate_late(struct operator *op, const struct batch *batch, int32_t record);
+/* A window's results leave. */
+int aggregate_emit_results(struct operator *op, struct slice key, const struct window *window, const struct cell *results);
 /* Emit what slices come to in a key's window, if there are any in it (S26). */
 int aggregate_emit(struct operator *op, const char *slices, uint32_t count, struct slice key, const struct window *window);
-/* The same of a key's slices. */
+/* The same of a key's slices: of any window. */
 int aggregate_fire(struct operator *op, struct entry *entry, struct slice key, const struct window *window);
 int aggregate_timers(struct operator *op, uint32_t domain, int64_t now);
 

@@ -2,102 +2,24 @@
 #include "dataflow/operators/name_space.h"
 
 #include "base/error.h"
-#include "base/log.h"
-#include "codec/msgpack.h"
-#include "codec/shape.h"
 #include "time/instant.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PREFETCH_AHEAD 4
+#define PREFETCH_SUMS_AHEAD 8
 #define PREFETCHED_LINES 4
 #define CACHE_LINE_BYTES 64
+#define SUMS_UNTIL_TIDY 16 /* a power of two */
 
-/* ---- What leaves ---- */
-
-struct name_place { struct slice name; uint32_t place; };
-
-static int compare_names(const void *a, const void *b)
-{
-    return slice_compare(((const struct name_place *)a)->name, ((const struct name_place *)b)->name);
-}
-
-int aggregate_result_shape(struct aggregator *self, const struct step *step)
-{
-    struct name_place names[RESULT_FIELDS + AGGREGATES_MAX] = { { slice_of_text("key"), 0 }, { slice_of_text("window_start"), 1 }, { slice_of_text("window_end"), 2 } };
-    struct slice sorted[RESULT_FIELDS + AGGREGATES_MAX];
-    uint32_t count = RESULT_FIELDS + step->aggregate_count;
-    for (uint32_t i = 0; i < step->aggregate_count; i++)
-        names[RESULT_FIELDS + i] = (struct name_place){ slice_of_text(step->aggregates[i].name), RESULT_FIELDS + i };
-    qsort(names, count, sizeof names[0], compare_names);
-    for (uint32_t i = 0; i < count; i++) {
-        sorted[i] = names[i].name;
-        self->result_places[names[i].place] = i;
-        if (i > 0 && slice_equal(sorted[i - 1], sorted[i]))
-            return error_set(ERROR_ARGUMENT, "two fields of the result are called '%.*s'", (int)sorted[i].bytes, sorted[i].data);
-    }
-    self->result_shape = shape_intern(sorted, count);
-    return self->result_shape == SHAPE_NONE ? error_set(ERROR_ARGUMENT, "there are too many kinds of records") : 0;
-}
-
-/* As lua/moontide/runtime/times.lua has it. */
-static struct cell time_cell(int64_t time)
-{
-    return cell_of_number(time == TIME_END ? HUGE_VAL : (double)time);
-}
-
-static int emit(struct operator *op, struct slice key, const struct window *window, const struct cell *results)
-{
-    struct aggregator *self = op->self;
-    struct batch *out = operator_output(op, 0);
-    uint32_t fields = RESULT_FIELDS + op->step->aggregate_count;
-    uint64_t offset = arena_allocate(&out->arena, fields * sizeof(struct cell));
-    struct cell key_cell;
-    int status = msgpack_read_cell(&key, &out->arena, &key_cell); /* may move the arena */
-    if (status < 0)
-        return status;
-    struct cell *row = arena_at(&out->arena, offset);
-    row[self->result_places[0]] = key_cell;
-    row[self->result_places[1]] = time_cell(window->start);
-    row[self->result_places[2]] = time_cell(window->end);
-    for (uint32_t i = 0; i < op->step->aggregate_count; i++)
-        row[self->result_places[RESULT_FIELDS + i]] = results[i];
-    out->values[out->count] = (struct cell){ .tag = CELL_ROW, .length = self->result_shape, .offset = offset };
-    out->times[out->count++] = window_max_timestamp(window);
-    return 0;
-}
-
-/* A window whose sum cannot be told is an error without a record. */
-static int refused(struct operator *op, const struct window *window, int status)
-{
-    if (op->step->policy == POLICY_FAIL)
-        return status;
-    counter_add(&op->errors, 1);
-    log_warn("step \"%s\", subtask %u: window from %lld: %s", op->step->name, op->worker->subtask, (long long)window->start, error_message());
-    return 0;
-}
-
-int aggregate_emit(struct operator *op, const char *slices, uint32_t count, struct slice key, const struct window *window)
-{
-    struct aggregator *self = op->self;
-    struct cell results[AGGREGATES_MAX];
-    int status = slices_result(&self->slices, slices, count, window->start, window->end, results);
-    if (status < 0)
-        return refused(op, window, status);
-    return status == 0 ? 0 : emit(op, key, window, results);
-}
+/* ---- Windows ---- */
 
 void aggregate_newest_push(struct aggregator *self, struct entry *entry)
 {
     uint32_t count, bytes = self->slices.bytes;
-    char newest[SLICE_BYTES_MAX];
-    memcpy(newest, newest_of(self, entry), bytes);
     slices_of(self, entry, &count);
     char *slices = value_bytes_resize(self->state, entry, SLOT_SLICES, (count + 1) * bytes);
-    memcpy(slices + (size_t)count * bytes, newest, bytes);
-    value_bytes_resize(self->state, entry, SLOT_NEWEST, 0);
+    memcpy(slices + (size_t)count * bytes, newest_of(self, entry), bytes);
 }
 
 static bool lies_in(int64_t start, const struct window *window)
@@ -115,12 +37,65 @@ int aggregate_fire(struct operator *op, struct entry *entry, struct slice key, c
         if (count == 0 || slice_start(slices + (size_t)(count - 1) * bytes) < window->start)
             return aggregate_emit(op, newest, 1, key, window);
         aggregate_newest_push(self, entry);
+        value_bytes_resize(self->state, entry, SLOT_NEWEST, 0);
         slices = slices_of(self, entry, &count);
     }
     return aggregate_emit(op, slices, count, key, window);
 }
 
+static struct slice_sums *sums_make(struct aggregator *self, struct entry *entry, const struct slices_view *view, const struct window *window)
+{
+    int64_t boundary = slice_sums_boundary(&self->slices, &self->windows, entry->hash, window);
+    uint32_t count = slice_sums_wanted(&self->slices, view, window, boundary);
+    struct slice_sums *sums = (void *)value_bytes_resize(self->state, entry, SLOT_SUMS, slice_sums_bytes(&self->slices, count));
+    slice_sums_make(&self->slices, sums, view, window, boundary, count);
+    return sums;
+}
+
+/* What the sums have now: all slices up to the window's end. */
+static void summed_note(const struct aggregator *self, struct entry *entry, const struct slices_view *view, const struct window *window)
+{
+    bool newest = view->newest != NULL && slice_start(view->newest) < window->end;
+    bool older = newest || (entry->flags & ENTRY_SUMMED_OLDER) || view->count == 0;
+    if (!older)
+        older = slice_start(view->slices + (size_t)(view->count - 1) * self->slices.bytes) < window->end;
+    entry->flags &= (uint16_t)~(ENTRY_SUMMED | ENTRY_SUMMED_OLDER);
+    entry->flags |= (uint16_t)((newest ? ENTRY_SUMMED : 0) | (older ? ENTRY_SUMMED_OLDER : 0));
+}
+
+/* A window whose time has come; windows that share many slices come one behind the other. */
+static int window_fire(struct operator *op, struct entry *entry, struct slice key, const struct window *window)
+{
+    struct aggregator *self = op->self;
+    if (!self->summed)
+        return aggregate_fire(op, entry, key, window);
+    struct slices_view view = { .newest = newest_of(self, entry) };
+    view.slices = slices_of(self, entry, &view.count);
+    struct slice_sums *sums = sums_of(self, entry);
+    bool made = sums == NULL || !slice_sums_serve(sums, window);
+    if (made)
+        sums = sums_make(self, entry, &view, window);
+    if (made)
+        entry->flags &= (uint16_t)~ENTRY_SUMMED_OLDER;
+    slice_sums_extend(&self->slices, sums, &view, window, !(entry->flags & ENTRY_SUMMED_OLDER));
+    summed_note(self, entry, &view, window);
+    struct cell results[AGGREGATES_MAX];
+    switch (slice_sums_result(&self->slices, sums, window, results)) {
+    case SLICE_SUMS_NONE: return 0;
+    case SLICE_SUMS_TOLD: return aggregate_emit_results(op, key, window, results);
+    default: return aggregate_fire(op, entry, key, window);
+    }
+}
+
 /* ---- Timers ---- */
+
+/* Where windows have many slices, those that they need no more go some at a time: the others need not be moved, or looked at, each time. */
+static bool slices_may_wait(const struct aggregator *self, const struct entry *entry, int64_t first_live)
+{
+    const struct slice_sums *sums = sums_of(self, entry);
+    const char *newest = newest_of(self, entry);
+    return sums != NULL && newest != NULL && slice_start(newest) >= first_live && sums->next % SUMS_UNTIL_TIDY != 0;
+}
 
 /* Windows that are forgotten by `now` need their slices no more. */
 static void slices_forget(struct aggregator *self, struct entry *entry, int64_t now)
@@ -130,6 +105,8 @@ static void slices_forget(struct aggregator *self, struct entry *entry, int64_t 
     char *slices = slices_of(self, entry, &count);
     int64_t last_dead = now - (self->event ? self->lateness : 0) + 1 - self->windows.size; /* where the last window began that is forgotten */
     int64_t first_live = window_start(last_dead, self->windows.offset, self->windows.slide) + self->windows.slide;
+    if (slices_may_wait(self, entry, first_live))
+        return;
     uint32_t dead = slices_find(&self->slices, slices, count, first_live, &found);
     const char *newest = newest_of(self, entry);
     if (newest != NULL && slice_start(newest) < first_live)
@@ -155,18 +132,15 @@ static int timer_fire(struct operator *op, struct entry *entry, struct slice key
     window = (struct window){ time + 1 - self->windows.size, time + 1 };
     bool fires = space.bytes == 0;
     if (fires)
-        status = aggregate_fire(op, entry, key, &window);
+        status = window_fire(op, entry, key, &window);
     if (!fires || !self->event || self->lateness == 0)
         slices_forget(self, entry, time);
     return status;
 }
 
 /* A window looks at both ends of the slices and then reads them in order, which the processor notices. */
-static void prefetch(const struct aggregator *self, int32_t timer)
+static void prefetch_slices(const struct cell *slot)
 {
-    if (timer >= self->run->count || self->entries[timer]->slots[SLOT_SLICES].tag != CELL_STRING)
-        return;
-    const struct cell *slot = &self->entries[timer]->slots[SLOT_SLICES];
     uintptr_t begin = (uintptr_t)slot->payload - CACHE_LINE_BYTES /* the head of the bytes too */, end = (uintptr_t)slot->payload + slot->length;
     for (uintptr_t i = 0; i < PREFETCHED_LINES; i++) {
         __builtin_prefetch((const void *)(begin + i * CACHE_LINE_BYTES), 1);
@@ -174,12 +148,39 @@ static void prefetch(const struct aggregator *self, int32_t timer)
     }
 }
 
+/* With sums it is their head and the newest slice, and then the sum of its first one. */
+static void prefetch_summed(const struct entry *entry)
+{
+    const struct cell *newest = &entry->slots[SLOT_NEWEST], *sums = &entry->slots[SLOT_SUMS];
+    if (newest->tag == CELL_STRING)
+        __builtin_prefetch(newest->payload);
+    if (sums->tag == CELL_STRING) {
+        __builtin_prefetch(sums->payload, 1);
+        __builtin_prefetch(sums->payload + CACHE_LINE_BYTES, 1);
+    }
+}
+
+static void prefetch(const struct aggregator *self, int32_t timer)
+{
+    int32_t early = timer + PREFETCH_SUMS_AHEAD;
+    if (self->summed && early < self->run->count)
+        prefetch_summed(self->entries[early]);
+    if (timer + PREFETCH_AHEAD >= self->run->count)
+        return;
+    const struct entry *entry = self->entries[timer + PREFETCH_AHEAD];
+    const struct slice_sums *sums = sums_of(self, entry);
+    if (sums != NULL)
+        __builtin_prefetch(slice_sums_next(&self->slices, sums));
+    else if (entry->slots[SLOT_SLICES].tag == CELL_STRING)
+        prefetch_slices(&entry->slots[SLOT_SLICES]);
+}
+
 static int run_fire(struct operator *op, struct timers *timers)
 {
     struct aggregator *self = op->self;
     int status = keyed_state_resolve(self->state, self->run, self->entries);
     for (int32_t i = 0; i < self->run->count && status == 0; i++) {
-        prefetch(self, i + PREFETCH_AHEAD);
+        prefetch(self, i);
         int take = timers_take(timers, i);
         if (take < 0 || take == TIMER_STALE)
             return take < 0 ? take : 0; /* the rest is in the next run */
@@ -204,6 +205,7 @@ int aggregate_timers(struct operator *op, uint32_t domain, int64_t now)
     if (count <= 0)
         return count;
     operator_timers_fire(op, domain, now); /* what is left, behind what these emit */
+    self->clock_passed = now;
     int status = run_fire(op, self->timers[domain]);
     return status < 0 ? status : keyed_state_failure(self->state);
 }
