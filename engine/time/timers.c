@@ -132,12 +132,13 @@ static void run_end(struct timers *timers)
 /* The key, zero-padded as a batch has it; items are padded to words. */
 static void run_add_key(struct batch *batch, const struct timer_item *item)
 {
-    size_t padded = ((size_t)item->key_bytes + KEY_PAD_BYTES - 1) & ~(size_t)(KEY_PAD_BYTES - 1);
+    struct slice key = timer_item_key(item);
+    size_t padded = (key.bytes + KEY_PAD_BYTES - 1) & ~(size_t)(KEY_PAD_BYTES - 1);
     size_t start = arena_allocate(&batch->arena, padded);
     char *target = arena_at(&batch->arena, start);
     memset(target + padded - KEY_PAD_BYTES, 0, KEY_PAD_BYTES);
-    timers_copy(target, item->bytes, item->key_bytes);
-    batch->keys[batch->count] = (struct batch_key){ item->hash, (uint32_t)start, item->key_bytes };
+    timers_copy(target, key.data, key.bytes);
+    batch->keys[batch->count] = (struct batch_key){ timer_item_hash(item), (uint32_t)start, (uint32_t)key.bytes };
 }
 
 static void run_add(struct timers *timers, const struct timer_bucket *bucket, uint32_t place, struct batch *batch)
@@ -147,9 +148,10 @@ static void run_add(struct timers *timers, const struct timer_bucket *bucket, ui
     run->items[run->count].bucket = run->bucket_count - 1;
     run->items[run->count].place = place;
     run->items[run->count].space = (uint32_t)run->spaces.bytes;
-    run->items[run->count].space_bytes = item->space_bytes;
-    if (item->space_bytes > 0)
-        buffer_append(&run->spaces, item->bytes + item->key_bytes, item->space_bytes);
+    struct slice space = timer_item_space(item);
+    run->items[run->count].space_bytes = (uint32_t)space.bytes;
+    if (space.bytes > 0)
+        buffer_append_slice(&run->spaces, space);
     run_add_key(batch, item);
     batch->values[batch->count] = (struct cell){ .tag = CELL_ABSENT };
     batch->times[batch->count] = bucket->time;
@@ -166,7 +168,7 @@ static void run_add_bucket(struct timers *timers, struct timer_bucket *bucket, s
     bool dead_before = true;
     for (uint32_t place = bucket->head; place < bucket->used && !batch_full(batch);) {
         const struct timer_item *item = timers_item(bucket, place);
-        uint32_t words = timers_item_words(item);
+        uint32_t words = timer_item_words(item);
         dead_before = dead_before && (item->flags & ITEM_DEAD);
         if (dead_before)
             bucket->head = place + words;

@@ -84,7 +84,7 @@ static void base_slice(struct timers *timers, struct timer_bucket *bucket, uint3
     while (place < bucket->used && *entries > 0) {
         struct timer_item *item = timers_item(bucket, place);
         base_item(timers, bucket->time, item);
-        place += timers_item_words(item);
+        place += timer_item_words(item);
         --*entries;
     }
     timers->base.place = place;
@@ -101,7 +101,7 @@ void timers_base_take(struct timers *timers, struct timer_bucket *bucket)
     for (uint32_t place = 0; place < bucket->used;) {
         struct timer_item *item = timers_item(bucket, place);
         base_item(timers, bucket->time, item);
-        place += timers_item_words(item);
+        place += timer_item_words(item);
     }
 }
 

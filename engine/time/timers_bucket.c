@@ -12,44 +12,16 @@
 
 #include <stdlib.h>
 
-#define CLEANED_WORDS_MIN (32 * (ITEM_HEAD_WORDS + 1)) /* shorter logs are cleaned only to fire */
-#define SCANNED_WORDS_MAX 48                           /* as long as one is searched from end to end */
+#define CLEANED_WORDS_MIN 64 /* shorter logs are cleaned only to fire */
+#define SCANNED_WORDS_MAX 24 /* as long as one is searched from end to end */
 #define INDEX_SIZE_MIN 64
-
-/* ---- Items ---- */
-
-static uint32_t entry_words(const struct timer_entry *entry)
-{
-    return ITEM_HEAD_WORDS + (uint32_t)(entry->key.bytes + entry->space.bytes + 7) / 8;
-}
-
-static void item_write(uint64_t *words, const struct timer_entry *entry, uint32_t count)
-{
-    struct timer_item *item = (struct timer_item *)(void *)words;
-    words[count - 1] = 0; /* the padding; then what lies before it */
-    *item = (struct timer_item){
-        .hash = entry->hash, .key_bytes = (uint16_t)entry->key.bytes, .space_bytes = (uint16_t)entry->space.bytes, .flags = entry->flags,
-    };
-    timers_copy(item->bytes, entry->key.data, entry->key.bytes);
-    timers_copy(item->bytes + entry->key.bytes, entry->space.data, entry->space.bytes);
-}
-
-static bool same_timer(const struct timer_item *a, const struct timer_item *b)
-{
-    if (a->hash != b->hash || a->key_bytes != b->key_bytes || a->space_bytes != b->space_bytes)
-        return false;
-    const uint64_t *left = (const uint64_t *)(const void *)a, *right = (const uint64_t *)(const void *)b;
-    uint32_t words = timers_item_words(a), at = ITEM_HEAD_WORDS;
-    while (at < words && left[at] == right[at]) /* the padding is zero */
-        at++;
-    return at == words;
-}
 
 static uint32_t place_hash(const struct timer_item *item)
 {
-    uint64_t hash = item->hash;
-    if (item->space_bytes > 0)
-        hash ^= hash_bytes(item->bytes + item->key_bytes, item->space_bytes);
+    struct slice space = timer_item_space(item);
+    uint64_t hash = timer_item_hash(item);
+    if (space.bytes > 0)
+        hash ^= hash_bytes(space.data, space.bytes);
     return (uint32_t)(hash * 0x9e3779b97f4a7c15u >> 32);
 }
 
@@ -58,7 +30,7 @@ static uint32_t place_hash(const struct timer_item *item)
 static void index_begin(struct timer_index *index, uint32_t words)
 {
     uint32_t size = INDEX_SIZE_MIN;
-    while (size < words) /* three words are the least of an item: a third of the places is used */
+    while (size < 2 * words) /* an item may be one word */
         size *= 2;
     if (index->places == NULL || index->mask + 1 != size) {
         free(index->places);
@@ -73,7 +45,7 @@ static void index_begin(struct timer_index *index, uint32_t words)
 static uint32_t *index_find(const struct timer_index *index, struct timer_bucket *bucket, const struct timer_item *wanted)
 {
     uint32_t at = place_hash(wanted) & index->mask;
-    while (index->places[at] != 0 && !same_timer(timers_item(bucket, index->places[at] - 1), wanted))
+    while (index->places[at] != 0 && !timer_item_same(timers_item(bucket, index->places[at] - 1), wanted))
         at = (at + 1) & index->mask;
     return &index->places[at];
 }
@@ -87,7 +59,7 @@ static void index_fill(struct timer_index *index, struct timer_bucket *bucket)
             *index_find(index, bucket, item) = place + 1;
             index->used++;
         }
-        place += timers_item_words(item);
+        place += timer_item_words(item);
     }
 }
 
@@ -138,9 +110,9 @@ static struct timer_item *met_before(struct timers *timers, struct timer_bucket 
     }
     for (uint32_t at = bucket->head; at < place;) {
         struct timer_item *before = timers_item(bucket, at);
-        if (!(before->flags & ITEM_DEAD) && same_timer(before, item))
+        if (!(before->flags & ITEM_DEAD) && timer_item_same(before, item))
             return before;
-        at += timers_item_words(before);
+        at += timer_item_words(before);
     }
     return NULL;
 }
@@ -177,7 +149,7 @@ static void resolve_log(struct timers *timers, struct timer_bucket *bucket)
         index_begin(&timers->scratch, bucket->used - bucket->head);
     for (uint32_t place = bucket->head; place < bucket->used;) {
         struct timer_item *item = timers_item(bucket, place);
-        uint32_t words = timers_item_words(item), *slot = NULL;
+        uint32_t words = timer_item_words(item), *slot = NULL;
         if (!(item->flags & ITEM_DEAD)) {
             struct timer_item *before = met_before(timers, bucket, place, indexed, &slot);
             if (resolve(before, item) && indexed)
@@ -194,7 +166,7 @@ static uint32_t compact(struct timers *timers, struct timer_bucket *bucket, bool
     uint32_t live = 0, to = 0, swept = 0, base_place = 0;
     for (uint32_t place = 0; place < bucket->used;) {
         struct timer_item *item = timers_item(bucket, place);
-        uint32_t words = timers_item_words(item);
+        uint32_t words = timer_item_words(item);
         if (item->flags & ITEM_KILLED)
             timers_retire(timers, bucket->time, item, frozen);
         if (!(item->flags & ITEM_DEAD)) {
@@ -234,7 +206,7 @@ bool timers_open(struct timers *timers, struct timer_bucket *bucket)
     if ((bucket->flags & BUCKET_UNCLEAN) && !timers_clean(timers, bucket, false))
         return false;
     uint32_t live = 0;
-    for (uint32_t place = bucket->head; place < bucket->used; place += timers_item_words(timers_item(bucket, place)))
+    for (uint32_t place = bucket->head; place < bucket->used; place += timer_item_words(timers_item(bucket, place)))
         live++;
     bucket->flags |= BUCKET_OPEN;
     bucket->live = live;
@@ -248,7 +220,7 @@ uint64_t timers_live(struct timers *timers, struct timer_bucket *bucket)
     if ((bucket->flags & BUCKET_UNCLEAN) && !timers_clean(timers, bucket, false))
         return 0;
     uint64_t live = 0;
-    for (uint32_t place = 0; place < bucket->used; place += timers_item_words(timers_item(bucket, place)))
+    for (uint32_t place = 0; place < bucket->used; place += timer_item_words(timers_item(bucket, place)))
         live++;
     return live;
 }
@@ -327,9 +299,9 @@ static struct timer_item *open_find(struct timers *timers, struct timer_bucket *
     }
     for (uint32_t place = bucket->head; place < bucket->used;) {
         struct timer_item *item = timers_item(bucket, place);
-        if (!(item->flags & ITEM_DEAD) && same_timer(item, wanted))
+        if (!(item->flags & ITEM_DEAD) && timer_item_same(item, wanted))
             return item;
-        place += timers_item_words(item);
+        place += timer_item_words(item);
     }
     return NULL;
 }
@@ -366,7 +338,7 @@ static void clean_short(struct timers *timers, struct timer_bucket *bucket)
 
 void timers_append(struct timers *timers, const struct timer_entry *entry)
 {
-    uint32_t words = entry_words(entry);
+    uint32_t words = timer_entry_words(entry);
     struct timer_bucket *bucket = bucket_find(timers, entry->time);
     if (bucket != NULL && !has_room(bucket, words))
         bucket = make_room(timers, bucket, words);
@@ -375,7 +347,7 @@ void timers_append(struct timers *timers, const struct timer_entry *entry)
             return; /* every timer of memory is in its bucket */
         bucket = timers->recent = bucket_new(timers, entry->time, words);
     }
-    item_write(&bucket->log[bucket->used], entry, words);
+    timer_item_write(&bucket->log[bucket->used], entry, words);
     if ((bucket->flags & BUCKET_OPEN) && !open_change(timers, bucket, entry))
         return;
     if (!(bucket->flags & BUCKET_OPEN) && bucket->used > bucket->head && !(entry->flags & ITEM_STORED)) /* the store has each once */

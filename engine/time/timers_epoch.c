@@ -55,22 +55,32 @@ static void put_big_endian(uint8_t *target, uint64_t number, uint32_t bytes)
         target[i] = (uint8_t)(number >> (8 * (bytes - 1 - i)));
 }
 
-void timers_write_key(const struct timers *timers, struct buffer *out, int64_t time, const struct timer_item *item)
+void timers_write_key(const struct timers *timers, struct buffer *out, int64_t time, uint16_t group, struct slice bytes)
 {
-    size_t bytes = (size_t)item->key_bytes + item->space_bytes;
-    uint8_t *target = (uint8_t *)buffer_reserve(out, ROW_KEY_PREFIX_BYTES + 8 + bytes);
-    put_big_endian(target, timers_group(timers, item->hash), 2);
+    uint8_t *target = (uint8_t *)buffer_reserve(out, ROW_KEY_PREFIX_BYTES + 8 + bytes.bytes);
+    put_big_endian(target, group, 2);
     put_big_endian(target + 2, timers->config.column, 2);
     put_big_endian(target + ROW_KEY_PREFIX_BYTES, (uint64_t)time ^ SIGN_BIT, 8);
-    memcpy(target + ROW_KEY_PREFIX_BYTES + 8, item->bytes, bytes);
-    out->bytes += ROW_KEY_PREFIX_BYTES + 8 + bytes;
+    memcpy(target + ROW_KEY_PREFIX_BYTES + 8, bytes.data, bytes.bytes);
+    out->bytes += ROW_KEY_PREFIX_BYTES + 8 + bytes.bytes;
+}
+
+static struct slice key_and_space(const struct timer_item *item)
+{
+    struct slice key = timer_item_key(item);
+    return slice_of(key.data, key.bytes + timer_item_space(item).bytes);
+}
+
+void timers_write_item_key(const struct timers *timers, struct buffer *out, int64_t time, const struct timer_item *item)
+{
+    timers_write_key(timers, out, time, timers_group(timers, timer_item_hash(item)), key_and_space(item));
 }
 
 void timers_write_row(struct timers *timers, struct timer_rows *rows, int64_t time, const struct timer_item *item, bool removed)
 {
     struct buffer *out = rows_room(timers, rows);
-    varint_write(out, (uint64_t)ROW_KEY_PREFIX_BYTES + 8 + item->key_bytes + item->space_bytes);
-    timers_write_key(timers, out, time, item);
+    varint_write(out, (uint64_t)ROW_KEY_PREFIX_BYTES + 8 + key_and_space(item).bytes);
+    timers_write_item_key(timers, out, time, item);
     buffer_append_byte(out, removed ? 0 : VALUE_EMPTY);
 }
 
@@ -139,7 +149,7 @@ uint32_t timers_sweep_bucket(struct timers *timers, struct timer_bucket *bucket,
             timers_write_row(timers, &timers->frozen_rows, bucket->time, item, item->flags & ITEM_DELETE);
             item->flags |= ITEM_DURABLE;
         }
-        bucket->swept += timers_item_words(item);
+        bucket->swept += timer_item_words(item);
         done++;
     }
     if (bucket->swept >= end) {

@@ -17,26 +17,9 @@
 
 #include "state/state_part.h"
 #include "time/timer_calendar.h"
+#include "time/timer_item.h"
 #include "time/timer_slab.h"
 #include "time/timers.h"
-
-/* One entry of a log; its bytes, zero-padded to whole words, are the key and the namespace. */
-struct timer_item {
-    uint64_t hash;
-    uint16_t key_bytes, space_bytes;
-    uint8_t flags;
-    uint8_t unused[3];
-    char bytes[];
-};
-#define ITEM_HEAD_WORDS 2
-
-enum item_flag {
-    ITEM_DELETE = 1,     /* takes back what is registered before it */
-    ITEM_DURABLE = 2,    /* a delta, a base or the store may hold a row of it; of a deletion: its tombstone is written */
-    ITEM_STORED = 4,     /* the store holds a row of it */
-    ITEM_DEAD = 8,       /* counts no more */
-    ITEM_KILLED = 16,    /* only while a log is cleaned: deleted, and what is written of it is to be taken back */
-};
 
 struct timer_bucket {
     int64_t time;
@@ -121,41 +104,10 @@ static inline struct timer_item *timers_item(struct timer_bucket *bucket, uint32
     return (struct timer_item *)(void *)&bucket->log[place];
 }
 
-static inline uint32_t timers_item_words(const struct timer_item *item)
-{
-    return ITEM_HEAD_WORDS + ((uint32_t)item->key_bytes + item->space_bytes + 7) / 8;
-}
-
-/* memcpy() of what is nearly always 1 to 16 bytes, without a call. */
-static inline void timers_copy(char *to, const char *from, size_t bytes)
-{
-    uint64_t front, back;
-    uint32_t front4, back4;
-    if (bytes >= 8 && bytes <= 16) {
-        memcpy(&front, from, 8);
-        memcpy(&back, from + bytes - 8, 8);
-        memcpy(to, &front, 8);
-        memcpy(to + bytes - 8, &back, 8);
-    } else if (bytes >= 4 && bytes < 8) {
-        memcpy(&front4, from, 4);
-        memcpy(&back4, from + bytes - 4, 4);
-        memcpy(to, &front4, 4);
-        memcpy(to + bytes - 4, &back4, 4);
-    } else if (bytes > 3) {
-        memcpy(to, from, bytes);
-    } else {
-        for (size_t i = 0; i < bytes; i++)
-            to[i] = from[i];
-    }
-}
-
 static inline uint16_t timers_group(const struct timers *timers, uint64_t hash)
 {
     return (uint16_t)(hash % timers->config.max_parallelism);
 }
-
-/* An entry that is about to be written into a log. */
-struct timer_entry { int64_t time; uint64_t hash; struct slice key, space; uint8_t flags; };
 
 static inline int timers_fail(struct timers *timers, int status)
 {
@@ -183,8 +135,9 @@ uint64_t timers_live(struct timers *timers, struct timer_bucket *bucket);
 void timers_write_row(struct timers *timers, struct timer_rows *rows, int64_t time, const struct timer_item *item, bool removed);
 /* Hand over the full buffers, or all. */
 void timers_send_rows(struct timers *timers, struct timer_rows *rows, bool all);
-/* The key of a row: see timers.h. */
-void timers_write_key(const struct timers *timers, struct buffer *out, int64_t time, const struct timer_item *item);
+/* The key of a row, see timers.h; `bytes` are the timer's key and namespace. */
+void timers_write_key(const struct timers *timers, struct buffer *out, int64_t time, uint16_t group, struct slice bytes);
+void timers_write_item_key(const struct timers *timers, struct buffer *out, int64_t time, const struct timer_item *item);
 /* The bucket is about to change in the running epoch. */
 void timers_touch(struct timers *timers, struct timer_bucket *bucket);
 bool timers_frozen_unswept(const struct timers *timers, const struct timer_bucket *bucket);

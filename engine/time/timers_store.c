@@ -34,7 +34,7 @@ int timers_store_apply(struct timers *timers)
 void timers_store_put(struct timers *timers, int64_t time, const struct timer_item *item, bool removed)
 {
     buffer_clear(&timers->row);
-    timers_write_key(timers, &timers->row, time, item);
+    timers_write_item_key(timers, &timers->row, time, item);
     if (removed)
         store_write_remove(timers->pending, buffer_slice(&timers->row));
     else
@@ -47,13 +47,8 @@ void timers_store_put(struct timers *timers, int64_t time, const struct timer_it
 /* One item outside of any log: what is written of a timer that is not in memory. */
 static const struct timer_item *item_of(struct timer_entry const *entry, struct buffer *room)
 {
-    struct timer_item head = {
-        .hash = entry->hash, .key_bytes = (uint16_t)entry->key.bytes, .space_bytes = (uint16_t)entry->space.bytes,
-    };
-    buffer_append(room, &head, offsetof(struct timer_item, bytes));
-    buffer_append_slice(room, entry->key);
-    buffer_append_slice(room, entry->space);
-    return (const struct timer_item *)(const void *)room->data;
+    uint32_t words = timer_entry_words(entry);
+    return timer_item_write((uint64_t *)(void *)buffer_reserve(room, words * sizeof(uint64_t)), entry, words);
 }
 
 int timers_store_entry(struct timers *timers, const struct timer_entry *entry)
@@ -127,7 +122,7 @@ static void spill_bucket(struct timers *timers, struct timer_bucket *bucket)
             if (!(item->flags & ITEM_STORED))
                 timers_store_put(timers, bucket->time, item, false);
         }
-        place += timers_item_words(item);
+        place += timer_item_words(item);
     }
     timers_free_bucket(timers, bucket);
 }
@@ -190,10 +185,9 @@ void timers_evict(void *self)
 
 static struct store_iterator *group_iterate(const struct timers *timers, struct store *store, uint32_t group, int64_t from)
 {
-    struct timer_item none = { .hash = group };
     struct buffer key;
     buffer_init(&key);
-    timers_write_key(timers, &key, from, &none);
+    timers_write_key(timers, &key, from, (uint16_t)group, slice_of("", 0));
     struct store_iterator *iterator = store_iterate_from(store, slice_of(key.data, ROW_KEY_PREFIX_BYTES), buffer_slice(&key));
     buffer_deinit(&key);
     return iterator;
