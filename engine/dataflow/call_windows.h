@@ -30,6 +30,7 @@ struct call_windows {
     int64_t clock_ms;             /* processing time, as one batch has it */
     struct window_shape shape;    /* as it is when a stagger was drawn; CALL_OPEN may set what was drawn before */
     bool is_drawn;
+    bool is_unkept;               /* a trigger deleted a timer that is the one of call_window_keep() as well: keep the window again */
 };
 
 enum window_record {

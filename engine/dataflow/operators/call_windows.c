@@ -408,6 +408,8 @@ int call_window_register(struct call *call, int32_t pane, int domain, int64_t ti
 int call_window_delete(struct call *call, int32_t pane, int domain, int64_t time)
 {
     struct slice name_space = pane_name_space(window_step_of(call), pane);
+    if (call_window_is_cleanup(call, pane, domain, time))
+        window_step_of(call)->shared.is_unkept = true;
     return timers_delete(call_step_of(call)->timers[domain], time, call->keys[call->index].hash, record_key(call, call->index), name_space);
 }
 
@@ -420,6 +422,7 @@ static int64_t cleanup_time(const struct call *call, int32_t pane)
 int call_window_keep(struct call *call, int32_t pane)
 {
     int64_t time = cleanup_time(call, pane);
+    window_step_of(call)->shared.is_unkept = false;
     return time == INT64_MAX ? 0 : call_window_register(call, pane, window_step_of(call)->shared.domain, time);
 }
 
@@ -442,6 +445,7 @@ int call_window_forget(struct call *call, int32_t pane)
         break;
     }
     windows->entries[pane]->flags &= (uint16_t)~ENTRY_TIMED;
+    windows->shared.is_unkept = false;
     return pane_empty(windows, step, windows->entries[pane]);
 }
 

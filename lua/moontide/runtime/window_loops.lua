@@ -41,7 +41,8 @@ local asked = [[
       if answer ~= "continue" then act(answer, pane, "on_element") end
 ]]
 
--- A session that grew is another window.
+-- A session that grew is another window. What the trigger deletes may be the timer that cleans up, since timers of
+-- one window and time are one (S4).
 local keep = [[
       if IS_ANOTHER then
         local status = C.call_window_keep(call, pane)
@@ -101,7 +102,7 @@ local function element_source(step, guarded)
   local kind = step.evictor and "evicting" or step.contents.kind
   if M.is_direct(step) then return adds[kind] .. own_source(step, guarded) end
   return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "")
-    .. keep:gsub("IS_ANOTHER", step.window.merging and "is_new or added == 2" or "is_new")
+    .. keep:gsub("IS_ANOTHER", step.window.merging and "is_new or added == 2 or windows.is_unkept" or "is_new or windows.is_unkept")
 end
 
 local decoded = "      local value = decode(call.values[i], call.bytes)\n"

@@ -7,7 +7,8 @@ local window_loops = require "moontide.runtime.window_loops"
 
 local head = [[
 local call, C, check, from_engine, b, guarded = ...
-local panes = call.windows.panes
+local windows = call.windows
+local panes = windows.panes
 local fire, act, forget, trigger, trigger_ctx = b.fire, b.act, b.forget, b.trigger, b.trigger_ctx
 local window_of, place, on_event_time, on_processing_time = b.window_of, b.place, b.on_event_time, b.on_processing_time
 local live, stale = 1, 3
@@ -38,7 +39,13 @@ local asked = [[
 ]]
 
 local commit = "      if call.view.undo_count > 0 then C.keyed_state_commit_record(call.state) end\n"
-local tail = "      if C.call_window_is_cleanup(call, 0, call.domain, time) then forget() end\n"
+local tail = [[
+      if C.call_window_is_cleanup(call, 0, call.domain, time) then
+        forget()
+      elseif windows.is_unkept then
+        check(C.call_window_keep(call, 0))
+      end
+]]
 
 local function asked_source(step)
   local trigger, parts = step.trigger or {}, {}
