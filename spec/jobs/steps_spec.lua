@@ -26,6 +26,15 @@ local function push_all(h, list)
 end
 
 describe("stateless steps", function()
+  it("a filter in front of key_by by a function passes records on whole", function()
+    local h = harness(function(input)
+      return input:filter(function(v) return v.n > 1 end):key_by(function(v) return v.k end)
+        :process("same", function(v, _, out) out:collect(v) end)
+    end)
+    push_all(h, { { n = 1, k = 1, t = 1 }, { n = 2, k = 1, t = 2 }, { n = 3, k = 2, t = 3 } })
+    assert.are.same({ { n = 2, k = 1, t = 2 }, { n = 3, k = 2, t = 3 } }, h:values())
+  end)
+
   it("map, filter and flat_map, fused and apart, keep order and times", function()
     local h = harness(function(input)
       return input:map(function(n) return n + 1 end):filter(function(n) return n % 2 == 0 end)

@@ -68,6 +68,20 @@ describe("the fields that an operator sees", function()
     assert.equal("a,b", of_operator("process", { plain = function(v, _, out) out:collect(v.a + v.b) end, definition = { process_element = wrapper } }, wrapper))
     assert.equal("a", of_operator("process", {}, function(self, v) self.n:update(v.a) end))
     assert.equal("all", of_operator("process", { plain = function(v, _, out) out:collect(v) end, definition = { process_element = wrapper } }, wrapper))
+    assert.equal("k", of_operator("key", {}, function(v) return v.k end)) -- the input goes on as it is
     assert.equal("c", of_operator("flat_map", {}, function(v, out) out:collect(v.c) end))
+  end)
+
+  it("are all of them where what a filter let pass goes on", function()
+    local function of_stages(terminal, stages, fn)
+      return used_fields.of_operator({ terminal = terminal, stages = stages }, fn)
+    end
+    local odd = { kind = "filter", fn = function(v) return v.n % 2 == 1 end }
+    local doubled = { kind = "map", fn = function(v) return { n = v.n * 2, t = v.t } end }
+    local function key(v) return v.k end
+    assert.is_nil(of_stages("key", { odd }, key))
+    assert.is_nil(of_stages("emit", { odd }))
+    assert.are.same({ n = true, t = true }, of_stages("key", { odd, doubled }, key))
+    assert.are.same({ n = true, t = true }, of_stages("emit", { odd, doubled }))
   end)
 end)

@@ -61,6 +61,7 @@ function M.of_operator(operator, fn)
     if not M.add(stage.fn, 1, fields) then return nil end
     if stage.kind == "map" then return fields end -- what follows sees what the map answers
   end
+  if operator.terminal == "key" and #operator.stages > 0 then return nil end -- the record itself goes on
   local read, index = reader(operator, fn)
   if not index or not M.add(read, index, fields) then return nil end
   return fields
