@@ -36,7 +36,7 @@ enum step_kind {
     STEP_ASSIGN = 8,    /* takes time stamps from a field, and makes watermarks */
     STEP_AGGREGATE = 9, /* a window step whose aggregates the engine has: tumbling, sliding or sessions, with its own trigger */
 };
-enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4 };
+enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4, EXCHANGE_FORWARD = 5 /* within the worker */ };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
 enum window_kind { WINDOW_TUMBLING = 1, WINDOW_SLIDING = 2, WINDOW_SESSION = 3, WINDOW_GLOBAL = 4 };
 enum operator_state_kind { OPERATOR_STATE_LIST = 1, OPERATOR_STATE_UNION = 2, OPERATOR_STATE_BROADCAST = 3 };

@@ -241,3 +241,43 @@ describe("testing.run", function()
     assert.are.equal(1000, #result.sinks.results)
   end)
 end)
+
+describe("a stream that meets itself again behind an exchange", function()
+  local function numbers(list)
+    table.sort(list)
+    return list
+  end
+
+  it("S33: is no deadlock: a union with its rebalanced self", function()
+    local function build()
+      local mt = require "moontide"
+      local job = mt.job("itself", { checkpoint = { interval = false, records = 500 }, restart = "none" })
+      local stream = job:from(mt.sequence { from = 1, to = 3000 }):map(function(n) return n end)
+      stream:union(stream:rebalance():map(function(n) return -n end)):to(mt.collect { name = "rows" })
+      return job
+    end
+    local expected = {}
+    for n = 1, 3000 do expected[n], expected[3000 + n] = n, -n end
+    for _, killed in ipairs { false, { checkpoints = 2, times = 2 } } do
+      local result = testing.run(build, { parallelism = 3, kill_after = killed or nil })
+      assert.are.same(numbers(expected), numbers(result.sinks.rows))
+    end
+  end)
+
+  it("is no deadlock: dead letters of steps before and behind a key_by, in one sink", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("letters", { on_error = { dead_letter = mt.collect { name = "dead" } }, checkpoint = { interval = false, records = 500 } })
+      job:from(mt.sequence { from = 1, to = 1000 })
+        :map(function(n) return n % 100 == 0 and error("early") or n end)
+        :key_by(function(n) return n % 10 end)
+        :process("late", function(n, _, out) out:collect(n % 100 == 50 and error("late") or n) end)
+        :to(mt.collect { name = "rows" })
+      return job
+    end, { parallelism = 3 })
+    assert.are.equal(980, #result.sinks.rows)
+    local dead = {}
+    for i, letter in ipairs(result.sinks.dead) do dead[i] = letter.record end
+    assert.are.same({ 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950, 1000 }, numbers(dead))
+  end)
+end)

@@ -183,12 +183,17 @@ static void rebalance(struct operator *op, const struct batch *batch)
     picked_append_all(op, batch);
 }
 
+static void whole_send(struct operator *op, uint32_t to, struct batch *batch)
+{
+    send(op, to, (struct ring_item){ .kind = RING_BATCH, .batch = batch_share(batch) });
+    counter_add(&op->records_out, (uint64_t)batch->count);
+}
+
 static void to_all(struct operator *op, struct batch *batch)
 {
     struct exchange *exchange = op->self;
     for (uint32_t to = 0; to < exchange->receivers; to++)
-        send(op, to, (struct ring_item){ .kind = RING_BATCH, .batch = batch_share(batch) });
-    counter_add(&op->records_out, (uint64_t)batch->count * exchange->receivers);
+        whole_send(op, to, batch);
 }
 
 static void send_old(struct operator *op)
@@ -231,6 +236,7 @@ static int exchange_batch(struct operator *op, struct batch *batch)
     case EXCHANGE_REBALANCE: rebalance(op, batch); break;
     case EXCHANGE_GLOBAL:
     case EXCHANGE_BROADCAST: to_all(op, batch); break;
+    case EXCHANGE_FORWARD: whole_send(op, op->worker->subtask, batch); break;
     }
     send_old(op);
     return 0;

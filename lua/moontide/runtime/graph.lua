@@ -8,7 +8,7 @@ local physical = require "moontide.runtime.physical"
 local M = {}
 
 local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8, aggregate = 9 }
-local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4 }
+local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4, forward = 5 }
 local operator_state_kinds = { operator_list = 1, union_list = 2, broadcast = 3 }
 local slot_kinds = { value = 0, map = 1, list = 2, reducing = 0, aggregating = 0 }
 local window_kinds = { tumbling = 1, sliding = 2, session = 3, global = 4 }

@@ -4,6 +4,7 @@
 ---
 --- An operator here is { kind, name, stages, terminal, step, ports, ... }; edges
 --- are { from = operator index, port, to = operator index, input = of a step of two }.
+local chains = require "moontide.runtime.chains"
 local engine_window = require "moontide.runtime.engine_window"
 
 local M = {}
@@ -17,7 +18,7 @@ local M = {}
 ---@field keyed? boolean it has keyed state
 ---@field ports table<string, integer> number of the output of each side tag
 ---@field dead_ports table<integer, integer> number of the output that leads to each dead letter sink
----@field exchange? "hash"|"rebalance"|"global"|"broadcast"
+---@field exchange? "hash"|"rebalance"|"global"|"broadcast"|"forward"
 ---@field subtasks integer in how many workers it has something to do: in the first ones
 
 local absorbs = { map = true, filter = true, flat_map = true }
@@ -271,6 +272,19 @@ local function resolve_dead_letters(self)
   end
 end
 
+-- One worker has no exchanges between workers, so nothing to wait for.
+local function cut_circles(self)
+  if self.parallelism == 1 then return end
+  local count = 0
+  chains.cut(self.operators, self.edges, function(edge)
+    count = count + 1
+    local from = self.operators[edge.from]
+    local operator = self:add("exchange", ("%s#forward%d"):format(from.name, count), { kind = "forward", inputs = {} })
+    operator.exchange, operator.subtasks = "forward", from.subtasks
+    return operator.index
+  end)
+end
+
 --- The operators and edges of a job.
 ---@param job Job
 ---@param parallelism integer how many workers there are
@@ -281,6 +295,7 @@ function M.build(job, parallelism)
     self.streams[step.id] = build[step.kind](self, step)
   end
   resolve_dead_letters(self)
+  cut_circles(self)
   return { operators = self.operators, edges = self.edges }
 end
 

@@ -1,0 +1,136 @@
+-- A job of random steps, made from mt.args.seed: the same seed gives the same steps. What it
+-- emits does not depend on the order of records, so every way to run it must emit the same:
+-- at any parallelism of the job, of its steps (mt.args.own = "yes" gives them some), and through kills.
+local mt = require "moontide"
+
+local seed = tonumber(mt.args.seed)
+local own = mt.args.own == "yes"
+local records = tonumber(mt.args.records or 3000)
+
+-- Two streams of numbers: what the steps are must not depend on what parallelism they get.
+local function stream_of(state)
+  return function(n)
+    state = (state * 1103515245 + 12345) % 2147483648
+    return math.floor(state / 65536) % n + 1
+  end
+end
+local shape, width = stream_of(seed), stream_of(seed + 77)
+
+local function parallelism()
+  local drawn = width(6)
+  return own and drawn <= 4 and drawn or nil
+end
+
+local job = mt.job("random", { checkpoint = { interval = false, records = math.ceil(records / 5) }, restart = "none",
+  state = { backend = shape(2) == 1 and "memory" or "rocksdb" } })
+
+local count = 0
+local function name(kind)
+  count = count + 1
+  return kind .. count
+end
+
+local makers = {}
+
+function makers.map(stream)
+  local add = shape(50)
+  return stream:map(function(v) return { n = v.n + add, t = v.t } end, { name = name "map", parallelism = parallelism() })
+end
+
+function makers.filter(stream)
+  local by = shape(4) + 1
+  return stream:filter(function(v) return v.n % by ~= 0 end, { name = name "filter", parallelism = parallelism() })
+end
+
+function makers.flat_map(stream)
+  local by = shape(5) + 1
+  return stream:flat_map(function(v, out)
+    out:collect(v)
+    if v.n % by == 0 then out:collect { n = v.n + 1, t = v.t } end
+  end, { name = name "flat_map", parallelism = parallelism() })
+end
+
+function makers.rebalance(stream) return stream:rebalance() end
+function makers.global(stream) return stream:global() end
+
+-- Which record of a key and a time is the first depends on order; how many there are does not.
+function makers.counted(stream)
+  local keys = shape(300)
+  return stream:key_by(function(v) return v.n % keys end):process(name "counted", {
+    parallelism = parallelism(),
+    state = { count = mt.value_state { default = 0 }, at = mt.map_state() },
+    process_element = function(self, v, ctx, out)
+      local number = (self.at:get(v.t) or 0) + 1
+      self.at:put(v.t, number)
+      self.count:update(self.count:value() + 1)
+      assert(self.count:value() >= number)
+      out:collect { n = ctx:current_key() * 7 + number, t = v.t }
+    end,
+  })
+end
+
+-- Emits by timers what has come until then; all records of a time come before its watermark.
+function makers.timed(stream)
+  local keys, size = shape(100), shape(400)
+  return stream:key_by(function(v) return v.n % keys end):process(name "timed", {
+    parallelism = parallelism(),
+    state = { sums = mt.map_state() },
+    process_element = function(self, v, ctx)
+      local last = v.t - v.t % size + size - 1
+      self.sums:put(last, (self.sums:get(last) or 0) + 1)
+      ctx:timers():register_event_time_timer(last)
+    end,
+    on_timer = function(self, time, ctx, out)
+      out:collect { n = ctx:current_key() + self.sums:get(time), t = time }
+      self.sums:remove(time)
+    end,
+  })
+end
+
+function makers.window(stream)
+  local keys, size, in_lua = shape(100), shape(400), shape(2) == 1
+  local windowed = stream:key_by(function(v) return v.n % keys end):window(mt.tumbling { size = size })
+  local named = name "window"
+  if in_lua then
+    return windowed:process(named, function(key, window, elements, _, out) out:collect { n = key + #elements, t = window["end"] - 1 } end)
+  end
+  return windowed:count(named):map(function(v) return { n = v.key + v.count, t = v.window_end - 1 } end)
+end
+
+function makers.sides(stream)
+  local by = shape(3) + 1
+  local main = stream:process(name "sides", {
+    parallelism = parallelism(),
+    process_element = function(_, v, ctx, out)
+      if v.n % by == 0 then ctx:output("side", { n = v.n + 1000, t = v.t }) else out:collect(v) end
+    end,
+  })
+  local side = main:side_output "side"
+  return shape(2) == 1 and main:union(side) or side:union(makers.map(main))
+end
+
+function makers.connected(stream)
+  local other = makers.map(stream)
+  local function pass(_, v, _, out) out:collect(v) end
+  return stream:connect(other):process(name "connected", { parallelism = parallelism(), process_element1 = pass, process_element2 = pass })
+end
+
+local kinds = { "map", "filter", "flat_map", "rebalance", "global", "counted", "timed", "window", "sides", "connected" }
+
+local function source(of)
+  local count_of = records
+  return job:from(mt.generator { count = count_of, seed = of, fn = function(i, random) return { n = random(1, 1000), t = i } end },
+    { name = name "source", parallelism = parallelism() })
+    :assign_timestamps { field = "t", max_out_of_orderness = 20, emit = 50 }
+end
+
+local stream = source(seed)
+local fan = 1
+for _ = 1, shape(6) do
+  local kind = kinds[shape(#kinds)]
+  if kind == "sides" or kind == "connected" or kind == "flat_map" then fan = fan + 1 end
+  if fan <= 4 then stream = makers[kind](stream) end
+  if shape(6) == 1 then stream = stream:union(source(seed + count)) end
+end
+stream:map(function(v) return ("%d@%d"):format(v.n, v.t) end):to(mt.collect { name = "rows" })
+return job
