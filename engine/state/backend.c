@@ -16,6 +16,7 @@
 
 #define STORE_PART 8
 #define STORE_PART_MAX 2
+#define WRITE_BYTES_MIN (1u << 20)
 
 struct backend {
     char *directory;
@@ -106,6 +107,25 @@ void backend_share(struct backend *backend, int states)
     atomic_fetch_add(&backend->states, states);
 }
 
+static uint64_t states_of(const struct backend *backend)
+{
+    int states = atomic_load_explicit(&((struct backend *)(void *)backend)->states, memory_order_relaxed);
+    return states > 0 ? (uint64_t)states : 1;
+}
+
+uint64_t backend_share_bytes(const struct backend *backend)
+{
+    if (!backend_spills(backend))
+        return UINT64_MAX;
+    return atomic_load_explicit(&((struct backend *)(void *)backend)->cache_bytes, memory_order_relaxed) / states_of(backend);
+}
+
+size_t backend_write_bytes(const struct backend *backend)
+{
+    uint64_t bytes = store_part(backend) / states_of(backend);
+    return bytes < WRITE_BYTES_MIN ? WRITE_BYTES_MIN : bytes;
+}
+
 uint64_t backend_used(const struct backend *backend)
 {
     return atomic_load_explicit(&((struct backend *)(void *)backend)->used, memory_order_relaxed);
@@ -129,8 +149,7 @@ size_t backend_account(struct backend *backend, size_t before, size_t after)
     uint64_t cache_bytes = atomic_load_explicit(&backend->cache_bytes, memory_order_relaxed);
     if (used <= cache_bytes || !backend_spills(backend))
         return 0;
-    int states = atomic_load_explicit(&backend->states, memory_order_relaxed);
-    uint64_t share = cache_bytes / (uint64_t)(states > 0 ? states : 1);
+    uint64_t share = backend_share_bytes(backend);
     uint64_t over = used - cache_bytes;
     if (after <= share)
         return 0; /* somebody else holds more than its share, and gives back */

@@ -33,6 +33,10 @@ bool backend_spills(const struct backend *backend);
 
 /* One more keyed state shares the budget (or one less: -1). */
 void backend_share(struct backend *backend, int states);
+/* How much of the memory is for each of them when all want as much as they can get; without a floor below there is no limit. */
+uint64_t backend_share_bytes(const struct backend *backend);
+/* What rows on their way to the store may take, of its part of memory, for each of them. */
+size_t backend_write_bytes(const struct backend *backend);
 /* Its use changed from `before` to `after` bytes; the answer is how many bytes it should give back. */
 size_t backend_account(struct backend *backend, size_t before, size_t after);
 /* The store has taken rows: the caches make room for what it keeps in memory by now. */

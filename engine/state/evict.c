@@ -26,7 +26,7 @@ static int fail(struct keyed_state *state, int status)
     return status;
 }
 
-static int pending_apply(struct keyed_state *state)
+int state_pending_apply(struct keyed_state *state)
 {
     struct store *store;
     if (store_write_count(state->pending) == 0)
@@ -112,11 +112,11 @@ static size_t evict_bytes(struct keyed_state *state, size_t wanted)
         freed += before - state->payload_bytes - state->columns[column].table.key_bytes;
         evicted++;
     }
-    pending_apply(state);
+    state_pending_apply(state);
     return freed;
 }
 
-static size_t account(struct keyed_state *state)
+size_t state_account(struct keyed_state *state)
 {
     size_t bytes = state_bytes(state);
     size_t over = backend_account(state->config.backend, state->accounted_bytes, bytes);
@@ -154,7 +154,7 @@ static void tidy(struct keyed_state *state)
  */
 static void evict(struct keyed_state *state)
 {
-    size_t over = account(state);
+    size_t over = state_account(state);
     if (over == 0 && !state->columns[0].stored)
         tidy(state);
     if (over == 0 || state->failure < 0)
@@ -164,7 +164,7 @@ static void evict(struct keyed_state *state)
         if (state_sweep(state, SWEPT_EARLY_PER_CALL))
             state_sweep_list(state, &state->dirty, state->epoch, &state->dirty_buffer, SWEPT_EARLY_PER_CALL);
     }
-    account(state);
+    state_account(state);
 }
 
 void keyed_state_evict(struct keyed_state *state)

@@ -43,6 +43,7 @@ struct keyed_state {
     uint32_t evict_column;
     uint32_t made;                     /* entries of keys since memory was looked at last */
     uint64_t restore_bytes;            /* of a base that is about to come, for this state */
+    bool restore_below;                /* a restore has filled the cache: rows of other keys go to `pending` */
     struct prefault *prefault;         /* of the tables that a restore fills */
     struct attached_part parts[STATE_PARTS_MAX];
     uint32_t part_count;
@@ -105,6 +106,11 @@ int state_load_batch(struct keyed_state *state, struct entry **entries, const in
 /* What a user would count: of an entry; of all keys that are only in the store. */
 uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry);
 uint64_t state_rows_stored(struct keyed_state *state);
+
+/* Tell the backend what this state takes; the answer is how much of it should go. */
+size_t state_account(struct keyed_state *state);
+/* Write the rows of `pending` to the store. */
+int state_pending_apply(struct keyed_state *state);
 
 /* Encode one entry into the base that is being dumped. */
 void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *entry);

@@ -2,6 +2,11 @@
  * Rows of a base, then of deltas in the order of their epochs, put into the
  * cache; the last one of a key wins. With a base of the store's own files the
  * cache begins empty and holds only what the deltas bring.
+ *
+ * When the cache has taken its share of memory, it stays as it is: the rows of keys
+ * that it does not have go straight to the store, in files as large as the store's
+ * part of memory. Rows that were put into the cache only to be evicted from it would
+ * reach the store in a great many small files, to be merged again and again.
  */
 #include "state/keyed_state_internal.h"
 
@@ -13,9 +18,11 @@
 #include <stdlib.h>
 
 #define ROWS_AHEAD 16
-#define EVICT_EACH_WINDOWS 64
+#define ACCOUNT_EACH_WINDOWS 64
 #define RESERVE_BYTES_MIN (1u << 20)
 #define ROWS_SAMPLED 1024
+#define INDEX_BYTES 24 /* of a key at most */
+#define WAITING_ROW_BYTES 64 /* of a row that waits to be sorted, beside its own */
 #define BLOCKS_AHEAD_MAX 4096 /* 8 GB */
 
 void state_restore_begin(struct keyed_state *state, bool stored)
@@ -72,6 +79,21 @@ static bool arrive(struct keyed_state *state, struct arriving_row *arriving)
     return true;
 }
 
+/* It has no entry, nor room for one: what the store may have of it is older than this row. */
+static int restore_below(struct keyed_state *state, const struct row *row)
+{
+    char prefix[ROW_KEY_PREFIX_BYTES] = { (char)(row->group >> 8), (char)row->group, (char)(row->column >> 8), (char)row->column };
+    buffer_clear(&state->scratch);
+    buffer_append(&state->scratch, prefix, sizeof prefix);
+    buffer_append_slice(&state->scratch, row->key);
+    if (row->removed)
+        store_write_remove(state->pending, buffer_slice(&state->scratch));
+    else
+        store_write_put(state->pending, buffer_slice(&state->scratch), row->value);
+    size_t waiting = store_write_bytes(state->pending) + (size_t)store_write_count(state->pending) * WAITING_ROW_BYTES;
+    return waiting < backend_write_bytes(state->config.backend) ? 0 : state_pending_apply(state);
+}
+
 static int restore_row(struct keyed_state *state, const struct arriving_row *arriving)
 {
     const struct row *row = &arriving->row;
@@ -79,6 +101,8 @@ static int restore_row(struct keyed_state *state, const struct arriving_row *arr
     if (arriving->column == 0 && state_group(state, row->key, arriving->hash) != row->group)
         return error_set(ERROR_CORRUPT, "state row: its key is not of key group %u", row->group);
     const char *key = row->key.bytes <= ENTRY_KEY_INLINED_MAX ? arriving->key : row->key.data;
+    if (state->restore_below && table_find(&home->table, key, (uint32_t)row->key.bytes, arriving->hash) == NULL)
+        return restore_below(state, row);
     bool made;
     struct entry *entry = table_find_or_make(&home->table, key, (uint32_t)row->key.bytes, arriving->hash, row->group, &made);
     if (!made)
@@ -168,11 +192,34 @@ static int reserve(struct keyed_state *state, struct slice rows)
             return 0; /* the rows are of several steps: how many of each is open */
     }
     struct table *table = &state->columns[0].table;
-    table_reserve(table, expected / ((before - rows.bytes) / count));
+    uint64_t entries = expected / ((before - rows.bytes) / count), room = backend_share_bytes(state->config.backend) / (table->entry_bytes + INDEX_BYTES);
+    table_reserve(table, entries < room ? entries : room);
     struct memory_block *blocks = memory_new(BLOCKS_AHEAD_MAX * sizeof *blocks);
     state->prefault = prefault_begin(blocks, table_blocks(table, blocks, BLOCKS_AHEAD_MAX));
     free(blocks);
     return 0;
+}
+
+static void make_room(struct keyed_state *state)
+{
+    state_parts_evict(state);
+    if (state_account(state) == 0 || state->restore_below)
+        return;
+    state->restore_below = true;
+    for (uint32_t c = 0; c < state->column_count; c++)
+        state->columns[c].stored = true;
+}
+
+/* All that went below is in the store, and the memory that it took on its way is free again. */
+static int restore_below_done(struct keyed_state *state)
+{
+    if (!state->restore_below)
+        return 0;
+    int status = state_pending_apply(state);
+    store_write_free(state->pending);
+    state->pending = store_write_new();
+    state->restore_below = false;
+    return status;
 }
 
 int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
@@ -189,8 +236,8 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
             status = window_read(state, &rows, &windows[(turn + 1) % 2]);
         if (status == 0)
             status = window_restore(state, &windows[turn % 2]);
-        if (turn % EVICT_EACH_WINDOWS == EVICT_EACH_WINDOWS - 1)
-            keyed_state_evict(state);
+        if (turn % ACCOUNT_EACH_WINDOWS == ACCOUNT_EACH_WINDOWS - 1)
+            make_room(state);
         if (last)
             break;
     }
@@ -241,6 +288,8 @@ int state_restore_done(struct keyed_state *state)
 {
     prefault_end(state->prefault);
     state->prefault = NULL;
+    if (restore_below_done(state) < 0)
+        return state->failure;
     for (uint32_t slot = 0; slot < state->config.states; slot++) {
         if (state->config.state[slot].kind != KIND_MAP)
             continue;

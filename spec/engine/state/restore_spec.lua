@@ -195,3 +195,82 @@ describe("restoring keyed state", function()
     end
   end)
 end)
+
+describe("restoring more than memory holds", function()
+  local count = 60000
+
+  local function value_of(i)
+    if i % 7 == 0 then return nil end
+    return i % 5 == 0 and i + 0.5 or i
+  end
+
+  -- A base, then a delta in which some keys have other values and some have none any more.
+  local function rows()
+    local backend = keyed.backend(2 ^ 30)
+    local state = keyed.new { states = states, backend = backend }
+    local function each(write)
+      for first = 1, count, 1000 do
+        local keys = {}
+        for i = 1, 1000 do keys[i] = first + i - 1 end
+        state:resolve(keys)
+        for i = 1, 1000 do write(state:at(i), first + i - 1) end
+      end
+    end
+    each(function(at, i)
+      at.small:update(i)
+      if i % 10 == 0 then
+        for k = 1, 3 do at.seen:put("k" .. k, i + k) end
+        at.log:add(i)
+      end
+    end)
+    local base = state:cut()
+    each(function(at, i)
+      if i % 5 == 0 or i % 7 == 0 then at.small:update(value_of(i)) end
+      if i % 20 == 0 then at.seen:remove "k2" end
+      if i % 30 == 0 then at.log:add(-i) end
+    end)
+    local delta = state:cut()
+    state:free()
+    C.backend_free(backend)
+    return base, delta
+  end
+
+  local function compare(state)
+    for first = 1, count, 1000 do
+      local keys = {}
+      for i = 1, 1000 do keys[i] = first + i - 1 end
+      state:resolve(keys)
+      for at = 1, 1000 do
+        local i = first + at - 1
+        state:at(at)
+        assert.are.equal(value_of(i), state.small:value())
+        if i % 10 == 0 then
+          assert.are.equal(i + 1, state.seen:get "k1")
+          assert.are.equal(i % 20 ~= 0 and i + 2 or nil, state.seen:get "k2")
+          assert.are.same(i % 30 == 0 and { i, -i } or { i }, state.log:get())
+        end
+      end
+    end
+  end
+
+  it("puts into the store what the cache has no room for, and the last row of a key wins", function()
+    local root = keyed.temporary()
+    local backend = keyed.backend(4 * 2 ^ 20, root .. "/rows")
+    local state = keyed.new { states = states, backend = backend }
+    local base, delta = rows()
+    assert(state:restore { base, delta })
+    assert.is_true(C.backend_store_opened(backend) ~= nil)
+    assert.is_true(tonumber(C.backend_used(backend)) < 4.5 * 2 ^ 20, tonumber(C.backend_used(backend)))
+    compare(state)
+    local changed = state:key(12).small
+    changed:update(-12)
+    state:key(13).small:clear()
+    state:cut()
+    assert.are.equal(-12, state:key(12).small:value())
+    assert.is_nil(state:key(13).small:value())
+    assert.are.equal(0, C.keyed_state_failure(state.handle))
+    state:free()
+    C.backend_free(backend)
+    keyed.remove(root)
+  end)
+end)
