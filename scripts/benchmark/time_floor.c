@@ -6,7 +6,8 @@
  * usage: bench_time_floor windows KEYS SIZE SLIDE SECONDS    count, sum and max of each key's windows
  *        bench_time_floor sessions KEYS GAP SECONDS          the same of its sessions
  *        bench_time_floor timers KEYS DELAY SECONDS          a queue of what is due so much later
- * Times are milliseconds; there are 100 records in each.
+ *        bench_time_floor interval KEYS REACH PER_MS SECONDS odd values meet even ones of their key that are so near
+ * Times are milliseconds; there are PER_MS records in each, or 100.
  */
 #include "base/clock.h"
 #include "connectors/random_keys.h"
@@ -22,6 +23,7 @@
 
 struct figures { double count, sum, max; int64_t last; };
 struct due { int64_t time; uint64_t key; };
+struct kept { int64_t time; double value; uint64_t before; /* of its key and side */ };
 
 struct floor {
     struct random_keys *generator;
@@ -32,6 +34,9 @@ struct floor {
     double *values;
     struct due *queue;
     uint64_t queued, fired, queue_mask;
+    uint64_t per_ms;
+    struct kept *kept;
+    uint64_t *last[2];              /* by side and key: which was kept last; 0: none */
     double checksum;
 };
 
@@ -99,6 +104,22 @@ static void timers_one(struct floor *floor, uint64_t key, int64_t time, double v
     floor->queue[floor->queued++ & floor->queue_mask] = (struct due){ time + floor->size, key };
 }
 
+/* Numbers of what is kept go on for ever; what is so old that another lies in its place is out of reach. */
+static void interval_one(struct floor *floor, uint64_t key, int64_t time, double value)
+{
+    int side = (uint64_t)value & 1;
+    const struct kept *other;
+    for (uint64_t at = floor->last[!side][key]; at != 0 && floor->queued - at < floor->queue_mask; at = other->before) {
+        other = &floor->kept[at & floor->queue_mask];
+        if (other->time < time - floor->size)
+            break;
+        floor->checksum += value + other->value;
+    }
+    floor->queued++;
+    floor->kept[floor->queued & floor->queue_mask] = (struct kept){ time, value, floor->last[side][key] };
+    floor->last[side][key] = floor->queued;
+}
+
 typedef void one_record(struct floor *floor, uint64_t key, int64_t time, double value);
 
 static void run(struct floor *floor, one_record *work, double seconds)
@@ -109,7 +130,7 @@ static void run(struct floor *floor, one_record *work, double seconds)
         for (int i = 0; i < 64; i++) {
             random_keys_fill(floor->generator, floor->made, 1, keys, BATCH);
             for (int k = 0; k < BATCH; k++, floor->made++)
-                work(floor, (uint64_t)keys[k] - 1, (int64_t)(floor->made / PER_MS), (double)floor->made);
+                work(floor, (uint64_t)keys[k] - 1, (int64_t)(floor->made / floor->per_ms), (double)floor->made);
         }
     }
 }
@@ -126,9 +147,10 @@ static void *array(uint64_t count, size_t bytes)
 
 static one_record *prepare(struct floor *floor, int count, char **arguments)
 {
-    bool windows = count == 6 && strcmp(arguments[1], "windows") == 0;
-    if (!windows && count != 5)
+    bool windows = count == 6 && strcmp(arguments[1], "windows") == 0, interval = count == 6 && strcmp(arguments[1], "interval") == 0;
+    if (!windows && !interval && count != 5)
         return NULL;
+    floor->per_ms = interval ? strtoull(arguments[4], NULL, 10) : PER_MS;
     floor->keys = strtoull(arguments[2], NULL, 10);
     floor->size = strtoll(arguments[3], NULL, 10);
     floor->slide = windows ? strtoll(arguments[4], NULL, 10) : floor->size;
@@ -136,9 +158,14 @@ static one_record *prepare(struct floor *floor, int count, char **arguments)
     floor->generator = random_keys_new(floor->keys, 0, 1);
     floor->figures = array(floor->keys * floor->slices, sizeof floor->figures[0]);
     floor->values = array(floor->keys, sizeof floor->values[0]);
-    for (floor->queue_mask = 1; floor->queue_mask < (uint64_t)floor->size * PER_MS * 2;)
+    for (floor->queue_mask = 1; floor->queue_mask < (uint64_t)floor->size * floor->per_ms * 2;)
         floor->queue_mask *= 2;
-    floor->queue = array(floor->queue_mask--, sizeof floor->queue[0]);
+    floor->queue = array(floor->queue_mask, sizeof floor->queue[0]);
+    floor->kept = array(floor->queue_mask--, sizeof floor->kept[0]);
+    for (int side = 0; side < 2; side++)
+        floor->last[side] = array(floor->keys, sizeof floor->last[side][0]);
+    if (interval)
+        return interval_one;
     return windows ? windows_one : strcmp(arguments[1], "sessions") == 0 ? sessions_one : strcmp(arguments[1], "timers") == 0 ? timers_one : NULL;
 }
 
@@ -147,7 +174,8 @@ int main(int count, char **arguments)
     static struct floor floor;
     one_record *work = prepare(&floor, count, arguments);
     if (work == NULL) {
-        fprintf(stderr, "usage: bench_time_floor windows KEYS SIZE SLIDE SECONDS | sessions KEYS GAP SECONDS | timers KEYS DELAY SECONDS\n");
+        fprintf(stderr, "usage: bench_time_floor windows KEYS SIZE SLIDE SECONDS | sessions KEYS GAP SECONDS | timers KEYS DELAY SECONDS | "
+                        "interval KEYS REACH PER_MS SECONDS\n");
         return 2;
     }
     uint64_t begin_ns = clock_monotonic_ns(), begin_cpu_ns = clock_process_cpu_ns();
@@ -158,5 +186,8 @@ int main(int count, char **arguments)
     free(floor.figures);
     free(floor.values);
     free(floor.queue);
+    free(floor.kept);
+    free(floor.last[0]);
+    free(floor.last[1]);
     return 0;
 }

@@ -1,5 +1,5 @@
 --- Rows of event time: windows and timers over 10 k and more keys, 100 records each millisecond of it;
---- one worker, one core, a checkpoint each second.
+--- one worker, one core, a checkpoint each second. (Of the join: 10 records each millisecond.)
 local context = require "benchmark.context"
 local engine_run = require "benchmark.engine_run"
 local meter = require "benchmark.meter"
@@ -61,6 +61,8 @@ return {
   row("sliding_60", "60 s every second", "windows", { window = "sliding", size = "60s", slide = "1s" }, { "windows", 10000, 60000, 1000 }, 8),
   row("session", "sessions of 10 k keys, gap 1 s", "windows", { window = "session" }, { "sessions", 10000, 1000 }, 3),
   row("timers", "100 k keys, a timer a second after each record, which emits and clears", "timers", {}, { "timers", 100000, 1000 }, 2.5),
+  row("interval_join", "two sides of 10 k keys, a second before and after: one match each on average", "interval_join",
+    { per_ms = 10, reach = 1000 }, { "interval", 10000, 1000, 10 }, 1.5),
   {
     name = "timers_large", what = "10 M pending timers of 100 k keys, 256 MB", target = ">= 0.5 M/s, resident <= 400 MB", run = timers_large,
     reached = function(result) return result.records_per_second >= 0.5e6 and result.rss_mb <= 400 end,

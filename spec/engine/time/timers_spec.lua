@@ -197,6 +197,21 @@ describe("timers", function()
       assert.are.equal("6:a/b\0", timers:fired(6))
     end)
 
+    it("S4, S5: with a key and a namespace of any length, where a word ends or the lengths need more room", function()
+      local expected = {}
+      for _, key_bytes in ipairs { 1, 2, 3, 4, 5, 6, 7, 12, 13, 250, 251, 252, 253, 254, 255, 256, 257, 300 } do
+        for _, space_bytes in ipairs { 0, 1, 5, 254, 255, 256, 257 } do
+          local key, space = ("k"):rep(key_bytes), ("n"):rep(space_bytes)
+          timers:register(5, key, space)
+          timers:register(5, key, space)
+          timers:register(5, key .. "gone", space)
+          timers:delete(5, key .. "gone", space)
+          expected[#expected + 1] = "5:" .. key .. (space == "" and "" or "/" .. space)
+        end
+      end
+      assert.are.equal(table.concat(expected, " "), timers:fired(5))
+    end)
+
     it("refused where key and namespace are too long for a row", function()
       local ok, message = pcall(timers.register, timers, 1, "k", ("x"):rep(60000))
       assert.is_false(ok)
