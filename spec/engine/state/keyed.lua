@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local C = require "support.engine"
 local bind = {
   value = require "moontide.runtime.value_state",
+  derived = require "moontide.runtime.value_state",
   map = require "moontide.runtime.map_state",
   list = require "moontide.runtime.list_state",
 }
@@ -11,7 +12,7 @@ local encoding = require "moontide.runtime.encode"
 
 local M = { C = C }
 
-M.kinds = { value = 0, map = 1, list = 2 }
+M.kinds = { value = 0, map = 1, list = 2, derived = 4 }
 M.max_parallelism = 128
 M.seed = tonumber(os.getenv "SEED") or os.time()
 
