@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define GUARD_INSTRUCTIONS 100000
+#define GUARD_LOOKS_MAX 100000
 #define LIBRARY "@moontide/moontide." /* how the chunks of embedded modules are named */
 
 struct vm {
@@ -23,6 +24,7 @@ struct vm {
     const struct worker *guarded;
     uint64_t guard_ms, guard_since_ns, guard_progress;
     int guard_step;
+    uint32_t guard_looks;        /* at what runs too long, without finding a function of the author */
     char *text;               /* of vm_config_text */
 };
 
@@ -223,12 +225,16 @@ static void guard_hook(lua_State *L, lua_Debug *activation)
         vm->guard_step = step;
         vm->guard_progress = progress;
         vm->guard_since_ns = now_ns;
+        vm->guard_looks = 0;
     }
     uint64_t ran_ms = (now_ns - vm->guard_since_ns) / 1000000u;
     if (step < 0 || !worker_runs(vm->guarded, step) || ran_ms <= vm->guard_ms)
         return;
-    bool between = !in_script(L) && ran_ms <= 2 * vm->guard_ms;
-    /* Between two callbacks of a loop (S2c) there is no line to name. A loop may meet the hook at one place always, so look at each instruction. */
+    /*
+     * Between two callbacks of a loop (S2c) there is no line to name. A loop may meet the hook at one place always, so look at each
+     * instruction: so many times, not so long, since a process that had to wait for its turn would give up at the first look.
+     */
+    bool between = !in_script(L) && vm->guard_looks++ < GUARD_LOOKS_MAX;
     lua_sethook(L, guard_hook, LUA_MASKCOUNT, between ? 1 : GUARD_INSTRUCTIONS);
     if (between)
         return;

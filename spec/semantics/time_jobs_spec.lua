@@ -310,9 +310,11 @@ return job]]
     assert.are.same({ "fired 0 inf", "fired 1 inf", "fired 2 inf" }, endless { "--drain" })
   end)
 
-  it("S2c: a loop of timers that register themselves for ever is ended by the watchdog, which names the line", function()
-    local path = script [[
-local job = mt.job("circle", { parallelism = 1, watchdog = "300ms" })
+  -- At the short limit its first look comes too late for twice the limit, as it does where the process had to wait for its turn.
+  for _, limit in ipairs { "300ms", "10ms" } do
+    it("S2c: a loop of timers that register themselves for ever is ended by the watchdog, which names the line: after " .. limit, function()
+      local path = script(([[
+local job = mt.job("circle", { parallelism = 1, watchdog = "%s" })
 job:from(mt.values { 10, 20 }):key_by(function(n) return n end)
   :process("circle", {
     process_element = function(self, n, ctx) ctx:timers():register_event_time_timer(n) end,
@@ -321,12 +323,17 @@ job:from(mt.values { 10, 20 }):key_by(function(n) return n end)
       out:collect(timestamp)
     end,
   }):process("behind", function(n, ctx, out) out:collect(n + 1) end):to(mt.blackhole {})
-return job]]
-    local started = here:run(path)
-    assert.are.equal(1, started:wait(), started.err)
-    assert.is_truthy(started.err:find('step "circle", subtask 0: one callback ran longer than 300 ms (the job\'s watchdog)', 1, true), started.err)
-    assert.is_truthy(started.err:find("in on_timer", 1, true), started.err)
-  end)
+return job]]):format(limit))
+      local started = here:run(path)
+      assert.are.equal(1, started:wait(), started.err)
+      local said = ("one callback ran longer than %d ms (the job's watchdog)"):format(limit:match("%d+"))
+      assert.is_truthy(started.err:find('step "circle", subtask 0: ' .. said, 1, true), started.err)
+      assert.is_truthy(started.err:find("in on_timer", 1, true), started.err)
+      local _, messages = started.err:gsub(said:gsub("%p", "%%%0"), "")
+      local _, named = started.err:gsub(said:gsub("%p", "%%%0") .. "\n  job%.lua:%d+: in ", "")
+      assert.are.equal(messages, named, started.err)
+    end)
+  end
 
   it("S2c: a loop that moves on in time is none, however long it is", function()
     local path = script [[
