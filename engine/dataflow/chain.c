@@ -75,7 +75,7 @@ static void chain_fill(struct worker *worker, struct chain *chain)
             hand_channels_add(worker, chain, op);
     }
     chain->aligner = aligner_new(chain->channel_count, plan->at_least_once);
-    chain->started = !plan_has_rings(plan);
+    chain->started = plan->by_hand;
 }
 
 static uint32_t chain_rank(const struct worker *worker, uint32_t chain)
@@ -318,7 +318,7 @@ static int chain_start(struct worker *worker, struct chain *chain)
         }
     }
     for (uint32_t i = 0; started && i < chain->op_count; i++) {
-        if (chain->ops[i]->step->kind == STEP_EXCHANGE)
+        if (chain->ops[i]->step->kind == STEP_EXCHANGE && plan_has_rings(worker->dataflow->plan))
             exchange_mark(chain->ops[i], RING_START, 0);
     }
     chain->started = started;

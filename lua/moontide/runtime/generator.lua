@@ -91,6 +91,7 @@ return function(call, operator, out, times_of_source)
     [3] = function()
       none = times_of_source(call)
       stripes, made = stripes_at_start(call, saved.restored(call)), 0
+      if not lowest(stripes, count) then call.status = ended end -- known before the first record of any source (S9)
     end,
     [4] = function() end,
     [5] = function() saved.save(call, stripes) end,
