@@ -141,6 +141,11 @@ local function expected_of(tables, record)
   return { count = count, before = before or -1, user = record.user }
 end
 
+local function push_all(harness, input, records)
+  harness.inputs[input].channels[1]:push_all(records)
+  return harness:values()
+end
+
 describe("maps of a job that tells of its keys", function()
   print(("map_hints_spec: SEED=%d"):format(seed))
 
@@ -148,15 +153,13 @@ describe("maps of a job that tells of its keys", function()
     it("hold what they would otherwise, " .. name, function()
       math.randomseed(seed)
       local harness, tables = testing.harness(build, options), {}
-      local channel = harness.inputs[1].channels[1]
       for _ = 1, 200 do
         local records, expected = {}, {}
         for i = 1, 1000 do
           records[i] = random_record()
           expected[i] = expected_of(tables, records[i])
         end
-        channel:push_all(records)
-        for i, value in ipairs(harness:values()) do
+        for i, value in ipairs(push_all(harness, 1, records)) do
           local same = value.count == expected[i].count and value.before == expected[i].before and value.user == expected[i].user
           if not same then assert.same(expected[i], value, ("seed %d"):format(seed)) end
           expected[i] = nil
@@ -166,4 +169,42 @@ describe("maps of a job that tells of its keys", function()
       harness:close()
     end)
   end
+
+  it("hold what they would otherwise, where two inputs fill them", function()
+    math.randomseed(seed)
+    local tables, states = {}, { seen = mt.map_state() }
+    local harness = testing.harness(function(first, second)
+      return first:key_by("user"):connect(second:key_by("user")):process("both", {
+        state = states,
+        process_element1 = function(self, record, _, out)
+          local count = (self.seen:get(record.item) or 0) + 1
+          self.seen:put(record.item, count)
+          out:collect(count)
+        end,
+        process_element2 = function(self, record, _, out)
+          local item = record.item .. "!"
+          out:collect(self.seen:contains(item))
+          self.seen:put(item, 0)
+          self.seen:remove(record.item)
+        end,
+      })
+    end, { inputs = 2 })
+    for round = 1, 200 do
+      local records, expected, input = {}, {}, round % 4 == 0 and 2 or 1
+      for i = 1, 1000 do
+        local record = { user = math.random(50), item = math.random(4000) }
+        local key, text = record.user .. ":" .. record.item, record.user .. ":" .. record.item .. "!"
+        records[i] = record
+        if input == 1 then
+          tables[key] = (tables[key] or 0) + 1
+          expected[i] = tables[key]
+        else
+          expected[i] = tables[text] ~= nil
+          tables[text], tables[key] = 0, nil
+        end
+      end
+      assert.same(expected, push_all(harness, input, records), ("seed %d, round %d"):format(seed, round))
+    end
+    harness:close()
+  end)
 end)
