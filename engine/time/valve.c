@@ -220,6 +220,7 @@ void valve_active(struct valve *valve, uint32_t index)
     channel->idle = false;
     channel->aligned = channel->watermark >= valve->output;
     output_active(valve);
+    raise_to_lowest(valve); /* it may be the only one that is not behind */
 }
 
 void valve_end(struct valve *valve, uint32_t index)

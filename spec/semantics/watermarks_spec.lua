@@ -92,6 +92,14 @@ describe("watermarks of channels", function()
     both(2, { wm(1, 10), wm(2, 10, "W(10)"), idle(2), active(2), wm(1, 30), wm(2, 20, "W(20)") })
   end)
 
+  it("S12, S15: one that comes back ahead, where no other counts, is the lowest at once", function()
+    both(3, { wm(1, 10), wm(2, 7), idle(3, "W(7)"), active(3), idle(1), idle(2), active(1, "W(10)"), idle(3) }, false)
+    both(3, {
+      wm(1, 10), wm(2, 20), wm(3, 30, "W(10)"), idle(3), idle(1, "W(20)"), active(1), idle(2), active(3, "W(30)"), idle(1), idle(3, "IDLE"),
+    }, false)
+    both(3, { wm(1, 40), wm(2, 5), wm(3, 30, "W(5)"), idle(2, "W(30)"), idle(1), active(2), idle(3), idle(2, "IDLE"), active(1, "ACTIVE W(40)") }, false)
+  end)
+
   it("S14: a record makes its channel active; it is told before the record", function()
     valve(1, { wm(1, 5, "W(5)"), idle(1, "IDLE"), { push = "a", at = 7, "ACTIVE a@7" } })
     both(2, {
