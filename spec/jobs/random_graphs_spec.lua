@@ -10,6 +10,7 @@ local function rows(seed, own, options)
   options.args = { seed = seed, own = own }
   local result = testing.run(script, options)
   local list = result.sinks.rows
+  for _, letter in ipairs(result.sinks.dead or {}) do list[#list + 1] = ("dead %d@%d"):format(letter.record.n, letter.record.t) end
   table.sort(list)
   return list, result.kills
 end

@@ -30,11 +30,20 @@ local function name(kind)
   return kind .. count
 end
 
+-- What follows from n and t is there to be missed, if a step loses it.
+local function record(n, t) return { n = n, t = t, sum = n + t, k = "k" .. n % 7, deep = { n = n } } end
+
+local dead = mt.collect { name = "dead" }
+
 local makers = {}
 
 function makers.map(stream)
   local add = shape(50)
-  return stream:map(function(v) return { n = v.n + add, t = v.t } end, { name = name "map", parallelism = parallelism() })
+  if shape(2) == 1 then return stream:map(function(v) return record(v.n + add, v.t) end, { name = name "map", parallelism = parallelism() }) end
+  return stream:map(function(v)
+    local n = v.deep.n + add
+    return { n = n, t = v.t, sum = v.sum + add, k = "k" .. n % 7, deep = { n = n } }
+  end, { name = name "map", parallelism = parallelism() })
 end
 
 function makers.filter(stream)
@@ -46,7 +55,7 @@ function makers.flat_map(stream)
   local by = shape(5) + 1
   return stream:flat_map(function(v, out)
     out:collect(v)
-    if v.n % by == 0 then out:collect { n = v.n + 1, t = v.t } end
+    if v.n % by == 0 then out:collect(record(v.n + 1, v.t)) end
   end, { name = name "flat_map", parallelism = parallelism() })
 end
 
@@ -64,7 +73,7 @@ function makers.counted(stream)
       self.at:put(v.t, number)
       self.count:update(self.count:value() + 1)
       assert(self.count:value() >= number)
-      out:collect { n = ctx:current_key() * 7 + number, t = v.t }
+      out:collect(record(ctx:current_key() * 7 + number, v.t))
     end,
   })
 end
@@ -81,7 +90,7 @@ function makers.timed(stream)
       ctx:timers():register_event_time_timer(last)
     end,
     on_timer = function(self, time, ctx, out)
-      out:collect { n = ctx:current_key() + self.sums:get(time), t = time }
+      out:collect(record(ctx:current_key() + self.sums:get(time), time))
       self.sums:remove(time)
     end,
   })
@@ -92,9 +101,9 @@ function makers.window(stream)
   local windowed = stream:key_by(function(v) return v.n % keys end):window(mt.tumbling { size = size })
   local named = name "window"
   if in_lua then
-    return windowed:process(named, function(key, window, elements, _, out) out:collect { n = key + #elements, t = window["end"] - 1 } end)
+    return windowed:process(named, function(key, window, elements, _, out) out:collect(record(key + #elements, window["end"] - 1)) end)
   end
-  return windowed:count(named):map(function(v) return { n = v.key + v.count, t = v.window_end - 1 } end)
+  return windowed:count(named):map(function(v) return record(v.key + v.count, v.window_end - 1) end)
 end
 
 function makers.sides(stream)
@@ -102,7 +111,7 @@ function makers.sides(stream)
   local main = stream:process(name "sides", {
     parallelism = parallelism(),
     process_element = function(_, v, ctx, out)
-      if v.n % by == 0 then ctx:output("side", { n = v.n + 1000, t = v.t }) else out:collect(v) end
+      if v.n % by == 0 then ctx:output("side", record(v.n + 1000, v.t)) else out:collect(v) end
     end,
   })
   local side = main:side_output "side"
@@ -115,11 +124,52 @@ function makers.connected(stream)
   return stream:connect(other):process(name "connected", { parallelism = parallelism(), process_element1 = pass, process_element2 = pass })
 end
 
-local kinds = { "map", "filter", "flat_map", "rebalance", "global", "counted", "timed", "window", "sides", "connected" }
+function makers.plain(stream)
+  local by = shape(4) + 1
+  return stream:process(name "plain", function(v, _, out)
+    if v.n % by ~= 0 then out:collect(v) end
+  end)
+end
+
+-- By a field, with state that is a list and a table; what is passed on is the record.
+function makers.remembered(stream)
+  return stream:key_by("k"):process(name "remembered", {
+    parallelism = parallelism(),
+    state = { times = mt.list_state(), totals = mt.value_state() },
+    process_element = function(self, v, ctx, out)
+      local totals = self.totals:value() or { count = 0, sum = 0 }
+      totals.count, totals.sum = totals.count + 1, totals.sum + v.n
+      self.totals:update(totals)
+      if totals.count % 50 == 0 then self.times:clear() end
+      self.times:add(v.t)
+      assert(ctx:current_key() == v.k and #self.times:get() == (totals.count < 50 and totals.count or totals.count % 50 + 1))
+      out:collect(v)
+    end,
+  })
+end
+
+function makers.failing(stream)
+  local by = shape(20) + 3
+  return stream:map(function(v)
+    if v.n % by == 0 then error "as it should" end
+    return v
+  end, { name = name "failing", on_error = shape(2) == 1 and "skip" or { dead_letter = dead }, parallelism = parallelism() })
+end
+
+function makers.joined(stream)
+  local other = makers.filter(makers.map(stream))
+  return stream:key_by("k"):interval_join(other:key_by("k"), { lower = -1, upper = 1 })
+    :process(name "joined", function(l, r, ctx, out) out:collect(record(l.n + r.n, ctx:timestamp())) end)
+end
+
+local kinds = { "map", "filter", "flat_map", "rebalance", "global", "counted", "timed", "window", "sides", "connected", "plain", "remembered", "failing", "joined" }
 
 local function source(of)
   local count_of = records
-  return job:from(mt.generator { count = count_of, seed = of, fn = function(i, random) return { n = random(1, 1000), t = i } end },
+  return job:from(mt.generator { count = count_of, seed = of, fn = function(i, random)
+      local n = random(1, 1000)
+      return { n = n, t = i, sum = n + i, k = "k" .. n % 7, deep = { n = n } }
+    end },
     { name = name "source", parallelism = parallelism() })
     :assign_timestamps { field = "t", max_out_of_orderness = 20, emit = 50 }
 end
@@ -128,9 +178,12 @@ local stream = source(seed)
 local fan = 1
 for _ = 1, shape(6) do
   local kind = kinds[shape(#kinds)]
-  if kind == "sides" or kind == "connected" or kind == "flat_map" then fan = fan + 1 end
+  if kind == "sides" or kind == "connected" or kind == "flat_map" or kind == "joined" then fan = fan + 1 end
   if fan <= 4 then stream = makers[kind](stream) end
   if shape(6) == 1 then stream = stream:union(source(seed + count)) end
 end
-stream:map(function(v) return ("%d@%d"):format(v.n, v.t) end):to(mt.collect { name = "rows" })
+stream:map(function(v)
+  assert(v.sum == v.n + v.t and v.k == "k" .. v.n % 7 and v.deep.n == v.n)
+  return ("%d@%d"):format(v.n, v.t)
+end):to(mt.collect { name = "rows" })
 return job
