@@ -71,10 +71,27 @@ local function new_handle(checked)
   return ffi.gc(handle[0], C.harness_free) -- the net for tests that end without close()
 end
 
+local opened_by_author = { process = true, connect = true, window = true }
+
+-- S18c: where all channels had finished, no code of the author runs any more, open and close neither. A sink is
+-- opened all the same: what it had prepared is still to be committed (S42).
+local function rest_if_finished(self, built, channels)
+  for _, step in ipairs(built.inputs) do
+    for channel = 0, channels - 1 do
+      if not C.harness_was_ended(self._handle, step, channel) then return end
+    end
+  end
+  for _, operator in ipairs(built.graph.operators) do
+    local definition = opened_by_author[operator.terminal] and operator.step.definition
+    if definition then definition.open, definition.close = nil, nil end
+  end
+end
+
 local function open_worker(self, built, channels)
   local plan = C.harness_plan(self._handle)
   graph.fill(plan, built.job, built.graph, { channels = channels, emit = 1 })
   check(C.harness_open(self._handle))
+  rest_if_finished(self, built, channels)
   self._worker_handle = C.harness_worker(self._handle)
   self._worker = worker.new(self._worker_handle, built.job, built.graph)
   self._output = output.new(self._worker_handle, built)
