@@ -23,7 +23,9 @@ static const char *pane_state_name(const struct step_state *state, char name[STA
 }
 
 static const char *const operator_kinds[] = { [OPERATOR_STATE_LIST] = "operator_list", [OPERATOR_STATE_UNION] = "union_list", [OPERATOR_STATE_BROADCAST] = "broadcast" };
-static const char *const kind_names[] = { [KIND_VALUE] = "value", [KIND_MAP] = "map", [KIND_LIST] = "list" };
+static const char *const type_names[] = {
+    [STATE_VALUE] = "value", [STATE_MAP] = "map", [STATE_LIST] = "list", [STATE_REDUCING] = "reducing", [STATE_AGGREGATING] = "aggregating",
+};
 
 static const struct manifest_column *column_find(const struct manifest *manifest, const char *step, const char *state)
 {
@@ -97,8 +99,8 @@ static int refuse_kind(const struct step *step, const char *state, const struct 
 static int state_column(const struct step *step, struct step_state *state, const char *name, const struct manifest *manifest, uint16_t *last)
 {
     const struct manifest_column *old = column_find(manifest, step->name, name);
-    if (old != NULL && strcmp(old->kind, kind_names[state->kind]) != 0)
-        return refuse_kind(step, state->name, old, kind_names[state->kind]);
+    if (old != NULL && strcmp(old->kind, type_names[state->type]) != 0)
+        return refuse_kind(step, state->name, old, type_names[state->type]);
     state->id = old != NULL ? old->column : ++*last;
     return 0;
 }
@@ -170,7 +172,7 @@ static void pane_columns_save(const struct step *step, struct manifest *manifest
     for (uint32_t s = 0; s < step->pane_state_count; s++) {
         const struct step_state *state = &step->pane_states[s];
         char name[STATE_NAME_BYTES];
-        manifest_add_column(manifest, &(struct manifest_column){ step->name, pane_state_name(state, name), kind_names[state->kind], state->id, ROW_VERSION });
+        manifest_add_column(manifest, &(struct manifest_column){ step->name, pane_state_name(state, name), type_names[state->type], state->id, ROW_VERSION });
     }
 }
 
@@ -189,7 +191,7 @@ void restore_save_columns(const struct plan *plan, struct manifest *manifest)
             manifest_add_column(manifest, &(struct manifest_column){ step->name, timer_columns[domain], TIMERS_KIND, step->timer_columns[domain], ROW_VERSION });
         for (uint32_t s = 0; s < step->state_count; s++) {
             const struct step_state *state = &step->states[s];
-            manifest_add_column(manifest, &(struct manifest_column){ step->name, state->name, kind_names[state->kind], state->id, ROW_VERSION });
+            manifest_add_column(manifest, &(struct manifest_column){ step->name, state->name, type_names[state->type], state->id, ROW_VERSION });
         }
         pane_columns_save(step, manifest);
     }

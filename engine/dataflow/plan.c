@@ -157,18 +157,21 @@ int plan_add_key_field(struct plan *plan, int step, const char *field, bool list
     return 0;
 }
 
-static int state_add(const struct step *step, struct step_state *states, uint32_t *count, const char *name, int kind)
+static int state_add(const struct step *step, struct step_state *states, uint32_t *count, const char *name, int type)
 {
+    static const uint16_t slot_kinds[] = {
+        [STATE_VALUE] = KIND_VALUE, [STATE_MAP] = KIND_MAP, [STATE_LIST] = KIND_LIST, [STATE_REDUCING] = KIND_VALUE, [STATE_AGGREGATING] = KIND_VALUE,
+    };
     if (*count == KEYED_STATES_MAX)
         return error_set(ERROR_ARGUMENT, "step '%s' has more than %d states", step->name, KEYED_STATES_MAX);
-    states[*count] = (struct step_state){ .name = memory_copy_text(name), .kind = (uint16_t)kind };
+    states[*count] = (struct step_state){ .name = memory_copy_text(name), .type = (uint16_t)type, .kind = slot_kinds[type] };
     return (int)(*count)++;
 }
 
-int plan_add_state(struct plan *plan, int step, const char *name, int kind)
+int plan_add_state(struct plan *plan, int step, const char *name, int type)
 {
     struct step *target = &plan->steps[step];
-    return state_add(target, target->states, &target->state_count, name, kind);
+    return state_add(target, target->states, &target->state_count, name, type);
 }
 
 int plan_add_operator_state(struct plan *plan, int step, const char *name, int kind, uint32_t version, bool migrates)
@@ -180,10 +183,10 @@ int plan_add_operator_state(struct plan *plan, int step, const char *name, int k
     return 0;
 }
 
-int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind)
+int plan_add_pane_state(struct plan *plan, int step, const char *name, int type)
 {
     struct step *target = &plan->steps[step];
-    return state_add(target, target->pane_states, &target->pane_state_count, name, kind);
+    return state_add(target, target->pane_states, &target->pane_state_count, name, type);
 }
 
 int plan_set_window(struct plan *plan, int step, int kind, double size, double slide, double offset, int domain, double lateness, int stagger)
@@ -268,7 +271,7 @@ static int bookkeeping_add(struct plan *plan, struct step *step)
         return plan_slices_add(plan, step);
     if (step->window.kind != WINDOW_SESSION)
         return 0;
-    int slot = plan_add_state(plan, (int)step->id, "#sessions", KIND_VALUE);
+    int slot = plan_add_state(plan, (int)step->id, "#sessions", STATE_VALUE);
     if (slot < 0)
         return slot;
     step->sessions_slot = (uint32_t)slot;

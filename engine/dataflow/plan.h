@@ -38,6 +38,8 @@ enum step_kind {
 };
 enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4, EXCHANGE_FORWARD = 5 /* within the worker */ };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
+/* What a state is to its author: kept as enum slot_kind, and told apart in checkpoints. */
+enum state_type { STATE_VALUE = 0, STATE_MAP = 1, STATE_LIST = 2, STATE_REDUCING = 3, STATE_AGGREGATING = 4 };
 enum window_kind { WINDOW_TUMBLING = 1, WINDOW_SLIDING = 2, WINDOW_SESSION = 3, WINDOW_GLOBAL = 4 };
 enum operator_state_kind { OPERATOR_STATE_LIST = 1, OPERATOR_STATE_UNION = 2, OPERATOR_STATE_BROADCAST = 3 };
 enum error_policy { POLICY_FAIL = 0, POLICY_SKIP = 1, POLICY_DEAD_LETTER = 2 };
@@ -66,8 +68,8 @@ int plan_set_timestamps(struct plan *plan, int step, const char *field, int unit
 /* The connector of a source or sink; options are set one by one with plan_option(). */
 int plan_set_connector(struct plan *plan, int step, const char *connector, const char *format);
 int plan_option(struct plan *plan, int step, const char *name, const char *key, const char *value);
-/* A state of a keyed step; `kind` is enum slot_kind. The answer is its slot, from 0. */
-int plan_add_state(struct plan *plan, int step, const char *name, int kind);
+/* A state of a keyed step; `type` is enum state_type. The answer is its slot, from 0. */
+int plan_add_state(struct plan *plan, int step, const char *name, int type);
 int plan_set_keyed(struct plan *plan, int step);
 /* A keyed step that may have timers. */
 int plan_set_timers(struct plan *plan, int step);
@@ -81,7 +83,7 @@ int plan_add_aggregate(struct plan *plan, int step, int kind, const char *field,
 /* The output of records that are too late for any window (S25). */
 int plan_set_late_port(struct plan *plan, int step, int port);
 /* A state of a key's window; the first one is the window's contents. The answer is its slot, from 0. */
-int plan_add_pane_state(struct plan *plan, int step, const char *name, int kind);
+int plan_add_pane_state(struct plan *plan, int step, const char *name, int type);
 /*
  * A state of a subtask, which the step itself keeps (enum operator_state_kind); `version` is that of its
  * values, and `migrates` says that those of an earlier one can be made into it.
@@ -107,7 +109,7 @@ struct source_shared;
 
 struct step_state {
     char *name;
-    uint16_t kind, id;
+    uint16_t type, kind, id;          /* enum state_type, enum slot_kind */
     bool hidden;                      /* bookkeeping: not counted as rows */
     uint32_t row_bytes;               /* a value of many rows, this long each; 0: it counts one */
 };

@@ -42,7 +42,7 @@ int plan_slices_add(struct plan *plan, struct step *step)
     for (int i = 0; i < (sessions ? 1 : 2); i++) {
         char name[32];
         snprintf(name, sizeof name, forms[i], slices_hash(step));
-        int slot = plan_add_state(plan, (int)step->id, name, KIND_VALUE);
+        int slot = plan_add_state(plan, (int)step->id, name, STATE_VALUE);
         if (slot < 0)
             return slot;
         step->states[slot].row_bytes = sessions ? shape.bytes + SESSION_HEAD_BYTES : shape.bytes;

@@ -10,7 +10,7 @@ local M = {}
 local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8, aggregate = 9 }
 local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4, forward = 5 }
 local operator_state_kinds = { operator_list = 1, union_list = 2, broadcast = 3 }
-local slot_kinds = { value = 0, map = 1, list = 2, reducing = 0, aggregating = 0 }
+local state_types = { value = 0, map = 1, list = 2, reducing = 3, aggregating = 4 }
 local window_kinds = { tumbling = 1, sliding = 2, session = 3, global = 4 }
 local time_domains = { event = 0, processing = 1 }
 local staggers = { aligned = 0, natural = 1, random = 2 }
@@ -31,7 +31,7 @@ local function set_states(plan, index, step)
   check(C.plan_set_keyed(plan, index))
   if step.definition.on_timer or step.timers then check(C.plan_set_timers(plan, index)) end
   for _, name in ipairs(step.state_names) do
-    check(C.plan_add_state(plan, index, name, slot_kinds[step.definition.state[name].kind]))
+    check(C.plan_add_state(plan, index, name, state_types[step.definition.state[name].kind]))
   end
 end
 
@@ -54,7 +54,7 @@ local function set_window(plan, index, step)
 end
 
 local function set_panes(plan, index, step)
-  for _, state in ipairs(step.pane_states) do check(C.plan_add_pane_state(plan, index, state.name, slot_kinds[state.descriptor.kind])) end
+  for _, state in ipairs(step.pane_states) do check(C.plan_add_pane_state(plan, index, state.name, state_types[state.descriptor.kind])) end
 end
 
 -- The strictest thing C must know: whether any function of the operator may fail without failing the job.
