@@ -13,6 +13,9 @@
 #define LIST_ROOM_MIN 1024
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
 #define POINTER_MASK 0xffffffffffffu
+/* From this share of dirty entries on, all are walked: memory in its order costs less than the dirty ones out of it. */
+#define WALK_SHARE 3
+#define WALKED_PER_SWEPT 4
 
 static struct state_buffer *buffer_of(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch)
 {
@@ -94,15 +97,57 @@ void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64
 
 bool state_swept(const struct keyed_state *state)
 {
-    return state->frozen.count == 0 && state->frozen_buffer == NULL;
+    return state->frozen.count == 0 && state->frozen_buffer == NULL && state->handed_buffer == NULL;
+}
+
+/* Rows in the order of their entries are also restored in it: see restore.c. */
+static bool is_worth_a_walk(const struct keyed_state *state)
+{
+    uint64_t entries = 0;
+    for (uint32_t c = 0; c < state->column_count; c++)
+        entries += state->columns[c].table.count;
+    size_t frozen = state->frozen.count - state->frozen.next;
+    return frozen > 0 && frozen * WALK_SHARE >= entries;
+}
+
+static void walk_begin(struct keyed_state *state)
+{
+    state->frozen_walk = true;
+    state->walk_column = 0;
+    state->walk_cursor = (struct table_cursor){ 0 };
+    /* What was swept early must not come after rows that are handed over. */
+    state_flush_buffer(state, &state->frozen_buffer);
+}
+
+static void walk(struct keyed_state *state, uint64_t entries)
+{
+    uint32_t wanted = (uint32_t)state->frozen_epoch;
+    while (state->walk_column < state->column_count && entries-- > 0) {
+        uint32_t column = state->walk_column;
+        struct entry *entry = table_next(&state->columns[column].table, &state->walk_cursor);
+        if (entry == NULL) {
+            state->walk_column++;
+            state->walk_cursor = (struct table_cursor){ 0 };
+        } else if (entry->dirty_epoch == wanted) {
+            state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entry);
+            drop_if_gone(state, column, entry);
+        }
+    }
+    if (state->walk_column == state->column_count)
+        state->frozen.next = state->frozen.count = 0;
 }
 
 bool state_sweep(struct keyed_state *state, uint32_t entries)
 {
-    state_sweep_list(state, &state->frozen, state->frozen_epoch, &state->frozen_buffer, entries);
+    if (state->frozen_walk)
+        walk(state, (uint64_t)entries * WALKED_PER_SWEPT);
+    else
+        state_sweep_list(state, &state->frozen, state->frozen_epoch, &state->frozen_buffer, entries);
     if (state->frozen.count > 0)
         return false;
+    state->frozen_walk = false;
     state_flush_buffer(state, &state->frozen_buffer);
+    state_flush_buffer(state, &state->handed_buffer);
     return true;
 }
 
@@ -117,6 +162,12 @@ static struct dirty_list list_for(struct dirty_list empty, size_t count)
     return empty;
 }
 
+void state_hand_over(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    struct state_buffer **buffer = state->frozen_walk ? &state->handed_buffer : &state->frozen_buffer;
+    state_sweep_entry(state, buffer, state->frozen_epoch, column, entry);
+}
+
 void state_freeze(struct keyed_state *state, uint64_t checkpoint)
 {
     while (!state_sweep(state, UINT32_MAX))
@@ -129,6 +180,8 @@ void state_freeze(struct keyed_state *state, uint64_t checkpoint)
     state->dirty_buffer = NULL;
     if (state->frozen_buffer != NULL && state->frozen_buffer->rows.bytes == 0)
         state_flush_buffer(state, &state->frozen_buffer);
+    if (is_worth_a_walk(state))
+        walk_begin(state);
     state->epoch = (checkpoint > state->epoch ? checkpoint : state->epoch) + 1;
     state->view.epoch = (uint32_t)state->epoch;
 }

@@ -69,8 +69,8 @@ void keyed_state_free(struct keyed_state *state)
     prefault_end(state->prefault);
     for (uint32_t c = 0; c < state->column_count; c++)
         column_free(state, c);
-    struct state_buffer *buffers[] = { state->dirty_buffer, state->frozen_buffer, state->dump_buffer };
-    for (size_t i = 0; i < 3; i++) {
+    struct state_buffer *buffers[] = { state->dirty_buffer, state->frozen_buffer, state->handed_buffer, state->dump_buffer };
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         if (buffers[i] != NULL)
             state_buffer_free(buffers[i]);
     }
@@ -104,7 +104,7 @@ void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry
     if (dirty_in_running_epoch(state, entry))
         return;
     if (frozen_unswept(state, entry))
-        state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entry);
+        state_hand_over(state, column, entry);
     entry->dirty_epoch = (uint32_t)state->epoch;
     entry->flags |= ENTRY_UNSTORED;
     dirty_add(&state->dirty, column, entry);

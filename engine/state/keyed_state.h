@@ -66,8 +66,17 @@ struct keyed_state_config {
 };
 /* </cdef> */
 
+/* Where the next row of a restore is expected, while rows come in the order of their entries. */
+struct row_trail {
+    struct table_cursor next;
+    uint32_t trust;            /* rows of late that were where they were expected, less those that were not; up to TRUST_MAX */
+    uint32_t strays;           /* rows since a cursor was put down that was of no use */
+    bool laid;
+};
+
 /* One table and what its rows look like. */
 struct state_column {
+    struct row_trail trail;
     struct table table;
     struct row_layout layout;
     bool stored;               /* the store may hold rows of it */

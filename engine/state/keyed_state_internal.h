@@ -1,7 +1,8 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
  * keyed_state.c (keys, writes, undo), epoch.c (sweeps and bases), evict.c (the
- * store below), restore.c, map_state.c, map_hint.c, list_state.c and parts.c (what is attached).
+ * store below), restore.c, restore_rows.c, map_state.c, map_hint.c, list_state.c and
+ * parts.c (what is attached).
  * Nobody else includes it.
  *
  * Thread   the worker.
@@ -32,6 +33,10 @@ struct keyed_state {
     uint32_t child_column[KEYED_STATES_MAX]; /* of a map or list: its column, else 0 */
     struct dirty_list dirty, frozen;
     struct state_buffer *dirty_buffer, *frozen_buffer, *dump_buffer;
+    struct state_buffer *handed_buffer; /* frozen rows that a write came to before the walk */
+    bool frozen_walk;                  /* the frozen entries are found by walking the tables, not by their list */
+    uint32_t walk_column;
+    struct table_cursor walk_cursor;
     size_t payload_bytes;              /* heap bytes of slots */
     size_t accounted_bytes;            /* what the backend knows */
     struct undo_record *undo;
@@ -81,6 +86,8 @@ size_t state_bytes(const struct keyed_state *state);
 /* One row of a column that it owns. */
 bool state_owns(const struct keyed_state *state, uint16_t column);
 int state_restore_row(struct keyed_state *state, const struct row *row);
+/* Rows of any columns, its parts' too. */
+int state_restore_rows(struct keyed_state *state, struct slice rows);
 /* A row of a column that it does not own: a part's, or nobody's. */
 int state_parts_restore_row(struct keyed_state *state, const struct row *row);
 void state_parts_evict(struct keyed_state *state);
@@ -117,6 +124,8 @@ void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *
 
 /* Encode one entry into the buffer of its epoch. */
 void state_sweep_entry(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch, uint32_t column, struct entry *entry);
+/* A frozen entry is about to be written before the sweep reached it. */
+void state_hand_over(struct keyed_state *state, uint32_t column, struct entry *entry);
 void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer);
 /* Sweep `entries` of a dirty list; frees entries whose row is gone. */
 void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64_t epoch, struct state_buffer **buffer, uint32_t entries);

@@ -18,6 +18,7 @@
 /* Keys between two stages of a search: as many as the processor fetches lines for at once, and some more. */
 #define FETCH_AHEAD 32
 #define LINE_BYTES 64
+#define FOLLOWED_MAX 16
 
 struct table_chunk {
     uint32_t used;   /* places handed out so far */
@@ -456,4 +457,33 @@ struct entry *table_next(const struct table *table, struct table_cursor *cursor)
         cursor->index = 0;
     }
     return NULL;
+}
+
+struct entry *table_follow(const struct table *table, struct table_cursor *cursor, const char *key, uint32_t key_bytes)
+{
+    struct table_cursor at = *cursor;
+    for (uint32_t looked = 0; looked < FOLLOWED_MAX && at.chunk < table->chunk_count; looked++) {
+        const struct table_chunk *chunk = table->chunks[at.chunk];
+        if (at.index >= chunk->used) {
+            at = (struct table_cursor){ .chunk = at.chunk + 1 };
+            continue;
+        }
+        struct entry *entry = chunk_entry(table, chunk, at.index++);
+        if ((entry->flags & ENTRY_LIVE) && key_equal(entry, key, key_bytes)) {
+            *cursor = at;
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+void table_locate(const struct table *table, const struct entry *entry, struct table_cursor *cursor)
+{
+    for (uint32_t c = 0; c < table->chunk_count; c++) {
+        uintptr_t offset = (uintptr_t)entry - (uintptr_t)table->chunks[c]->places;
+        if (offset < (uintptr_t)table->chunks[c]->used * table->entry_bytes) {
+            *cursor = (struct table_cursor){ c, (uint32_t)(offset / table->entry_bytes) + 1 };
+            return;
+        }
+    }
 }

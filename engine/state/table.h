@@ -83,4 +83,13 @@ struct entry *table_hand_next(struct table *table);
 /* A walk over all live entries that other calls may interleave: entries made during it may be missed. */
 struct table_cursor { uint32_t chunk, index; };
 struct entry *table_next(const struct table *table, struct table_cursor *cursor);
+
+/*
+ * For keys that come in about the order of their entries: look for one among the few
+ * entries that follow the cursor, without the index. NULL if it is not there; else the
+ * cursor stands behind it.
+ */
+struct entry *table_follow(const struct table *table, struct table_cursor *cursor, const char *key, uint32_t key_bytes);
+/* Put a cursor behind an entry of the table: a search among its chunks. */
+void table_locate(const struct table *table, const struct entry *entry, struct table_cursor *cursor);
 /* </cdef> */
