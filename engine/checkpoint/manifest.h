@@ -48,7 +48,7 @@ struct manifest_column {
     const char *state;             /* "": the key rows, in which value states lie */
     const char *kind;
     uint16_t column;
-    uint32_t format_version;
+    uint32_t format_version;       /* of a state: the version of its values, as the job's author counts them */
 };
 
 /* A file inside a directory of rows. */

@@ -96,13 +96,25 @@ static int refuse_kind(const struct step *step, const char *state, const struct 
     return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" is a %s in the checkpoint and a %s in the job", state, step->name, old->kind, kind);
 }
 
+static int version_check(const struct step *step, const char *state, const struct manifest_column *old, uint32_t version, bool migrates)
+{
+    if (old->format_version > version)
+        return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" has version %u in the checkpoint, and only %u in the job", state, step->name,
+                         old->format_version, version);
+    if (old->format_version < version && !migrates)
+        return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" has version %u in the checkpoint and %u in the job, which has no 'migrate' for it",
+                         state, step->name, old->format_version, version);
+    return 0;
+}
+
 static int state_column(const struct step *step, struct step_state *state, const char *name, const struct manifest *manifest, uint16_t *last)
 {
     const struct manifest_column *old = column_find(manifest, step->name, name);
     if (old != NULL && strcmp(old->kind, type_names[state->type]) != 0)
         return refuse_kind(step, state->name, old, type_names[state->type]);
     state->id = old != NULL ? old->column : ++*last;
-    return 0;
+    state->restored_version = old != NULL ? old->format_version : 0;
+    return old == NULL ? 0 : version_check(step, state->name, old, state->version, state->migrates);
 }
 
 static int pane_columns(struct step *step, const struct manifest *manifest, uint16_t *last)
@@ -127,13 +139,7 @@ static int operator_column(const struct step *step, struct step_operator_state *
         return 0;
     if (strcmp(old->kind, operator_kinds[state->kind]) != 0)
         return refuse_kind(step, state->name, old, operator_kinds[state->kind]);
-    if (old->format_version > state->version)
-        return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" has version %u in the checkpoint, and only %u in the job", state->name, step->name,
-                         old->format_version, state->version);
-    if (old->format_version < state->version && !state->migrates)
-        return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" has version %u in the checkpoint and %u in the job, which has no 'migrate' for it",
-                         state->name, step->name, old->format_version, state->version);
-    return 0;
+    return version_check(step, state->name, old, state->version, state->migrates);
 }
 
 static int keyed_columns(struct step *step, const struct manifest *manifest, uint16_t *last)
@@ -172,7 +178,7 @@ static void pane_columns_save(const struct step *step, struct manifest *manifest
     for (uint32_t s = 0; s < step->pane_state_count; s++) {
         const struct step_state *state = &step->pane_states[s];
         char name[STATE_NAME_BYTES];
-        manifest_add_column(manifest, &(struct manifest_column){ step->name, pane_state_name(state, name), type_names[state->type], state->id, ROW_VERSION });
+        manifest_add_column(manifest, &(struct manifest_column){ step->name, pane_state_name(state, name), type_names[state->type], state->id, state->version });
     }
 }
 
@@ -191,7 +197,7 @@ void restore_save_columns(const struct plan *plan, struct manifest *manifest)
             manifest_add_column(manifest, &(struct manifest_column){ step->name, timer_columns[domain], TIMERS_KIND, step->timer_columns[domain], ROW_VERSION });
         for (uint32_t s = 0; s < step->state_count; s++) {
             const struct step_state *state = &step->states[s];
-            manifest_add_column(manifest, &(struct manifest_column){ step->name, state->name, type_names[state->type], state->id, ROW_VERSION });
+            manifest_add_column(manifest, &(struct manifest_column){ step->name, state->name, type_names[state->type], state->id, state->version });
         }
         pane_columns_save(step, manifest);
     }

@@ -80,6 +80,8 @@ int call_delete_timer(struct call *call, int domain, int64_t time);
 /* Before the callback of timer `index`: enum timer_take (time/timers.h), or negative. */
 int call_take_timer(struct call *call, int32_t index);
 int64_t call_processing_time(struct call *call);
+/* The version that the values of keyed state `slot` had in the checkpoint that was restored; 0: it was not in it. */
+uint32_t call_restored_version(const struct call *call, uint32_t slot);
 /* The record came too late and goes nowhere: late records without an output of their own are counted (S25). */
 void call_count_late(struct call *call);
 /* Ask for a checkpoint (ctx:request_checkpoint). */

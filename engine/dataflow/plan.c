@@ -164,7 +164,7 @@ static int state_add(const struct step *step, struct step_state *states, uint32_
     };
     if (*count == KEYED_STATES_MAX)
         return error_set(ERROR_ARGUMENT, "step '%s' has more than %d states", step->name, KEYED_STATES_MAX);
-    states[*count] = (struct step_state){ .name = memory_copy_text(name), .type = (uint16_t)type, .kind = slot_kinds[type] };
+    states[*count] = (struct step_state){ .name = memory_copy_text(name), .type = (uint16_t)type, .kind = slot_kinds[type], .version = 1 };
     return (int)(*count)++;
 }
 
@@ -187,6 +187,17 @@ int plan_add_pane_state(struct plan *plan, int step, const char *name, int type)
 {
     struct step *target = &plan->steps[step];
     return state_add(target, target->pane_states, &target->pane_state_count, name, type);
+}
+
+void plan_set_state_version(struct plan *plan, int step, int slot, uint32_t version, bool migrates)
+{
+    plan->steps[step].states[slot].version = version;
+    plan->steps[step].states[slot].migrates = migrates;
+}
+
+void plan_set_pane_state_version(struct plan *plan, int step, int slot, uint32_t version)
+{
+    plan->steps[step].pane_states[slot].version = version;
 }
 
 int plan_set_window(struct plan *plan, int step, int kind, double size, double slide, double offset, int domain, double lateness, int stagger)

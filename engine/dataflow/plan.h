@@ -84,6 +84,9 @@ int plan_add_aggregate(struct plan *plan, int step, int kind, const char *field,
 int plan_set_late_port(struct plan *plan, int step, int port);
 /* A state of a key's window; the first one is the window's contents. The answer is its slot, from 0. */
 int plan_add_pane_state(struct plan *plan, int step, const char *name, int type);
+/* The version of a state's values, 1 where nothing is said; `migrates`: those of an earlier one can be made into it. */
+void plan_set_state_version(struct plan *plan, int step, int slot, uint32_t version, bool migrates);
+void plan_set_pane_state_version(struct plan *plan, int step, int slot, uint32_t version);
 /*
  * A state of a subtask, which the step itself keeps (enum operator_state_kind); `version` is that of its
  * values, and `migrates` says that those of an earlier one can be made into it.
@@ -110,6 +113,9 @@ struct source_shared;
 struct step_state {
     char *name;
     uint16_t type, kind, id;          /* enum state_type, enum slot_kind */
+    uint32_t version;                 /* of its values, as their author says */
+    uint32_t restored_version;        /* which they had in the checkpoint; 0: it was not in it */
+    bool migrates;                    /* values of an earlier version can be made into this one's */
     bool hidden;                      /* bookkeeping: not counted as rows */
     uint32_t row_bytes;               /* a value of many rows, this long each; 0: it counts one */
 };

@@ -352,6 +352,12 @@ int call_key_string(struct call *call, int32_t record, const char *text, size_t 
     return key_set(call, batch_key_set_string(key_batch(call), record, text, bytes));
 }
 
+uint32_t call_restored_version(const struct call *call, uint32_t slot)
+{
+    const struct operator *op = call->step_instance;
+    return op->step->states[slot].restored_version;
+}
+
 void call_count_late(struct call *call)
 {
     counter_add(&op_of(call)->late, 1);

@@ -6,6 +6,7 @@ local context = require "moontide.runtime.context"
 local loops = require "moontide.runtime.loops"
 local map_hints = require "moontide.runtime.map_hints"
 local operator_state = require "moontide.runtime.operator_state"
+local state_migration = require "moontide.runtime.state_migration"
 local timer_loop = require "moontide.runtime.timer_loop"
 local timer_service = require "moontide.runtime.timer_service"
 local visit = require "moontide.runtime.visit"
@@ -79,6 +80,7 @@ function TwoInputs:open()
   bind_side(self, self.broadcast and "reader" or "writer")
   if definition.open then definition.open(self.target, binding.open_context(self.call)) end
   if self.kept then self.kept:commit() end
+  state_migration(self.call, step)
   binding.set_states(self.target, step.state_names, binding.bind_states(self.call, step.state_names, definition.state, self.guarded))
   if self.broadcast and step.keyed then self.visit = visit.new(self.call, step, self.guarded) end
   make_loops(self)

@@ -31,7 +31,9 @@ local function set_states(plan, index, step)
   check(C.plan_set_keyed(plan, index))
   if step.definition.on_timer or step.timers then check(C.plan_set_timers(plan, index)) end
   for _, name in ipairs(step.state_names) do
-    check(C.plan_add_state(plan, index, name, state_types[step.definition.state[name].kind]))
+    local state = step.definition.state[name]
+    local slot = check(C.plan_add_state(plan, index, name, state_types[state.kind]))
+    C.plan_set_state_version(plan, index, slot, state.version, state.migrate ~= nil)
   end
 end
 
@@ -54,7 +56,10 @@ local function set_window(plan, index, step)
 end
 
 local function set_panes(plan, index, step)
-  for _, state in ipairs(step.pane_states) do check(C.plan_add_pane_state(plan, index, state.name, state_types[state.descriptor.kind])) end
+  for _, state in ipairs(step.pane_states) do
+    local slot = check(C.plan_add_pane_state(plan, index, state.name, state_types[state.descriptor.kind]))
+    C.plan_set_pane_state_version(plan, index, slot, state.descriptor.version or 1)
+  end
 end
 
 -- The strictest thing C must know: whether any function of the operator may fail without failing the job.

@@ -11,6 +11,7 @@ local lua_source = require "moontide.runtime.lua_source"
 local made_fields = require "moontide.runtime.made_fields"
 local map_hints = require "moontide.runtime.map_hints"
 local operator_state = require "moontide.runtime.operator_state"
+local state_migration = require "moontide.runtime.state_migration"
 local timer_loop = require "moontide.runtime.timer_loop"
 local timestamps_handler = require "moontide.runtime.timestamps_handler"
 local timer_service = require "moontide.runtime.timer_service"
@@ -33,6 +34,7 @@ local function process_handler(call, operator, guarded)
     if kept then kept:open(self) end
     if definition.open then definition.open(self, binding.open_context(call)) end
     if kept then kept:commit() end
+    state_migration(call, operator.step)
     binding.set_states(self, names, binding.bind_states(call, names, definition.state, guarded, made.states))
     loop = loops.make(call, operator, { fn = process_element, self = self, ctx = ctx, out = out, guarded = guarded })
     tell = map_hints.make(call, names, definition.state, definition.process_element)

@@ -10,6 +10,7 @@ local describe = require "moontide.describe"
 local made_fields = require "moontide.runtime.made_fields"
 local saved = require "moontide.runtime.saved"
 local side_outputs = require "moontide.runtime.side_outputs"
+local state_migration = require "moontide.runtime.state_migration"
 local units = require "moontide.units"
 local values = require "moontide.runtime.values"
 local window_context = require "moontide.runtime.window_context"
@@ -136,6 +137,7 @@ local function bind(call, operator, guarded, self)
   bound.act = actor(bound.fire, bound.kept)
   bound.merge = step.window.merging and merger(call, step, states, bound)
   bound.forget = forgetter(call, step, bound)
+  state_migration(call, step)
   binding.set_states(self, step.state_names, binding.bind_states(call, step.state_names, step.definition.state, guarded))
   binding.set_states(self, step.window_state_names, with_prefix(states, "window.", step.window_state_names))
   return bound
