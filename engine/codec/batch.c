@@ -193,7 +193,7 @@ static inline void record_copy(struct batch *target, const struct batch *source,
         value = cell_copy(value, source->arena.bytes, &target->arena);
     target->values[target->count] = value;
     target->times[target->count] = source->times[index];
-    if (source->keyed)
+    if (target->keyed)
         key_copy(target, source, index);
     target->count++;
 }
@@ -201,6 +201,12 @@ static inline void record_copy(struct batch *target, const struct batch *source,
 void batch_append_record(struct batch *target, const struct batch *source, int32_t index)
 {
     target->keyed = source->keyed;
+    record_copy(target, source, index);
+}
+
+void batch_append_unkeyed(struct batch *target, const struct batch *source, int32_t index)
+{
+    target->keyed = false;
     record_copy(target, source, index);
 }
 

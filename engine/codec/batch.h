@@ -56,6 +56,8 @@ size_t batch_bytes(const struct batch *batch);
 
 /* Copy record `index` of `source` (value, time, key) behind the records of `target`, which is not full. */
 void batch_append_record(struct batch *target, const struct batch *source, int32_t index);
+/* The same without its key: the target's next key is to be set. */
+void batch_append_unkeyed(struct batch *target, const struct batch *source, int32_t index);
 /* The same for the first `count` of `picked`, until the target is full; the answer is how many it took. */
 int32_t batch_append_picked(struct batch *target, const struct batch *source, const uint16_t *picked, int32_t count);
 

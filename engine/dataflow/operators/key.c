@@ -103,11 +103,8 @@ static int key_batch(struct operator *op, struct batch *input)
             batch->values[kept] = input->values[i];
             batch->times[kept] = input->times[i];
         } else {
-            bool keyed = input->keyed;
-            input->keyed = false; /* its old key is not carried along */
             batch->count = kept;
-            batch_append_record(batch, input, i);
-            input->keyed = keyed;
+            batch_append_unkeyed(batch, input, i);
         }
         status = key_record(op, batch, kept);
         if (status == 0)
