@@ -3,7 +3,7 @@
 local testing = require "moontide.testing"
 
 local script = "spec/support/random_graph.lua"
-local programs = tonumber(os.getenv "MOONTIDE_PROGRAMS" or 12)
+local programs = tonumber(os.getenv "MOONTIDE_PROGRAMS" or 8)
 local first = tonumber(os.getenv "MOONTIDE_SEED" or os.time() % 1000000)
 
 local function rows(seed, own, options)
