@@ -119,10 +119,12 @@ static void walk_begin(struct keyed_state *state)
     state_flush_buffer(state, &state->frozen_buffer);
 }
 
+/* Sweeps up to `entries`, and passes by no more than some times as many: what a slice takes is bounded by both. */
 static void walk(struct keyed_state *state, uint64_t entries)
 {
     uint32_t wanted = (uint32_t)state->frozen_epoch;
-    while (state->walk_column < state->column_count && entries-- > 0) {
+    uint64_t steps = entries * WALKED_PER_SWEPT;
+    while (state->walk_column < state->column_count && entries > 0 && steps-- > 0) {
         uint32_t column = state->walk_column;
         struct entry *entry = table_next(&state->columns[column].table, &state->walk_cursor);
         if (entry == NULL) {
@@ -131,6 +133,7 @@ static void walk(struct keyed_state *state, uint64_t entries)
         } else if (entry->dirty_epoch == wanted) {
             state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entry);
             drop_if_gone(state, column, entry);
+            entries--;
         }
     }
     if (state->walk_column == state->column_count)
@@ -140,7 +143,7 @@ static void walk(struct keyed_state *state, uint64_t entries)
 bool state_sweep(struct keyed_state *state, uint32_t entries)
 {
     if (state->frozen_walk)
-        walk(state, (uint64_t)entries * WALKED_PER_SWEPT);
+        walk(state, entries);
     else
         state_sweep_list(state, &state->frozen, state->frozen_epoch, &state->frozen_buffer, entries);
     if (state->frozen.count > 0)
