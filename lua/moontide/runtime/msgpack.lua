@@ -184,11 +184,11 @@ function M.pack(arena, value, depth)
   return put(arena, value, depth or 1)
 end
 
--- The `width` (1, 2, 4) bytes behind `at` as a number.
+-- The `width` (1, 2, 4) bytes behind `at` as a number. No loop: keys of several widths would make many traces of it.
 local function get_wide(at, width)
-  local number = 0
-  for i = 1, width do number = number * 256 + at[i] end
-  return number
+  if width == 1 then return at[1] end
+  if width == 2 then return at[1] * 256 + at[2] end
+  return ((at[1] * 256 + at[2]) * 256 + at[3]) * 256 + at[4]
 end
 
 -- The eight bytes behind `at`, into `swap`.
