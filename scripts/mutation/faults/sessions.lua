@@ -28,7 +28,7 @@ return {
   { rule = "S29", file = "lua/moontide/runtime/window_handler.lua", specs = sessions,
     from = "      for pane = 1, windows.merged_windows do\n", to = "      for pane = 2, windows.merged_windows do\n" },
   { rule = "S29", file = "lua/moontide/runtime/window_loops.lua", specs = sessions,
-    from = "step.window.merging and \"is_new or added == 2\" or \"is_new\"", to = "\"is_new\"" },
+    from = "\"is_new or added == 2 or windows.is_unkept\"", to = "\"is_new or windows.is_unkept\"" },
 
   { rule = "S29", file = "engine/dataflow/operators/aggregate_sessions.c", specs = sessions,
     from = "session_at(self, sessions, place - 1)->end >= time", to = "session_at(self, sessions, place - 1)->end > time" },

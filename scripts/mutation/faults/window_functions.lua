@@ -44,7 +44,7 @@ return {
   { rule = "S31", file = "lua/moontide/trigger.lua", specs = triggers,
     from = "return time == huge and \"fire\" or \"continue\" end", to = "return \"continue\" end" },
 
-  { rule = "S32", file = "engine/dataflow/operators/aggregate_fire.c", specs = aggregates,
+  { rule = "S32", file = "engine/dataflow/operators/aggregate_emit.c", specs = aggregates,
     from = "    out->times[out->count++] = window_max_timestamp(window);", to = "    out->times[out->count++] = window->end;" },
   { rule = "S32", file = "engine/dataflow/operators/aggregate_fire.c", specs = aggregates,
     from = "    operator_timers_fire(op, domain, now); /* what is left, behind what these emit */\n", to = "" },

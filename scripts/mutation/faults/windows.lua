@@ -7,8 +7,6 @@ local functions = { "spec/semantics/window_functions_spec.lua", "spec/semantics/
 return {
   { rule = "S19", file = "engine/time/window.c", specs = window,
     from = "window->end == TIME_END ? TIME_END : window->end - 1", to = "window->end == TIME_END ? TIME_END : window->end" },
-  { rule = "S19", file = "engine/time/window.c", specs = window,
-    from = "(uint64_t)start >= (uint64_t)size", to = "(uint64_t)start > (uint64_t)size" },
   { rule = "S19", file = "engine/dataflow/operators/aggregate.c", specs = windows,
     from = "    if (time >= self->slice_end || time < self->slice) {", to = "    if (time > self->slice_end || time < self->slice) {" },
 
@@ -17,7 +15,7 @@ return {
   { rule = "S20", file = "engine/time/window.c", specs = window,
     from = "window_cleanup_time(window, lateness) <= watermark", to = "window_cleanup_time(window, lateness) < watermark" },
   { rule = "S20", file = "engine/dataflow/operators/aggregate.c", specs = windows,
-    from = "self->slice_end - 1 > op->time.watermark;", to = "self->slice_end > op->time.watermark;" },
+    from = "self->slice_end - 1 <= op->time.watermark;", to = "self->slice_end <= op->time.watermark;" },
   { rule = "S20", file = "engine/dataflow/operators/call_windows.c", specs = windows,
     from = "        if (!dropped_for(call, &window))\n            status", to = "        status" },
 
