@@ -163,6 +163,13 @@ describe("timers", function()
       assert.are.equal("5:a 5:a/w1 5:a/w2 5:b/w1 6:a/w1", timers:fired(6))
     end)
 
+    it("S4: one for each key, also of keys that only differ at their ends", function()
+      for _, key in ipairs { "account-1", "account-2", "account-1", "account-12", "account-2" } do timers:register(5, key) end
+      assert.are.equal(3, timers:count())
+      timers:delete(5, "account-12")
+      assert.are.equal("5:account-1 5:account-2", timers:fired(5))
+    end)
+
     it("S4: gone when they are deleted once", function()
       for _ = 1, 3 do timers:register(5, "a", "w") end
       timers:delete(5, "a", "w")
