@@ -13,8 +13,8 @@
 #define LIST_ROOM_MIN 1024
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
 #define POINTER_MASK 0xffffffffffffu
-/* From this share of dirty entries on, all are walked: memory in its order costs less than the dirty ones out of it. */
-#define WALK_SHARE 3
+/* From one in this many dirty entries on, all are walked: memory in its order costs less than the dirty ones out of it. */
+#define WALK_SHARE 2
 #define WALKED_PER_SWEPT 4
 
 static struct state_buffer *buffer_of(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch)
