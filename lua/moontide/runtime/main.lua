@@ -54,17 +54,23 @@ function M.config()
   return flat
 end
 
+-- The job's operators; how many workers there are is known behind the script and the command line.
+local function operators(parallelism)
+  M.graph = M.graph or physical.build(M.job, parallelism)
+  return M.graph
+end
+
 --- Fill an engine plan (a light userdata).
 function M.fill(handle)
   local filled = ffi.cast("struct plan *", handle)
-  graph.fill(filled, M.job, physical.build(M.job, C.plan_parallelism(filled)))
+  graph.fill(filled, M.job, operators(C.plan_parallelism(filled)))
 end
 
 --- Drive a worker (a light userdata) until it ends.
 ---@return integer answer enum worker_answer
 function M.drive(handle)
   local driven = ffi.cast("struct worker *", handle)
-  return worker.new(driven, M.job, physical.build(M.job, C.worker_parallelism(driven))):run()
+  return worker.new(driven, M.job, operators(C.worker_parallelism(driven))):run()
 end
 
 --- The plan as text, JSON or dot.
