@@ -83,7 +83,8 @@ describe("keyed state over a store", function()
       state:cut()
     end
     assert.is_true(C.backend_store_opened(backend) ~= nil)
-    assert.is_true(other < 20 * again * 1000 / 5, other) -- how much room there is depends on how far the store has got
+    -- Of 400,000 it is 22,000 to 41,000, by how far the store has got; 120,000 and more where what came once counts as used.
+    assert.is_true(other < 20 * again * 1000 / 5, other)
   end)
 
   it("sweeps early when all is dirty: rows of the running epoch leave behind all of the frozen one", function()
