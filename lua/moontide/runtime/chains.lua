@@ -11,7 +11,7 @@ Graph.__index = Graph
 
 -- Node i is operator i, or the sending half of an exchange, whose receiving half is node -i.
 local function new(operators, edges)
-  local self = setmetatable({ joined = {}, leaving = {}, cut = {} }, Graph)
+  local self = setmetatable({ joined = {}, leaving = {} }, Graph)
   for i, operator in ipairs(operators) do
     if operator.kind == "exchange" then self:add(i, -i, true) end
   end
