@@ -70,3 +70,10 @@ const struct format_vtab *format_find(const char *name);
 /* All of them, NULL at the end. */
 const struct format_vtab *const *format_all(void);
 /* </cdef> */
+
+/* What formats share that write each record from itself alone; their encoder is NULL. */
+int encoder_open_stateless(const struct options *options, struct encoder **encoder);
+void encoder_close_stateless(struct encoder *encoder);
+/* format_vtab.encode by a function that appends one record; `bytes` is what the cell's offset counts from. */
+int encode_each(const struct batch *batch, int32_t from, int32_t to, struct buffer *out, int32_t *failed,
+                int (*write)(struct cell cell, const char *bytes, struct buffer *out));

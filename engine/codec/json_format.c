@@ -150,30 +150,18 @@ static int decode(struct decoder *decoder, struct decode_input *input, struct ba
     return status < 0 ? status : 0;
 }
 
-static int encoder_open(const struct options *options, struct encoder **encoder)
+static int write_line(struct cell cell, const char *bytes, struct buffer *out)
 {
-    (void)options;
-    *encoder = NULL;
-    return 0;
+    int status = json_write_cell(out, cell, bytes);
+    if (status == 0)
+        buffer_append_byte(out, '\n');
+    return status;
 }
 
 static int encode(struct encoder *encoder, const struct batch *batch, int32_t from, int32_t to, struct buffer *out, int32_t *failed)
 {
     (void)encoder;
-    for (int32_t i = from; i < to; i++) {
-        int status = json_write_cell(out, batch->values[i], batch->arena.bytes);
-        if (status < 0) {
-            *failed = i;
-            return status;
-        }
-        buffer_append_byte(out, '\n');
-    }
-    return 0;
-}
-
-static void encoder_close(struct encoder *encoder)
-{
-    (void)encoder;
+    return encode_each(batch, from, to, out, failed, write_line);
 }
 
 static const struct option_spec specs[] = { { 0 } };
@@ -185,8 +173,8 @@ const struct format_vtab format_json = {
     .decode = decode,
     .splittable = true,
     .decoder_close = decoder_close,
-    .encoder_open = encoder_open,
+    .encoder_open = encoder_open_stateless,
     .encode = encode,
-    .encoder_close = encoder_close,
+    .encoder_close = encoder_close_stateless,
     .file_extension = ".jsonl",
 };

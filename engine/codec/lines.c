@@ -68,13 +68,6 @@ static int decode(struct decoder *decoder, struct decode_input *input, struct ba
     return status < 0 ? status : 0;
 }
 
-static int encoder_open(const struct options *options, struct encoder **encoder)
-{
-    (void)options;
-    *encoder = NULL;
-    return 0;
-}
-
 static int write_line(struct cell cell, const char *bytes, struct buffer *out)
 {
     if (cell.tag == CELL_ROW || cell.tag == CELL_PACKED)
@@ -90,19 +83,7 @@ static int write_line(struct cell cell, const char *bytes, struct buffer *out)
 static int encode(struct encoder *encoder, const struct batch *batch, int32_t from, int32_t to, struct buffer *out, int32_t *failed)
 {
     (void)encoder;
-    for (int32_t i = from; i < to; i++) {
-        int status = write_line(batch->values[i], batch->arena.bytes, out);
-        if (status < 0) {
-            *failed = i;
-            return status;
-        }
-    }
-    return 0;
-}
-
-static void encoder_close(struct encoder *encoder)
-{
-    (void)encoder;
+    return encode_each(batch, from, to, out, failed, write_line);
 }
 
 static const struct option_spec specs[] = { { 0 } };
@@ -114,8 +95,8 @@ const struct format_vtab format_lines = {
     .decode = decode,
     .splittable = true,
     .decoder_close = decoder_close,
-    .encoder_open = encoder_open,
+    .encoder_open = encoder_open_stateless,
     .encode = encode,
-    .encoder_close = encoder_close,
+    .encoder_close = encoder_close_stateless,
     .file_extension = ".txt",
 };

@@ -73,25 +73,16 @@ static int decode(struct decoder *decoder, struct decode_input *input, struct ba
     return status < 0 ? status : 0;
 }
 
-static int encoder_open(const struct options *options, struct encoder **encoder)
+static int write_value(struct cell cell, const char *bytes, struct buffer *out)
 {
-    (void)options;
-    *encoder = NULL;
+    msgpack_write_cell(out, cell, bytes);
     return 0;
 }
 
 static int encode(struct encoder *encoder, const struct batch *batch, int32_t from, int32_t to, struct buffer *out, int32_t *failed)
 {
     (void)encoder;
-    (void)failed;
-    for (int32_t i = from; i < to; i++)
-        msgpack_write_cell(out, batch->values[i], batch->arena.bytes);
-    return 0;
-}
-
-static void encoder_close(struct encoder *encoder)
-{
-    (void)encoder;
+    return encode_each(batch, from, to, out, failed, write_value);
 }
 
 static const struct option_spec specs[] = { { 0 } };
@@ -102,8 +93,8 @@ const struct format_vtab format_msgpack = {
     .decoder_open = decoder_open,
     .decode = decode,
     .decoder_close = decoder_close,
-    .encoder_open = encoder_open,
+    .encoder_open = encoder_open_stateless,
     .encode = encode,
-    .encoder_close = encoder_close,
+    .encoder_close = encoder_close_stateless,
     .file_extension = ".msgpack",
 };
