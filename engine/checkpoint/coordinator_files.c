@@ -193,7 +193,7 @@ static void add_parts(struct coordinator *coordinator, struct manifest *manifest
     for (const struct checkpoint_ack *ack = coordinator->pending.acks; ack != NULL; ack = ack->next) {
         for (uint32_t i = 0; i < ack->part_count; i++) {
             const struct checkpoint_part *part = &ack->parts[i];
-            if (part->kind == NULL || part->blob.bytes == 0)
+            if (*part->kind == 0 || part->blob.bytes == 0)
                 continue;
             manifest_add_part(manifest, &(struct manifest_part){
                 .step = coordinator->plan->steps[part->step].name, .kind = part->kind, .subtask = part->subtask,
@@ -371,13 +371,15 @@ int coordinator_restore_state(struct coordinator *coordinator, struct keyed_stat
     return restore_keyed_state(coordinator->storage, coordinator->restored, state);
 }
 
-static struct restored_blobs blobs_of(const struct manifest *manifest, const char *step)
+static struct restored_blobs blobs_of(const struct manifest *manifest, const struct step *step)
 {
+    char kind[PART_KIND_BYTES];
+    part_kind(step, kind);
     struct slice *blobs = NULL;
     uint32_t count = 0;
     for (uint32_t i = 0; i < manifest->part_count; i++) {
         const struct manifest_part *part = &manifest->parts[i];
-        if (strcmp(part->step, step) != 0)
+        if (strcmp(part->step, step->name) != 0 || strcmp(part->kind, kind) != 0)
             continue;
         if (blobs == NULL)
             blobs = memory_new_zeroed(part->parallelism, sizeof *blobs);
@@ -395,7 +397,7 @@ struct restored_blobs coordinator_restored_blobs(struct coordinator *coordinator
     if (coordinator->blobs == NULL) {
         coordinator->blobs = memory_new_zeroed(coordinator->plan->count, sizeof coordinator->blobs[0]);
         for (uint32_t i = 0; i < coordinator->plan->count; i++)
-            coordinator->blobs[i] = blobs_of(coordinator->restored, coordinator->plan->steps[i].name);
+            coordinator->blobs[i] = blobs_of(coordinator->restored, &coordinator->plan->steps[i]);
     }
     pthread_mutex_unlock(&coordinator->lock);
     return coordinator->blobs[step];

@@ -91,6 +91,27 @@ static int check_orphans(const struct plan *plan, const struct manifest *manifes
     return 0;
 }
 
+static int refuse_part(const struct manifest *manifest, const struct manifest_part *part)
+{
+    return error_set(ERROR_REFUSED, "checkpoint %llu has the place of the %s \"%s\", which the job does not have any more (--allow-non-restored-state drops it)",
+                     (unsigned long long)manifest->head.id, part->kind, part->step);
+}
+
+/* Without its place a source begins anew, and of a sink that is gone what was written and not committed is lost. */
+static int check_places(const struct plan *plan, const struct manifest *manifest)
+{
+    for (uint32_t i = 0; manifest != NULL && i < manifest->part_count; i++) {
+        const struct manifest_part *part = &manifest->parts[i];
+        const struct step *step = step_find(plan, part->step);
+        char kind[PART_KIND_BYTES] = "";
+        if (step != NULL)
+            part_kind(step, kind);
+        if (part_kind_is_place(part->kind) && strcmp(part->kind, kind) != 0)
+            return refuse_part(manifest, part);
+    }
+    return 0;
+}
+
 static int refuse_kind(const struct step *step, const char *state, const struct manifest_column *old, const char *kind)
 {
     return error_set(ERROR_REFUSED, "state '%s' of step \"%s\" is a %s in the checkpoint and a %s in the job", state, step->name, old->kind, kind);
@@ -159,6 +180,8 @@ static int keyed_columns(struct step *step, const struct manifest *manifest, uin
 int restore_columns(struct plan *plan, const struct manifest *manifest, bool allow_non_restored_state)
 {
     int status = allow_non_restored_state ? 0 : check_orphans(plan, manifest);
+    if (status == 0 && !allow_non_restored_state)
+        status = check_places(plan, manifest);
     uint16_t last = column_last(manifest);
     for (uint32_t i = 0; i < plan->count && status == 0; i++) {
         struct step *step = &plan->steps[i];

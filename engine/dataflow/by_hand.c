@@ -126,7 +126,7 @@ static void input_close(struct operator *op)
     op->self = NULL;
 }
 
-const struct operator_vtab operator_by_hand_input = { .snapshot = input_snapshot, .close = input_close, .part = "input" };
+const struct operator_vtab operator_by_hand_input = { .snapshot = input_snapshot, .close = input_close };
 
 /* ---- Outputs ---- */
 

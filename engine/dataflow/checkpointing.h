@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "dataflow/part_kind.h"
 #include "state/keyed_state.h"
 
 #include <stdatomic.h>
@@ -13,7 +14,7 @@
 struct checkpoint_part {
     uint32_t step;
     uint32_t subtask;
-    const char *kind;            /* "source", "sink", "lua": constant text */
+    char kind[PART_KIND_BYTES];
     struct buffer blob;
 };
 

@@ -44,7 +44,6 @@ struct operator_vtab {
     void (*close)(struct operator *op);
     struct keyed_state *(*state)(const struct operator *op);     /* of its keys; NULL: it has none. Only while op->self is there */
     struct timers *(*timers_of)(const struct operator *op, int domain);   /* may answer NULL */
-    const char *part;                                            /* kind of its part in a checkpoint, NULL: none */
 };
 
 /* Event time of a step: see dataflow/marks.h. */

@@ -229,7 +229,8 @@ static struct checkpoint_part *part_new(struct checkpoint_ack *ack, const struct
 {
     ack->parts = memory_resize(ack->parts, (ack->part_count + 1) * sizeof ack->parts[0]);
     struct checkpoint_part *part = &ack->parts[ack->part_count++];
-    *part = (struct checkpoint_part){ .step = op->step->id, .subtask = op->worker->subtask, .kind = op->vtab->part };
+    *part = (struct checkpoint_part){ .step = op->step->id, .subtask = op->worker->subtask };
+    part_kind(op->step, part->kind);
     buffer_init(&part->blob);
     return part;
 }

@@ -50,7 +50,7 @@ static void parts_add(struct harness *harness, const struct checkpoint_ack *ack)
 {
     for (uint32_t i = 0; i < ack->part_count; i++) {
         const struct checkpoint_part *part = &ack->parts[i];
-        if (part->kind == NULL || part->blob.bytes == 0)
+        if (*part->kind == 0 || part->blob.bytes == 0)
             continue;
         manifest_add_part(harness->snapshot, &(struct manifest_part){
             .step = harness->plan->steps[part->step].name, .kind = part->kind, .subtask = harness->config.subtask,

@@ -12,7 +12,7 @@ local M = {}
 ---@class Step one step of the logical plan
 ---@field id integer from 1, in order of creation
 ---@field kind "source"|"map"|"filter"|"flat_map"|"key_by"|"rebalance"|"global"|"broadcast"|"union"|"process"|"window"|"connect"|"interval_join"|"sink"
----@field name string given, or derived from kind and id
+---@field name string given, or derived from its kind and place among those
 ---@field named boolean was it given?
 ---@field where Where? the author's call
 ---@field inputs StepInput[]
@@ -59,8 +59,13 @@ function M.check_state_name(what, name)
   return name
 end
 
+-- Counted among its like that have none either, so that other steps may come and go before a source or a sink without a name of its own.
 local function derived_name(job, step)
-  local name = ("%s-%d"):format(step.role or step.kind, step.id)
+  local kind, number = step.role or step.kind, 1
+  for _, other in ipairs(job.steps) do
+    if not other.named and (other.role or other.kind) == kind then number = number + 1 end
+  end
+  local name = ("%s-%d"):format(kind, number)
   while job._step_names[name] do name = name .. "'" end
   return name
 end
@@ -86,14 +91,14 @@ end
 ---@return Step
 function M.add(job, what, step, inputs)
   M.check_free(job, what, step.name)
-  step.id = #job.steps + 1
   step.where = where.caller()
   step.inputs = inputs
   step.named = step.name ~= nil
   step.keyed = step.keyed or false
   step.name = step.name or derived_name(job, step)
   job._step_names[step.name] = step
-  job.steps[step.id] = step
+  job.steps[#job.steps + 1] = step
+  step.id = #job.steps
   return step
 end
 

@@ -56,7 +56,7 @@ describe("an error of user code", function()
   end)
 
   it("L4: names keys that are none: NaN, nil, a map", function()
-    local place = 'step "key_by-2", subtask 0: '
+    local place = 'step "key_by-1", subtask 0: '
     names(fail(script_with("", "if n == 7 then return 0 / 0 end")), place .. "a key cannot be NaN", "  record  7\n")
     names(fail(script_with("", "if n == 7 then return nil end")), place .. "the key is nil", "  record  7\n")
     names(fail(script_with("", "if n == 7 then return { a = 1 } end")), place .. "a key cannot be a map", "  record  7\n")
@@ -67,8 +67,8 @@ describe("an error of user code", function()
   end)
 
   it("names the field that JSON cannot hold", function()
-    names(fail(script_with('out:collect { text = "\\255\\254" }')), 'step "sink-4", subtask 0: field \'text\': JSON cannot hold a string that is not UTF-8')
-    names(fail(script_with('out:collect { ["\\255"] = 1 }')), 'step "sink-4", subtask 0: JSON cannot hold a field name that is not UTF-8')
+    names(fail(script_with('out:collect { text = "\\255\\254" }')), 'step "sink-1", subtask 0: field \'text\': JSON cannot hold a string that is not UTF-8')
+    names(fail(script_with('out:collect { ["\\255"] = 1 }')), 'step "sink-1", subtask 0: JSON cannot hold a field name that is not UTF-8')
   end)
 
   it("names the line of a callback that never returns, compiled or not", function()

@@ -50,7 +50,7 @@ local keyed_steps_json = [==[
       },
       "keyed": false,
       "kind": "key_by",
-      "name": "key_by-2",
+      "name": "key_by-1",
       "named": false,
       "states": [],
       "where": "fraud.lua:2"
@@ -60,7 +60,7 @@ local keyed_steps_json = [==[
       "inputs": [
         {
           "exchange": "by key",
-          "name": "key_by-2",
+          "name": "key_by-1",
           "step": 2
         }
       ],
@@ -97,17 +97,17 @@ job "fraud", fraud.lua:1
   on_error         fail
   watchdog         30s
 
-   1  clicks        source values                                 values=2                                                                             fraud.lua:2
-   2  map-2         map            from clicks                                                                                                         fraud.lua:3
-   3  key_by-3      key_by         from map-2                     key { account, day }                                                                 fraud.lua:4
-   4  bad           sink lua       dead letters                                                                                                        fraud.lua:5
-   5  detector      process        from key_by-3 (by key)         state seen: map (version 2), small: value (default 0)  on_error=dead letters to bad  fraud.lua:5
-   6  out           sink lua       from detector["late"]          parallelism=1                                                                        fraud.lua:10
-   7  key_by-7      key_by         from clicks                    key by the function at fraud.lua:11                                                  fraud.lua:11
-   8  counts        process count  from key_by-7 (by key)         state count: value (default 0)                                                       fraud.lua:11
-   9  union-9       union          from counts, clicks                                                                                                 fraud.lua:11
-  10  rebalance-10  rebalance      from union-9                                                                                                        fraud.lua:11
-  11  sink-11       sink lua       from rebalance-10 (rebalance)                                                                                       fraud.lua:11
+   1  clicks       source values                                values=2                                                                             fraud.lua:2
+   2  map-1        map            from clicks                                                                                                        fraud.lua:3
+   3  key_by-1     key_by         from map-1                    key { account, day }                                                                 fraud.lua:4
+   4  bad          sink lua       dead letters                                                                                                       fraud.lua:5
+   5  detector     process        from key_by-1 (by key)        state seen: map (version 2), small: value (default 0)  on_error=dead letters to bad  fraud.lua:5
+   6  out          sink lua       from detector["late"]         parallelism=1                                                                        fraud.lua:10
+   7  key_by-2     key_by         from clicks                   key by the function at fraud.lua:11                                                  fraud.lua:11
+   8  counts       process count  from key_by-2 (by key)        state count: value (default 0)                                                       fraud.lua:11
+   9  union-1      union          from counts, clicks                                                                                                fraud.lua:11
+  10  rebalance-1  rebalance      from union-1                                                                                                       fraud.lua:11
+  11  sink-1       sink lua       from rebalance-1 (rebalance)                                                                                       fraud.lua:11
 ]], explain(author.run(script)))
   end)
 
@@ -116,7 +116,7 @@ job "fraud", fraud.lua:1
       local job = mt.job("fraud", { restart = "none", checkpoint = { interval = false }, watchdog = false })
       job:from(mt.source { poll = print }):to(mt.sink { write = print })
       return job]])
-    assert.matches("\n   1  source%-1  source lua                 fraud.lua:2\n   2  sink%-2    sink lua    from source%-1  fraud.lua:2\n$", text)
+    assert.matches("\n   1  source%-1  source lua                 fraud.lua:2\n   2  sink%-1    sink lua    from source%-1  fraud.lua:2\n$", text)
     assert.matches("\n  checkpoint       only at the end\n", text)
     assert.matches("\n  restart          none\n", text)
     assert.matches("\n  watchdog         off\n", text)

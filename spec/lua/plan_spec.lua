@@ -44,7 +44,7 @@ return job]]))
   end)
 
   it("has no loose ends", function()
-    assert.equal("fraud.lua:4: step 'map-3' leads nowhere: end the stream with :to(sink), or :to(mt.blackhole {})", failure(author.run [[
+    assert.equal("fraud.lua:4: step 'map-1' leads nowhere: end the stream with :to(sink), or :to(mt.blackhole {})", failure(author.run [[
 local job = mt.job("fraud")
 local stream = job:from(mt.values {})
 stream:to(mt.sink { write = print })

@@ -29,7 +29,7 @@ describe("a stream", function()
             :flat_map(function(n, out) out:collect(n) end)
             :to(mt.sink { write = print }, { name = "out" })
       return job]]
-    assert.same({ "numbers", "double", "filter-3", "flat_map-4", "out" }, names_of(job))
+    assert.same({ "numbers", "double", "filter-1", "flat_map-1", "out" }, names_of(job))
     local kinds, places, named = {}, {}, {}
     for i, step in ipairs(job.steps) do
       assert.equal(i, step.id)
@@ -52,14 +52,24 @@ describe("a stream", function()
       local job = mt.job("fraud")
       job:from(mt.values {}):to(mt.sink { write = print })
       return job]]
-    assert.same({ "source-1", "sink-2" }, names_of(job))
+    assert.same({ "source-1", "sink-1" }, names_of(job))
+  end)
+
+  it("S54: keeps the made names of sources and sinks when other steps come before them", function()
+    local function last_name(steps)
+      local made = names_of(run(('stream:to(mt.blackhole {}, { name = "first" }) stream%s:to(mt.blackhole {}) return job'):format(steps)))
+      return made[#made]
+    end
+    for _, steps in ipairs { "", ":map(print):filter(print)", ":process('p', function() end)" } do
+      assert.equal("sink-1", last_name(steps))
+    end
   end)
 
   it("avoids a given name where it makes one", function()
     local job = run [[
-      stream:process("map-3", function() end):map(print)
+      stream:process("map-1", function() end):map(print)
       return job]]
-    assert.same({ "numbers", "map-3", "map-3'" }, names_of(job))
+    assert.same({ "numbers", "map-1", "map-1'" }, names_of(job))
   end)
 
   it("that is used twice goes to both", function()
@@ -104,7 +114,7 @@ describe("a stream", function()
 
   it("is spread by rebalance, global and broadcast", function()
     local job = run "stream:rebalance() stream:global() stream:broadcast() return job"
-    assert.same({ "numbers", "rebalance-2", "global-3", "broadcast-4" }, names_of(job))
+    assert.same({ "numbers", "rebalance-1", "global-1", "broadcast-1" }, names_of(job))
   end)
 
   it("answers the job at its end", function()
@@ -136,7 +146,7 @@ describe("a mistake in a stream", function()
     ["stream:rebalance(2)"] = ":rebalance takes no arguments, got 2",
     ["stream:broadcast(5)"] = ":broadcast: needs no argument, or a table of states such as { rules = mt.map_state() }, got 5",
     ["stream:side_output('late')"] = ":side_output: step 'numbers' is a source and has none; process steps and windows have",
-    ["stream:map(print):side_output('late')"] = ":side_output: step 'map-2' is a map and has none; process steps and windows have",
+    ["stream:map(print):side_output('late')"] = ":side_output: step 'map-1' is a map and has none; process steps and windows have",
     ["stream:process('p', print):side_output()"] = ":side_output: needs the tag of the output, got nothing",
     ["stream:process('p', print):side_output('a'):side_output('b')"] =
       ":side_output: a side output ('a') has no side outputs of its own",
@@ -174,7 +184,7 @@ describe("a dead letter sink", function()
     local sink, map = job.steps[2], job.steps[3]
     assert.equal("sink", sink.kind)
     assert.equal("dead_letter", sink.role)
-    assert.equal("dead_letter-2", sink.name)
+    assert.equal("dead_letter-1", sink.name)
     assert.same({}, sink.inputs)
     assert.same({ dead_letter = 2 }, map.on_error)
   end)
@@ -185,7 +195,7 @@ describe("a dead letter sink", function()
       local job = mt.job("fraud", { on_error = bad })
       job:from(mt.values {}, { on_error = bad }):process("p", { on_error = bad, process_element = print })
       return job]]
-    assert.same({ "bad", "source-2", "p" }, names_of(job))
+    assert.same({ "bad", "source-1", "p" }, names_of(job))
     assert.same({ dead_letter = 1 }, job.options.on_error)
     assert.same({ dead_letter = 1 }, job.steps[2].on_error)
     assert.same({ dead_letter = 1 }, job.steps[3].on_error)

@@ -94,7 +94,7 @@ describe("a window step", function()
         :process("visits", { state = { seen = mt.value_state() }, process = print }):to(mt.sink { write = print })
       return job]])
     local text = explain(job)
-    assert.matches('hourly    window count    from key_by-2 (by key)  tumbling 1h  trigger event_time()  lateness 5m  late to ["late"]', text, 1, true)
+    assert.matches('hourly    window count    from key_by-1 (by key)  tumbling 1h  trigger event_time()  lateness 5m  late to ["late"]', text, 1, true)
     assert.matches('session, gap by the function at fraud.lua:6, processing time  trigger processing_time()  evictor time(1m, after)  state seen: value',
       text, 1, true)
     assert.matches('"windows": "tumbling 1h"', explain(job, "json"), 1, true)

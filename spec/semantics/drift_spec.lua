@@ -107,9 +107,9 @@ lead(numbers("first"):assign_timestamps { field = "t", max_drift = 1000, emit = 
       assert.are.equal("fraud.lua:1: :assign_timestamps: 'max_drift' makes sources wait: it goes before key_by and all that deals out records, "
         .. "and this stream comes from step '" .. name .. "'", message)
     end
-    refuses(":key_by(function(n) return n end)", "key_by-2")
-    refuses(":rebalance():map(function(n) return n end)", "rebalance-2")
-    refuses(":global()", "global-2")
+    refuses(":key_by(function(n) return n end)", "key_by-1")
+    refuses(":rebalance():map(function(n) return n end)", "rebalance-1")
+    refuses(":global()", "global-1")
     author.run [[
 local job = mt.job('fraud', {})
 job:from(mt.sequence { from = 1 }):map(function(n) return n end):union(job:from(mt.sequence { from = 1 }))

@@ -289,5 +289,5 @@ static int step_snapshot(struct operator *op, uint64_t checkpoint, bool final, s
 
 const struct operator_vtab operator_assign = {
     .open = step_open, .batch = step_batch, .time = step_time, .timers = step_tick, .clock = step_clock, .snapshot = step_snapshot,
-    .close = step_close, .part = "assign",
+    .close = step_close,
 };

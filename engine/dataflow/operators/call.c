@@ -278,7 +278,7 @@ static int call_committed(struct operator *op, uint64_t checkpoint)
 
 const struct operator_vtab operator_call = {
     .open = call_open, .batch = call_batch, .poll = call_poll, .returned = call_returned,
-    .snapshot = call_snapshot, .committed = call_committed, .close = call_close, .part = "lua",
+    .snapshot = call_snapshot, .committed = call_committed, .close = call_close,
     .time = call_time, .timers = call_timers, .clock = call_clock, .state = call_state, .timers_of = call_timers_of,
 };
 

@@ -60,5 +60,5 @@ static int sink_committed(struct operator *op, uint64_t checkpoint)
 
 const struct operator_vtab operator_sink = {
     .open = sink_open, .batch = sink_batch, .snapshot = sink_snapshot, .committed = sink_committed,
-    .flush = sink_flush, .end = sink_flush, .close = sink_close, .part = "sink",
+    .flush = sink_flush, .end = sink_flush, .close = sink_close,
 };

@@ -229,5 +229,5 @@ static int source_snapshot(struct operator *op, uint64_t checkpoint, bool final,
 }
 
 const struct operator_vtab operator_source = {
-    .open = source_open, .poll = source_poll, .snapshot = source_snapshot, .close = source_close, .part = "source",
+    .open = source_open, .poll = source_poll, .snapshot = source_snapshot, .close = source_close,
 };

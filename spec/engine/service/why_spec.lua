@@ -59,7 +59,7 @@ describe("event time of a running job", function()
     wait_for_why(started, "^step 'hourly' waits at 2001%-01%-01T00:05:01%.999Z since all of its inputs are idle, among them split '[^']*' of source 'clicks', "
       .. "silent for %d%.%d s and idle\n$")
     local status = here:ask("status")
-    assert.is_truthy(status:match('"name":"assign_timestamps%-2".-"held_by":null,"idle":"split \'[^\']*\' of source \'clicks\', split '), status)
+    assert.is_truthy(status:match('"name":"assign_timestamps%-1".-"held_by":null,"idle":"split \'[^\']*\' of source \'clicks\', split '), status)
     local text = here:command("status")
     assert.is_truthy(text:match("\nname +kind +records in +records out +errors +late +watermark +lag +held by +idle\n"), text)
   end)
