@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -48,8 +49,11 @@ void log_line(enum log_level level, const char *format, ...)
     int room = (int)sizeof line - used - 2;
     used += text < room ? text : room;
     line[used++] = '\n';
-    if (write(STDERR_FILENO, line, (size_t)used) < 0)
-        return; /* nowhere left to say it */
+    struct buffer printed = { 0 };
+    text_append_printable(&printed, slice_of(line, (size_t)used));
+    ssize_t written = write(STDERR_FILENO, printed.data, printed.bytes);
+    (void)written; /* nowhere left to say that it failed */
+    buffer_deinit(&printed);
 }
 
 void log_text(int level, const char *text)

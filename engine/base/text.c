@@ -73,3 +73,37 @@ void text_append_time(struct buffer *text, int64_t time_ms)
     append_date(text, day);
     buffer_append_format(text, "T%02d:%02d:%02d.%03dZ", (int)(in_day / 3600000), (int)(in_day / 60000 % 60), (int)(in_day / 1000 % 60), (int)(in_day % 1000));
 }
+
+static bool continues(struct slice bytes, size_t at)
+{
+    return at < bytes.bytes && ((uint8_t)bytes.data[at] & 0xc0) == 0x80;
+}
+
+/* How many bytes of UTF-8 begin here and can be shown as they are: 0, or 1 to 4. */
+static size_t printable(struct slice bytes, size_t at)
+{
+    uint8_t first = (uint8_t)bytes.data[at], second = at + 1 < bytes.bytes ? (uint8_t)bytes.data[at + 1] : 0;
+    if (first < 0x80)
+        return first == '\n' || first == '\t' || (first >= 0x20 && first != 0x7f);
+    if (first < 0xc2 || first > 0xf4 || !continues(bytes, at + 1))
+        return 0;
+    if (first < 0xe0)
+        return first == 0xc2 && second < 0xa0 ? 0 : 2; /* U+0080 to U+009F are control characters too */
+    if (!continues(bytes, at + 2) || (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f))
+        return 0;
+    if (first < 0xf0)
+        return 3;
+    return continues(bytes, at + 3) && !(first == 0xf0 && second < 0x90) && !(first == 0xf4 && second > 0x8f) ? 4 : 0;
+}
+
+void text_append_printable(struct buffer *text, struct slice bytes)
+{
+    for (size_t at = 0; at < bytes.bytes;) {
+        size_t length = printable(bytes, at);
+        if (length > 0)
+            buffer_append(text, bytes.data + at, length);
+        else
+            buffer_append_format(text, "\\x%02x", (uint8_t)bytes.data[at]);
+        at += length > 0 ? length : 1;
+    }
+}

@@ -1,5 +1,5 @@
 /*
- * Figures as people read them.
+ * Figures and texts as people read them.
  */
 #pragma once
 
@@ -14,4 +14,9 @@ void text_append_duration(struct buffer *text, uint64_t milliseconds);
 void text_append_size(struct buffer *text, uint64_t bytes);
 /* "2001-01-01T00:05:00.000Z" of milliseconds since 1970 UTC, appended. */
 void text_append_time(struct buffer *text, int64_t time_ms);
+/*
+ * Text of unknown origin for a terminal, appended: control characters other than line feed and tab, and bytes that are
+ * not UTF-8, as \\xNN. A record could otherwise move the cursor, or worse, of whoever reads about it.
+ */
+void text_append_printable(struct buffer *text, struct slice bytes);
 /* </cdef> */

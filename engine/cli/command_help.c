@@ -44,10 +44,8 @@ int command_help(const struct cli_line *line)
         return CLI_GOOD;
     }
     const struct cli_command *command = cli_command_find(line->arguments[0]);
-    if (command == NULL) {
-        error_set(ERROR_ARGUMENT, "there is no command '%s'", line->arguments[0]);
-        return cli_complain(NULL);
-    }
+    if (command == NULL)
+        return cli_complain_of_command(line->arguments[0]);
     print_command(command);
     return CLI_GOOD;
 }

@@ -19,7 +19,7 @@ const struct cli_option run_options[] = {
     { "data", "DIR", "the data directory; default: as the script says, else a temporary one", false, NULL },
     { "fresh", NULL, "start over; older checkpoints are kept", false, NULL },
     { "restore", "ID|TAG|PATH", "begin from this checkpoint, not from the newest", false, NULL },
-    { "allow-non-restored-state", NULL, "begin also if the snapshot has state of steps that are no more", false, NULL },
+    { "allow-non-restored-state", NULL, "drop what the snapshot has of steps, states, sources and sinks that are no more", false, NULL },
     { "allow-duplicates", NULL, "begin also if a sink cannot take back what it published since", false, NULL },
     OPTION_SET,
     { "log-level", "LEVEL", "debug, info, warn (default) or error", false, NULL },

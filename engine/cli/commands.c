@@ -69,7 +69,7 @@ int cli_complain(const struct cli_command *command)
     return CLI_USAGE;
 }
 
-static int complain_of_command(const char *name)
+int cli_complain_of_command(const char *name)
 {
     const char *names[sizeof commands / sizeof commands[0]];
     uint32_t count = 0;
@@ -122,6 +122,6 @@ int cli_main(int count, char **words)
         name = "version";
     const struct cli_command *command = cli_command_find(name);
     if (command == NULL)
-        return complain_of_command(name);
+        return cli_complain_of_command(name);
     return flush_results(run_command(command, count - 2, words + 2));
 }

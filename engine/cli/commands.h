@@ -35,4 +35,6 @@ const struct cli_command *cli_commands(void);
 const struct cli_command *cli_command_find(const char *name);
 /* Wrong usage: what error_message() says, and where help is. Answers CLI_USAGE. */
 int cli_complain(const struct cli_command *command);
+/* There is no command of this name. Answers CLI_USAGE. */
+int cli_complain_of_command(const char *name);
 void cli_print(const struct buffer *text);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,11 +104,20 @@ static char *failure_of(const struct job *job, const char *place)
     return memory_copy_text(*place != 0 ? place : text);
 }
 
+/* What is in it may come from anywhere: records, names of files. */
+static void say(const char *report)
+{
+    struct buffer text = { 0 };
+    text_append_printable(&text, slice_of_text(report));
+    fprintf(stderr, "%s%.*s\n", strncmp(report, "moontide:", 9) == 0 ? "" : "moontide: ", (int)text.bytes, text.data);
+    buffer_deinit(&text);
+}
+
 static enum job_end failed(struct job *job, const char *previous_failure)
 {
     const char *place;
     const char *report = dataflow_failure(job->dataflow, &place);
-    fprintf(stderr, "%s%s\n", strncmp(report, "moontide:", 9) == 0 ? "" : "moontide: ", report);
+    say(report);
     job->failure = failure_of(job, place);
     bool again = previous_failure != NULL && *previous_failure != 0 && strcmp(previous_failure, job->failure) == 0;
     return again ? JOB_FAILED_FINALLY : JOB_FAILED;
@@ -115,7 +125,7 @@ static enum job_end failed(struct job *job, const char *previous_failure)
 
 static enum job_end refused(int status)
 {
-    fprintf(stderr, "moontide: %s\n", error_message());
+    say(error_message());
     return status == ERROR_REFUSED ? JOB_REFUSED : JOB_FAILED;
 }
 

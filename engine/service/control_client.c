@@ -9,19 +9,26 @@
 
 #define REPLY_BYTES_MAX (128u << 20)
 
+static int nobody_runs(const char *data)
+{
+    if (access(data, F_OK) < 0)
+        return error_set(ERROR_NOT_FOUND, "no job runs in %s: there is no such directory", data);
+    return error_set(ERROR_NOT_FOUND, "no job runs in %s", data);
+}
+
 static int connect_to(const char *data, int *descriptor)
 {
     struct control_path path;
     int status = control_path_init(&path, data);
     if (status < 0)
-        return status == ERROR_NOT_FOUND ? error_set(ERROR_NOT_FOUND, "no job runs in %s", data) : status;
+        return status == ERROR_NOT_FOUND ? nobody_runs(data) : status;
     *descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (*descriptor < 0)
         status = error_set_errno(ERROR_IO, "cannot open a socket");
     else if (connect(*descriptor, (const struct sockaddr *)&path.address, sizeof path.address) == 0)
         status = 0;
     else if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
-        status = error_set(ERROR_NOT_FOUND, "no job runs in %s", data);
+        status = nobody_runs(data);
     else
         status = error_set_errno(ERROR_IO, "cannot speak to the job in %s", data);
     control_path_deinit(&path);

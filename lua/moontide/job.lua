@@ -21,7 +21,7 @@ local Job = { __name = "job" }
 
 function Job.__index(job, name)
   local method = rawget(Job, name)
-  if method ~= nil or type(name) ~= "string" or name:sub(1, 1) == "_" then return method end
+  if method ~= nil or type(name) ~= "string" or name:sub(1, 1) == "_" or name == "where" then return method end
   where.raise("job '%s' has no '%s'%s", rawget(job, "name"), name, nearest.hint(name, { "from", "name", "options", "steps", "where" }))
 end
 

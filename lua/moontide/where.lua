@@ -3,12 +3,15 @@
 --- A level counted by hand would be wrong as soon as one method of the library
 --- calls another, so the stack is searched. A call in tail position
 --- (`return mt.job(...)`) has no frame of its own any more; then the position of
---- whoever called the script is all there is, or none.
+--- whoever called the script is all there is, or the script that is being loaded.
 local M = {}
 
 ---@class Where
 ---@field file string as the script was named when it was loaded
----@field line integer
+---@field line? integer
+
+---@type string? the job's script, as it was named
+M.script = nil
 
 -- Files of the library have this beginning, on disk as in the executable.
 local own = debug.getinfo(1, "S").source
@@ -29,17 +32,18 @@ function M.caller()
   local level = 2
   while true do
     local info = debug.getinfo(level, "Sl")
-    if not info then return nil end
+    if not info then return M.script and { file = M.script } end
     if info.what ~= "C" and info.source:sub(1, #library) ~= library then return position(info) end
     level = level + 1
   end
 end
 
---- "fraud.lua:3", or "?" for nil.
+--- "fraud.lua:3", "fraud.lua" where the line is not known, or "?" for nil.
 ---@param where Where?
 ---@return string
 function M.text(where)
-  return where and ("%s:%d"):format(where.file, where.line) or "?"
+  if not where then return "?" end
+  return where.line and ("%s:%d"):format(where.file, where.line) or where.file
 end
 
 --- Where a function was written, as "fraud.lua:12".

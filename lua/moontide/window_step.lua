@@ -50,7 +50,7 @@ local function normalise(what, definition)
     where.raise("%s: needs a definition { process = function(self, key, window, content, ctx, out) end } or a function(key, window, content, ctx, out), got %s",
       what, describe(definition))
   end
-  return definition, definition.process
+  return definition, rawget(definition, "process")
 end
 
 local function check_names(what, checked, merging)

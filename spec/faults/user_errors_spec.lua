@@ -94,4 +94,17 @@ describe("an error of user code", function()
     assert.are.equal(0, started:wait(), started.err)
     assert.are.equal('"a"\n"b"\n', started.out)
   end)
+
+  it("shows bytes of records that would steer a terminal as numbers", function()
+    local bytes = here:write("bytes.jsonl", '{"a":"\27]0;x\7"}\n')
+    local source = ("mt.file { path = '%s', format = '%%s' }"):format(bytes)
+    local function err_of(format, steps)
+      local started = here:run(here:job('{ parallelism = 1, restart = "none" }', steps, source:format(format)), "--fresh")
+      assert.are.equal(1, started:wait(), started.err)
+      assert.is_nil(started.err:find("[%z\1-\8\11-\31\127]"), started.err)
+      return started.err
+    end
+    names(err_of("json", "  :to(mt.blackhole {})"), [[{"a":"\x1b]0;x\x07"}]])
+    names(err_of("lines", "  :map(function(line) error(line) end):to(mt.blackhole {})"), [[{"a":"\x1b]0;x\x07"}]])
+  end)
 end)

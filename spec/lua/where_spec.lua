@@ -33,4 +33,12 @@ local state = helper(5)]])
   it("says where a function was written", function()
     assert.equal("fraud.lua:2", where.definition(author.run "\nreturn function() end"))
   end)
+
+  it("names the script that is being loaded where a call in tail position leaves no line", function()
+    where.script = "fraud.lua"
+    local _, caller = coroutine.resume(coroutine.create(where.caller))
+    where.script = nil
+    assert.same({ file = "fraud.lua" }, caller)
+    assert.equal("fraud.lua", where.text(caller))
+  end)
 end)

@@ -6,6 +6,7 @@ local graph = require "moontide.runtime.graph"
 local moontide = require "moontide"
 local physical = require "moontide.runtime.physical"
 local plan = require "moontide.plan"
+local where = require "moontide.where"
 local worker = require "moontide.runtime.worker"
 
 local M = {}
@@ -31,6 +32,7 @@ function M.load(path, settings)
   package.path = directory .. "/?.lua;" .. directory .. "/?/init.lua;" .. package.path
   local chunk, message = loadfile(path)
   if not chunk then error(message, 0) end
+  where.script = path
   M.job = plan.check(chunk())
   return M.job
 end

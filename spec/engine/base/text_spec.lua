@@ -47,4 +47,22 @@ describe("text", function()
       assert.are.equal(os.date("!%Y-%m-%dT%H:%M:%S.000Z", seconds), text_of(C.text_append_time, seconds * 1000), "seed " .. seed)
     end
   end)
+
+  it("shows what is no character to be read as the number of its byte", function()
+    local function shown(text)
+      local buffer, slice = ffi.new("struct buffer"), ffi.new("struct slice", text, #text)
+      C.text_append_printable(buffer, slice)
+      local printed = ffi.string(buffer.data, buffer.bytes)
+      ffi.C.free(buffer.data)
+      return printed
+    end
+    for _, text in ipairs { "plain\ttext\n", "\195\164\226\130\172\240\159\140\138", "\\x1b", "\194\160", "\237\159\191", "\244\143\191\191" } do
+      assert.are.equal(text, shown(text))
+    end
+    local escaped = { ["\27]0;x\7"] = "\\x1b]0;x\\x07", ["\0a\127\r"] = "\\x00a\\x7f\\x0d", ["\194\155[2J"] = "\\xc2\\x9b[2J",
+      ["\255\192\175"] = "\\xff\\xc0\\xaf",
+      ["\226\130"] = "\\xe2\\x82", ["\237\160\128"] = "\\xed\\xa0\\x80", ["\224\128\128"] = "\\xe0\\x80\\x80",
+      ["\244\144\128\128"] = "\\xf4\\x90\\x80\\x80", ["\195"] = "\\xc3" }
+    for text, printed in pairs(escaped) do assert.are.equal(printed, shown(text)) end
+  end)
 end)

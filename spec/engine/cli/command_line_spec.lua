@@ -41,6 +41,7 @@ describe("the command line", function()
   it("names the nearest command and option", function()
     complains("unknown command 'stats'; did you mean status%?", "stats", "x")
     complains("unknown command 'zzzzzz'\n", "zzzzzz")
+    complains("unknown command 'stats'; did you mean status%?", "help", "stats")
     complains("unknown option %-%-paralelism; did you mean %-%-parallelism%?", "run", "job.lua", "--paralelism", "2")
     complains("unknown option %-%-format=?", "stop", "x", "--format", "json")
     complains("unknown option %-p", "run", "job.lua", "-p", "2")
@@ -76,7 +77,8 @@ describe("the command line", function()
         local out, status, err = process.run { command, directory }
         assert.are.equal(1, status)
         assert.are.equal("", out)
-        assert.are.equal("moontide: no job runs in " .. directory .. "\n", err)
+        local why = directory == here.directory and "" or ": there is no such directory"
+        assert.are.equal("moontide: no job runs in " .. directory .. why .. "\n", err)
       end
     end
   end)
@@ -109,6 +111,20 @@ describe("the command line", function()
       local _, status, err = process.run { command, here.directory .. "/absent.lua" }
       assert.are.equal(2, status)
       assert.is_truthy(err:match("absent%.lua.*No such file"), err)
+    end
+  end)
+
+  it("names the script where a call in tail position leaves no line", function()
+    for text, complaint in pairs {
+      ["mt.job('x')"] = "job 'x' has no source: begin with job:from",
+      ["mt.job('x', { paralelism = 3 })"] = "mt.job: unknown option 'paralelism'",
+    } do
+      local script = here:write("job.lua", "local mt = require 'moontide'\nreturn " .. text)
+      for _, command in ipairs { "check", "run" } do
+        local _, status, err = process.run { command, script }
+        assert.are.equal(2, status)
+        assert.are.equal(("moontide: %s: %s"):format(script, complaint), err:sub(1, #script + #complaint + 12))
+      end
     end
   end)
 
