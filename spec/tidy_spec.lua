@@ -57,6 +57,13 @@ describe("scripts/tidy.lua", function()
       .. "engine/state/store_rocksdb.c:2: may not include <lauxlib.h>", offences())
   end)
 
+  it("reports memory that is fetched by what compilers drop", function()
+    write("engine/base/a.c", "__builtin_prefetch(a);\nfetch_line(a);\n")
+    write("engine/base/fetch.h", "/* Fetches. */\n#pragma once\n__builtin_prefetch(a);\n")
+    write("engine/base/b.c", '#include "base/fetch.h"\n')
+    assert.are.equal("engine/base/a.c:1: fetch_line() of base/fetch.h is what is kept", offences())
+  end)
+
   it("reports headers without contract or guard, and those that nobody includes", function()
     write("engine/base/a.h", "int a;\n")
     assert.are.equal("engine/base/a.h:1: a file that nobody includes, requires or names\n"

@@ -6,6 +6,7 @@
  */
 #include "state/keyed_state_internal.h"
 
+#include "base/fetch.h"
 #include "base/memory.h"
 
 #define BUFFER_BYTES (1024 * 1024)
@@ -80,8 +81,8 @@ void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64
     while (entries-- > 0 && list->next < list->count) {
         if (list->next + PREFETCH_AHEAD < list->count) {
             char *ahead = (char *)(uintptr_t)(list->items[list->next + PREFETCH_AHEAD] & POINTER_MASK);
-            __builtin_prefetch(ahead, 1);
-            __builtin_prefetch(ahead + 47, 1); /* most entries straddle two lines or end in the second */
+            fetch_line(ahead);
+            fetch_line(ahead + 47); /* most entries straddle two lines or end in the second */
         }
         uint64_t item = list->items[list->next++];
         struct entry *entry = (struct entry *)(uintptr_t)(item & POINTER_MASK);

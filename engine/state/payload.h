@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/fetch.h"
 #include "codec/cell.h"
 
 #include <stdbool.h>
@@ -22,8 +23,8 @@ size_t payload_bytes(const struct cell *slot);
 /* Have the processor fetch the bytes of a slot that has some: those of a small value, with what lies before them. */
 static inline void payload_fetch(const struct cell *slot)
 {
-    __builtin_prefetch(slot->payload - 8, 1);
-    __builtin_prefetch(slot->payload + 48, 1);
+    fetch_line(slot->payload - 8);
+    fetch_line(slot->payload + 48);
 }
 
 /*

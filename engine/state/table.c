@@ -1,5 +1,6 @@
 #include "state/table.h"
 
+#include "base/fetch.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -17,7 +18,6 @@
 #define MOVE_AHEAD 16
 /* Keys between two stages of a search: as many as the processor fetches lines for at once, and some more. */
 #define FETCH_AHEAD 32
-#define LINE_BYTES 64
 #define FOLLOWED_MAX 16
 
 struct table_chunk {
@@ -58,7 +58,7 @@ static void buckets_free(uint64_t *buckets, uint64_t count)
 static uint32_t entry_bytes_of(uint32_t slots)
 {
     uint32_t bytes = (uint32_t)(offsetof(struct entry, slots) + slots * sizeof(struct cell));
-    return bytes < LINE_BYTES ? LINE_BYTES : bytes;
+    return bytes < CACHE_LINE_BYTES ? CACHE_LINE_BYTES : bytes;
 }
 
 void table_init(struct table *table, uint32_t slots)
@@ -177,7 +177,7 @@ static void move_slice(struct table *table, uint64_t slice)
 {
     while (slice-- > 0 && table->old_next <= table->old_mask) {
         if (table->old_next + MOVE_AHEAD <= table->old_mask)
-            __builtin_prefetch(bucket_entry(table->old_buckets[table->old_next + MOVE_AHEAD]));
+            fetch_line(bucket_entry(table->old_buckets[table->old_next + MOVE_AHEAD]));
         uint64_t bucket = table->old_buckets[table->old_next++];
         if (bucket > BUCKET_TOMBSTONE)
             bucket_insert(table, bucket_entry(bucket));
@@ -370,17 +370,17 @@ static inline uint64_t candidate(const struct table *table, uint64_t hash)
 
 void table_prefetch_bucket(const struct table *table, uint64_t hash)
 {
-    __builtin_prefetch(&table->buckets[(hash >> 32) & table->mask], 1);
+    fetch_line(&table->buckets[(hash >> 32) & table->mask]);
     if (table->old_buckets != NULL)
-        __builtin_prefetch(&table->old_buckets[(hash >> 32) & table->old_mask]);
+        fetch_line(&table->old_buckets[(hash >> 32) & table->old_mask]);
 }
 
 static inline struct entry *candidate_fetched(const struct table *table, uint64_t hash)
 {
     struct entry *entry = bucket_entry(candidate(table, hash));
-    __builtin_prefetch(entry, 1);
-    if (table->entry_bytes > LINE_BYTES)
-        __builtin_prefetch((char *)entry + LINE_BYTES, 1);
+    fetch_line(entry);
+    if (table->entry_bytes > CACHE_LINE_BYTES)
+        fetch_line((char *)entry + CACHE_LINE_BYTES);
     return entry;
 }
 
@@ -415,12 +415,12 @@ int32_t table_find_batch(struct table *table, const struct batch *batch, struct 
     const struct batch_key *keys = batch->keys;
     int32_t count = batch->count, missing_count = 0;
     for (int32_t i = 0; i < count && i < 2 * FETCH_AHEAD; i++)
-        __builtin_prefetch(&table->buckets[(keys[i].hash >> 32) & table->mask]);
+        fetch_line(&table->buckets[(keys[i].hash >> 32) & table->mask]);
     for (int32_t i = 0; i < count && i < FETCH_AHEAD; i++)
         entries[i] = candidate_fetched(table, keys[i].hash);
     for (int32_t i = 0; i < count; i++) {
         if (i + 2 * FETCH_AHEAD < count)
-            __builtin_prefetch(&table->buckets[(keys[i + 2 * FETCH_AHEAD].hash >> 32) & table->mask]);
+            fetch_line(&table->buckets[(keys[i + 2 * FETCH_AHEAD].hash >> 32) & table->mask]);
         if (i + FETCH_AHEAD < count)
             entries[i + FETCH_AHEAD] = candidate_fetched(table, keys[i + FETCH_AHEAD].hash);
         entries[i] = found(table, entries[i], &keys[i], batch->arena.bytes + keys[i].offset);

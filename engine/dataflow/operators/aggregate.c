@@ -11,6 +11,7 @@
 #include "dataflow/operators/name_space.h"
 
 #include "base/error.h"
+#include "base/fetch.h"
 #include "base/memory.h"
 #include "codec/shape.h"
 #include "time/instant.h"
@@ -340,8 +341,8 @@ static void prefetch_older(const struct aggregator *self, const struct entry *en
     const struct cell *older = &entry->slots[SLOT_SLICES];
     if (newest == NULL || slice_start(newest) == self->slice || older->tag != CELL_STRING)
         return;
-    __builtin_prefetch(older->payload - sizeof(uint64_t)); /* how much it has room for */
-    __builtin_prefetch(older->payload + older->length, 1);
+    fetch_line(older->payload - sizeof(uint64_t)); /* how much it has room for */
+    fetch_line(older->payload + older->length);
 }
 
 /* What a record changes is behind a pointer: the misses of several overlap. */
@@ -350,7 +351,7 @@ static void prefetch(const struct aggregator *self, int32_t count, int32_t recor
     if (record + PREFETCH_AHEAD < count) {
         const struct cell *slot = &self->entries[record + PREFETCH_AHEAD]->slots[self->sessions ? SLOT_SLICES : SLOT_NEWEST];
         if (slot->tag == CELL_STRING)
-            __builtin_prefetch(slot->payload, 1);
+            fetch_line(slot->payload);
     }
     if (self->summed && record + PREFETCH_OLDER_AHEAD < count)
         prefetch_older(self, self->entries[record + PREFETCH_OLDER_AHEAD]);

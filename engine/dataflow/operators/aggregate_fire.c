@@ -2,6 +2,7 @@
 #include "dataflow/operators/name_space.h"
 
 #include "base/error.h"
+#include "base/fetch.h"
 #include "time/instant.h"
 
 #include <string.h>
@@ -9,7 +10,6 @@
 #define PREFETCH_AHEAD 4
 #define PREFETCH_SUMS_AHEAD 8
 #define PREFETCHED_LINES 4
-#define CACHE_LINE_BYTES 64
 #define SUMS_UNTIL_TIDY 16 /* a power of two */
 
 /* ---- Windows ---- */
@@ -143,8 +143,8 @@ static void prefetch_slices(const struct cell *slot)
 {
     uintptr_t begin = (uintptr_t)slot->payload - CACHE_LINE_BYTES /* the head of the bytes too */, end = (uintptr_t)slot->payload + slot->length;
     for (uintptr_t i = 0; i < PREFETCHED_LINES; i++) {
-        __builtin_prefetch((const void *)(begin + i * CACHE_LINE_BYTES), 1);
-        __builtin_prefetch((const void *)(end - i * CACHE_LINE_BYTES), 1);
+        fetch_line((const void *)(begin + i * CACHE_LINE_BYTES));
+        fetch_line((const void *)(end - i * CACHE_LINE_BYTES));
     }
 }
 
@@ -153,10 +153,10 @@ static void prefetch_summed(const struct entry *entry)
 {
     const struct cell *newest = &entry->slots[SLOT_NEWEST], *sums = &entry->slots[SLOT_SUMS];
     if (newest->tag == CELL_STRING)
-        __builtin_prefetch(newest->payload);
+        fetch_line(newest->payload);
     if (sums->tag == CELL_STRING) {
-        __builtin_prefetch(sums->payload, 1);
-        __builtin_prefetch(sums->payload + CACHE_LINE_BYTES, 1);
+        fetch_line(sums->payload);
+        fetch_line(sums->payload + CACHE_LINE_BYTES);
     }
 }
 
@@ -170,7 +170,7 @@ static void prefetch(const struct aggregator *self, int32_t timer)
     const struct entry *entry = self->entries[timer + PREFETCH_AHEAD];
     const struct slice_sums *sums = sums_of(self, entry);
     if (sums != NULL)
-        __builtin_prefetch(slice_sums_next(&self->slices, sums));
+        fetch_line(slice_sums_next(&self->slices, sums));
     else if (entry->slots[SLOT_SLICES].tag == CELL_STRING)
         prefetch_slices(&entry->slots[SLOT_SLICES]);
 }
