@@ -14,9 +14,10 @@
 #define LIST_ROOM_MIN 1024
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
 #define POINTER_MASK 0xffffffffffffu
-/* From one in this many dirty entries on, all are walked: memory in its order costs less than the dirty ones out of it. */
-#define WALK_SHARE 2
-#define WALKED_PER_SWEPT 4
+/* From one dirty in this many entries on they are swept in the order of memory: the search for marks is then no work to speak of. */
+#define WALK_SHARE 64
+#define MARKED_PER_SWEPT 4
+#define WALKED_AT_ONCE 32
 
 static struct state_buffer *buffer_of(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch)
 {
@@ -101,7 +102,6 @@ bool state_swept(const struct keyed_state *state)
     return state->frozen.count == 0 && state->frozen_buffer == NULL && state->handed_buffer == NULL;
 }
 
-/* Rows in the order of their entries are also restored in it: see restore.c. */
 static bool is_worth_a_walk(const struct keyed_state *state)
 {
     uint64_t entries = 0;
@@ -111,31 +111,55 @@ static bool is_worth_a_walk(const struct keyed_state *state)
     return frozen > 0 && frozen * WALK_SHARE >= entries;
 }
 
+/*
+ * The list of what is dirty has it in the order of its first writes: at random. Marked
+ * first, it is found in the order of memory, page by page. Rows in the order of their
+ * entries are also restored in it: see restore_rows.c.
+ */
 static void walk_begin(struct keyed_state *state)
 {
     state->frozen_walk = true;
     state->walk_column = 0;
-    state->walk_cursor = (struct table_cursor){ 0 };
+    for (uint32_t c = 0; c < state->column_count; c++)
+        table_marks_begin(&state->columns[c].marks, &state->columns[c].table);
     /* What was swept early must not come after rows that are handed over. */
     state_flush_buffer(state, &state->frozen_buffer);
 }
 
-/* Sweeps up to `entries`, and passes by no more than some times as many: what a slice takes is bounded by both. */
-static void walk(struct keyed_state *state, uint64_t entries)
+static void mark_frozen(struct keyed_state *state, uint64_t entries)
 {
-    uint32_t wanted = (uint32_t)state->frozen_epoch;
-    uint64_t steps = entries * WALKED_PER_SWEPT;
-    while (state->walk_column < state->column_count && entries > 0 && steps-- > 0) {
-        uint32_t column = state->walk_column;
-        struct entry *entry = table_next(&state->columns[column].table, &state->walk_cursor);
-        if (entry == NULL) {
+    struct dirty_list *list = &state->frozen;
+    for (; entries > 0 && list->next < list->count; entries--) {
+        uint64_t item = list->items[list->next++];
+        struct state_column *home = &state->columns[item >> 48];
+        table_mark(&home->marks, &home->table, (const struct entry *)(uintptr_t)(item & POINTER_MASK));
+    }
+}
+
+/* Sweeps what is still frozen of the next marked entries; false: the column has no more. */
+static bool walk_some(struct keyed_state *state, uint32_t room)
+{
+    struct state_column *home = &state->columns[state->walk_column];
+    struct entry *entries[WALKED_AT_ONCE];
+    uint32_t count = table_take_marked(&home->marks, &home->table, entries, room < WALKED_AT_ONCE ? room : WALKED_AT_ONCE);
+    for (uint32_t i = 0; i < count; i++) {
+        if (entries[i]->dirty_epoch != (uint32_t)state->frozen_epoch)
+            continue; /* as in a list */
+        state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, state->walk_column, entries[i]);
+        drop_if_gone(state, state->walk_column, entries[i]);
+    }
+    return count > 0;
+}
+
+static void walk(struct keyed_state *state, uint32_t entries)
+{
+    mark_frozen(state, (uint64_t)entries * MARKED_PER_SWEPT);
+    if (state->frozen.next < state->frozen.count)
+        return;
+    while (state->walk_column < state->column_count && entries > 0) {
+        if (!walk_some(state, entries))
             state->walk_column++;
-            state->walk_cursor = (struct table_cursor){ 0 };
-        } else if (entry->dirty_epoch == wanted) {
-            state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entry);
-            drop_if_gone(state, column, entry);
-            entries--;
-        }
+        entries -= entries < WALKED_AT_ONCE ? entries : WALKED_AT_ONCE;
     }
     if (state->walk_column == state->column_count)
         state->frozen.next = state->frozen.count = 0;

@@ -10,8 +10,7 @@
 #define BUCKETS_MIN 1024
 #define BUCKET_TOMBSTONE 1u
 #define POINTER_MASK 0xffffffffffffu
-#define CHUNK_ENTRIES_FIRST 1024
-#define HUGE_PAGE_BYTES (2u << 20)
+#define HUGE_PAGE_BYTES TABLE_CHUNK_BYTES
 #define MOVED_PER_SLICE 8192
 /* At each new key, so that the old index is empty before the new one fills up, however many keys one batch makes. */
 #define MOVED_PER_KEY 4
@@ -20,22 +19,17 @@
 #define FETCH_AHEAD 32
 #define FOLLOWED_MAX 16
 
-struct table_chunk {
-    uint32_t used;   /* places handed out so far */
-    uint32_t entries;
-    char *places;
-};
-
 /*
- * Large blocks lie on huge pages: with keys at random, most of what a lookup
- * costs beyond the cache miss itself is finding the page.
+ * A chunk lies on a huge page: with keys at random, most of what a lookup costs
+ * beyond the cache miss itself is finding the page. A table's first one does not,
+ * so that a few entries take little memory.
  */
-static void *block_new(size_t bytes)
+static char *places_new(bool huge)
 {
-    void *block = memory_new_aligned(bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : 64, bytes);
-    if (bytes >= HUGE_PAGE_BYTES)
-        madvise(block, bytes, MADV_HUGEPAGE);
-    return block;
+    char *places = memory_new_aligned(TABLE_CHUNK_BYTES, TABLE_CHUNK_BYTES);
+    if (huge)
+        madvise(places, TABLE_CHUNK_BYTES, MADV_HUGEPAGE);
+    return places;
 }
 
 /* A large index comes as pages that the kernel clears one by one as they are met: no pause for all of it. */
@@ -216,21 +210,16 @@ void table_settle(struct table *table)
         move_slice(table, UINT64_MAX);
 }
 
-static struct table_chunk *chunk_add(struct table *table, uint32_t entries, size_t bytes)
+static struct table_chunk *chunk_add(struct table *table, bool huge)
 {
     if (table->chunk_count == table->chunk_capacity) {
         table->chunk_capacity = table->chunk_capacity * 2 + 16;
         table->chunks = memory_resize(table->chunks, table->chunk_capacity * sizeof table->chunks[0]);
     }
     struct table_chunk *chunk = memory_new(sizeof *chunk);
-    *chunk = (struct table_chunk){ .entries = entries, .places = block_new(bytes) };
+    *chunk = (struct table_chunk){ .entries = TABLE_CHUNK_BYTES / table->entry_bytes, .places = places_new(huge) };
     table->chunks[table->chunk_count++] = chunk;
     return chunk;
-}
-
-static struct table_chunk *chunk_add_large(struct table *table)
-{
-    return chunk_add(table, HUGE_PAGE_BYTES / table->entry_bytes, HUGE_PAGE_BYTES);
 }
 
 void table_reserve(struct table *table, uint64_t entries)
@@ -246,7 +235,7 @@ void table_reserve(struct table *table, uint64_t entries)
     table->mask = size - 1;
     table->used = 0;
     for (uint64_t room = 0; room < entries;)
-        room += chunk_add_large(table)->entries;
+        room += chunk_add(table, true)->entries;
 }
 
 uint32_t table_blocks(const struct table *table, struct memory_block *blocks, uint32_t room)
@@ -272,13 +261,7 @@ static struct entry *place_take(struct table *table)
     }
     while (table->filling < table->chunk_count && table->chunks[table->filling]->used == table->chunks[table->filling]->entries)
         table->filling++;
-    struct table_chunk *chunk;
-    if (table->filling < table->chunk_count)
-        chunk = table->chunks[table->filling];
-    else if (table->count < 16 * CHUNK_ENTRIES_FIRST)
-        chunk = chunk_add(table, CHUNK_ENTRIES_FIRST, (size_t)CHUNK_ENTRIES_FIRST * table->entry_bytes);
-    else
-        chunk = chunk_add_large(table);
+    struct table_chunk *chunk = table->filling < table->chunk_count ? table->chunks[table->filling] : chunk_add(table, table->chunk_count > 0);
     return chunk_entry(table, chunk, chunk->used++);
 }
 

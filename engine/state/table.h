@@ -17,6 +17,15 @@
 
 #include <stddef.h>
 
+/* Entries lie in chunks of one size, each aligned to it. */
+#define TABLE_CHUNK_BYTES (2u << 20)
+
+struct table_chunk {
+    uint32_t used;   /* places handed out so far */
+    uint32_t entries;
+    char *places;
+};
+
 /* <cdef> */
 struct table_chunk;
 

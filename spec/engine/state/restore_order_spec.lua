@@ -62,20 +62,38 @@ describe("rows in the order of entries", function()
     return state, state:dump_rows()
   end
 
-  it("come from a sweep of a third of the entries, not from one of a few", function()
-    local state, base = filled()
-    write(state, shuffled(keys), function(key) return -key end)
-    assert.are.same(keys_of(base), keys_of(state:cut()))
+  -- Those of `all` that are in `list`.
+  local function in_order_of(all, list)
+    local wanted, kept = {}, {}
+    for _, key in ipairs(list) do wanted[key] = true end
+    for _, key in ipairs(all) do
+      if wanted[key] then kept[#kept + 1] = key end
+    end
+    return kept
+  end
 
-    local written = { unpack(shuffled(keys), 1, keys / 4) }
+  local function written_alone(key)
+    local single = new()
+    write(single, { key }, function() return 0 end)
+    local rows = single:cut()
+    table.remove(open):free()
+    return keys_of(rows)[1]
+  end
+
+  it("come from a sweep of many of the entries, not from one of a few", function()
+    local state, base = filled()
+    for _, share in ipairs { 1, 2, 10, 60 } do
+      local written = { unpack(shuffled(keys), 1, keys / share) }
+      write(state, written, function() return share end)
+      local rows = keys_of(state:cut())
+      assert.are.equal(#written, #rows)
+      assert.are.same(in_order_of(keys_of(base), rows), rows)
+    end
+
+    local written = { unpack(shuffled(keys), 1, keys / 100) }
     write(state, written, function() return 0 end)
     local rows, expected = keys_of(state:cut()), {}
-    for i, key in ipairs(written) do
-      local single = new()
-      write(single, { key }, function() return 0 end)
-      expected[i] = keys_of(single:cut())[1]
-      table.remove(open):free()
-    end
+    for i, key in ipairs(written) do expected[i] = written_alone(key) end
     assert.are.same(expected, rows)
   end)
 
