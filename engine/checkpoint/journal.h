@@ -61,6 +61,11 @@ int journal_reader_kind(const struct journal_reader *reader);
 int journal_next(struct journal_reader *reader, struct journal_frame *frame, struct slice *payload);
 /* Take the payload that was answered last, and leave an empty buffer (which is used again) in its place. */
 void journal_swap_payload(struct journal_reader *reader, struct buffer *payload);
+/*
+ * Instead of journal_next(), for a reader that only looks: how long the next frame's payload is,
+ * and its first bytes, up to `room`. Its checksum is not looked at. 1, 0 behind the last one, or negative.
+ */
+int journal_peek(struct journal_reader *reader, char *start, size_t room, struct slice *first, uint32_t *payload_bytes);
 void journal_reader_close(struct journal_reader *reader);
 /* Read a file to its end. */
 int journal_verify(const char *path, uint64_t bytes, uint64_t checksum);

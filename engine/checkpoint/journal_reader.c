@@ -197,6 +197,22 @@ void journal_swap_payload(struct journal_reader *reader, struct buffer *payload)
     *payload = taken;
 }
 
+int journal_peek(struct journal_reader *reader, char *start, size_t room, struct slice *first, uint32_t *payload_bytes)
+{
+    struct journal_frame_header header;
+    int status = read_header(reader, &header);
+    if (status < 0 || header.magic == JOURNAL_END_MAGIC)
+        return status;
+    size_t bytes = header.payload_bytes < room ? header.payload_bytes : room;
+    status = read_at(reader, reader->offset + sizeof header, start, bytes);
+    if (status < 0)
+        return status;
+    reader->offset += sizeof header + header.payload_bytes;
+    *first = slice_of(start, bytes);
+    *payload_bytes = header.payload_bytes;
+    return 1;
+}
+
 void journal_reader_close(struct journal_reader *reader)
 {
     if (reader->descriptor >= 0)

@@ -3,6 +3,7 @@
 #include "base/crash.h"
 #include "base/error.h"
 #include "checkpoint/restore_reader.h"
+#include "checkpoint/row_sample.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -235,12 +236,19 @@ const char *restore_rows_directory(const struct manifest *manifest)
     return NULL;
 }
 
-static uint64_t dumped_bytes(const struct manifest *manifest)
+static uint64_t rows_expected(const struct storage *storage, const struct manifest *manifest, const struct keyed_state *state)
 {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < manifest->file_count; i++)
-        bytes += manifest->files[i].kind == MANIFEST_DUMP ? manifest->files[i].bytes : 0;
-    return bytes;
+    uint16_t first, last;
+    keyed_state_groups(state, &first, &last);
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < manifest->file_count; i++) {
+        if (manifest->files[i].kind != MANIFEST_DUMP)
+            continue;
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", storage_shared_directory(storage), manifest->files[i].name);
+        rows += row_sample_count(path, keyed_state_column(state), first, last);
+    }
+    return rows;
 }
 
 static int restore_files(struct storage *storage, const struct manifest *manifest, struct keyed_state *state)
@@ -267,7 +275,7 @@ int restore_keyed_state(struct storage *storage, const struct manifest *manifest
     keyed_state_restore_begin(state, restore_rows_directory(manifest) != NULL);
     int status = keyed_state_restore_base(state);
     if (status == 0 && manifest != NULL) {
-        keyed_state_restore_expect(state, dumped_bytes(manifest));
+        keyed_state_restore_expect(state, rows_expected(storage, manifest, state));
         status = restore_files(storage, manifest, state);
     }
     if (status == 0)

@@ -288,6 +288,11 @@ size_t state_bytes(const struct keyed_state *state)
     return bytes;
 }
 
+uint16_t keyed_state_column(const struct keyed_state *state)
+{
+    return state->config.column;
+}
+
 void keyed_state_groups(const struct keyed_state *state, uint16_t *first, uint16_t *last)
 {
     *first = state->config.group_first;

@@ -131,11 +131,12 @@ int keyed_state_restore_rows(struct keyed_state *state, struct slice rows);
 void keyed_state_restore_begin(struct keyed_state *state, bool stored);
 /* Rows of the backend's base (backend.h), if it has one: a backend without a store takes them into the cache. Before all other rows. */
 int keyed_state_restore_base(struct keyed_state *state);
-/* A hint, after keyed_state_restore_begin(): the base to come has this many bytes of rows, of all subtasks and only of this step. */
-void keyed_state_restore_expect(struct keyed_state *state, uint64_t bytes);
+/* A hint, after keyed_state_restore_begin(): about this many keys will come. */
+void keyed_state_restore_expect(struct keyed_state *state, uint64_t keys);
 int keyed_state_restore_done(struct keyed_state *state);
 
-/* Its key groups. */
+/* The column of its key rows; its key groups. */
+uint16_t keyed_state_column(const struct keyed_state *state);
 void keyed_state_groups(const struct keyed_state *state, uint16_t *first, uint16_t *last);
 /* Bytes of cache that it uses. */
 size_t keyed_state_bytes(const struct keyed_state *state);

@@ -46,7 +46,6 @@ struct keyed_state {
     struct store_write *pending;       /* evicted rows on their way to the store */
     uint32_t evict_column;
     uint32_t made;                     /* entries of keys since memory was looked at last */
-    uint64_t restore_bytes;            /* of a base that is about to come, for this state */
     bool restore_below;                /* a restore has filled the cache: rows of other keys go to `pending` */
     struct prefault *prefault;         /* of the tables that a restore fills */
     struct attached_part parts[STATE_PARTS_MAX];
@@ -85,8 +84,6 @@ size_t state_bytes(const struct keyed_state *state);
 /* One row of a column that it owns. */
 bool state_owns(const struct keyed_state *state, uint16_t column);
 int state_restore_row(struct keyed_state *state, const struct row *row);
-/* Rows of any columns, its parts' too. */
-int state_restore_rows(struct keyed_state *state, struct slice rows);
 /* A row of a column that it does not own: a part's, or nobody's. */
 int state_parts_restore_row(struct keyed_state *state, const struct row *row);
 void state_parts_evict(struct keyed_state *state);

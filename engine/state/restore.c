@@ -13,8 +13,8 @@
 
 #include <stdlib.h>
 
-#define RESERVE_BYTES_MIN (1u << 20)
-#define ROWS_SAMPLED 1024
+#define RESERVE_MIN 65536
+#define GUESS_SHARE 64 /* one key in so many more, for the guess may be too low */
 #define INDEX_BYTES 24 /* of a key at most */
 #define BLOCKS_AHEAD_MAX 4096 /* 8 GB */
 
@@ -24,36 +24,17 @@ void state_restore_begin(struct keyed_state *state, bool stored)
         state->columns[c].stored = stored && backend_spills(state->config.backend);
 }
 
-void keyed_state_restore_expect(struct keyed_state *state, uint64_t bytes)
+void keyed_state_restore_expect(struct keyed_state *state, uint64_t keys)
 {
-    uint64_t groups = (uint64_t)state->config.group_last - state->config.group_first + 1;
-    state->restore_bytes = bytes / state->config.max_parallelism * groups;
-}
-
-/* With one table it is known from the first rows how many will come. */
-static int reserve(struct keyed_state *state, struct slice rows)
-{
-    uint64_t expected = state->restore_bytes;
-    state->restore_bytes = 0;
-    if (expected < RESERVE_BYTES_MIN || state->column_count > 1)
-        return 0;
-    size_t before = rows.bytes;
-    struct row row;
-    uint64_t count = 0;
-    for (; count < ROWS_SAMPLED && rows.bytes > 0; count++) {
-        int status = row_read(&rows, &row);
-        if (status < 0)
-            return status;
-        if (row.column != state->config.column)
-            return 0; /* the rows are of several steps: how many of each is open */
-    }
     struct table *table = &state->columns[0].table;
-    uint64_t entries = expected / ((before - rows.bytes) / count), room = backend_share_bytes(state->config.backend) / (table->entry_bytes + INDEX_BYTES);
-    table_reserve(table, entries < room ? entries : room);
+    uint64_t room = backend_share_bytes(state->config.backend) / (table->entry_bytes + INDEX_BYTES);
+    uint64_t expected = keys + keys / GUESS_SHARE;
+    if (expected < RESERVE_MIN || state->prefault != NULL)
+        return;
+    table_reserve(table, expected < room ? expected : room);
     struct memory_block *blocks = memory_new(BLOCKS_AHEAD_MAX * sizeof *blocks);
     state->prefault = prefault_begin(blocks, table_blocks(table, blocks, BLOCKS_AHEAD_MAX));
     free(blocks);
-    return 0;
 }
 
 /* All that went below is in the store, and the memory that it took on its way is free again. */
@@ -66,14 +47,6 @@ static int restore_below_done(struct keyed_state *state)
     state->pending = store_write_new();
     state->restore_below = false;
     return status;
-}
-
-int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
-{
-    int reserved = state->restore_bytes > 0 && rows.bytes > 0 ? reserve(state, rows) : 0;
-    if (reserved < 0)
-        return reserved;
-    return state_restore_rows(state, rows);
 }
 
 static int owner_of(struct keyed_state *state, const struct entry *child, struct entry **owner)

@@ -311,7 +311,7 @@ static int restore_along(struct keyed_state *state, struct slice *rows)
     return status;
 }
 
-int state_restore_rows(struct keyed_state *state, struct slice rows)
+int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
 {
     int status = 0;
     while (status == 0 && rows.bytes > 0)
