@@ -1,5 +1,6 @@
 #include "state/table_marks.h"
 
+#include "base/fetch.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -7,7 +8,6 @@
 #include <string.h>
 
 #define WORD_BITS 64
-#define LINE_BYTES 64
 #define PAGES_MIN 16
 
 static uint64_t page_of(const void *address)
@@ -65,9 +65,9 @@ static uint32_t take_word(uint64_t *word, char *places, uint32_t entry_bytes, st
     uint32_t count = 0;
     for (; *word != 0 && count < room; *word &= *word - 1) {
         char *place = places + (size_t)__builtin_ctzll(*word) * entry_bytes;
-        __builtin_prefetch(place, 1);
-        if (entry_bytes > LINE_BYTES)
-            __builtin_prefetch(place + LINE_BYTES, 1);
+        fetch_line(place);
+        if (entry_bytes > CACHE_LINE_BYTES)
+            fetch_line(place + CACHE_LINE_BYTES);
         entries[count++] = (struct entry *)(void *)place;
     }
     return count;
