@@ -64,27 +64,29 @@ describe("a job that begins", function()
   end
 
   it("S9, S18c: has a source that has ended hold back nothing, not even the first record of another", function()
-    local beside = here:write("beside.lua", [[
+    local script = [[
 local mt = require "moontide"
 local job = mt.job("beside", { checkpoint = { interval = false } })
 local function told(name, stream)
   stream:key_by("k"):process(name, function(value, ctx, out)
-    out:collect(("%s %d %s"):format(value.k, value.t, ctx:timestamp() <= ctx:timers():current_watermark() and "late" or "in time"))
+    out:collect(("%%s %%d %%s"):format(value.k, value.t, ctx:timestamp() <= ctx:timers():current_watermark() and "late" or "in time"))
   end):to(mt.collect { name = name })
 end
 local function records(name)
   return job:from(mt.values { { t = 9, k = "a" }, { t = 5, k = "a" }, { t = 12, k = "a" }, { t = 11, k = "a" } }, { name = name .. " records" })
     :assign_timestamps { field = "t", emit = 1 }
 end
-local none = mt.generator { count = 0, fn = function(i) return i end }
+local none = %s
 told("alone", records "alone")
 told("beside", job:from(none, { name = "none" }):assign_timestamps { fn = function(value) return value end }:union(records "beside"))
 return job
-]])
-    for _, parallelism in ipairs { 1, 2 } do
-      local sinks = testing.run(beside, { parallelism = parallelism }).sinks
-      assert.are.same({ "a 9 in time", "a 5 late", "a 12 in time", "a 11 late" }, sinks.alone)
-      assert.are.same(sinks.alone, sinks.beside)
+]]
+    for _, none in ipairs { "mt.generator { count = 0, fn = function(i) return i end }", "mt.values {}" } do
+      for _, parallelism in ipairs { 1, 2 } do
+        local sinks = testing.run(here:write("beside.lua", script:format(none)), { parallelism = parallelism }).sinks
+        assert.are.same({ "a 9 in time", "a 5 late", "a 12 in time", "a 11 late" }, sinks.alone)
+        assert.are.same(sinks.alone, sinks.beside)
+      end
     end
   end)
 

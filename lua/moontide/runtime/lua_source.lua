@@ -17,10 +17,12 @@ local function times_of_source(call)
   return none
 end
 
+-- A reader has poll, snapshot and has_ended; it begins with restore, or with start if there is nothing to restore.
 local function values_reader(operator)
   local list, next_index = operator.step.definition.values, 1
   return {
     restore = function(position) next_index = position end,
+    has_ended = function() return next_index > #list end,
     snapshot = function() return next_index end,
     poll = function(out)
       local last = math.min(#list, next_index + polled_max - 1)
@@ -33,18 +35,34 @@ end
 
 local answers = { [true] = more, [false] = idle, ["end"] = ended }
 
+-- That it has ended is part of its position: its author's code does not run again after a restore (S18c).
 local function own_reader(operator)
-  local definition, self = operator.step.definition, {}
+  local definition, self, at_end, opened = operator.step.definition, {}, false, false
+  local function open()
+    opened = true
+    if definition.open then definition.open(self) end
+  end
   return {
-    open = function() if definition.open then definition.open(self) end end,
-    restore = function(position) if definition.restore then definition.restore(self, position) end end,
-    snapshot = function() if definition.snapshot then return definition.snapshot(self) end end,
+    restore = function(saved_position)
+      at_end = saved_position.at_end
+      if at_end then return end
+      open()
+      if definition.restore then definition.restore(self, saved_position.position) end
+    end,
+    start = open,
+    has_ended = function() return at_end end,
+    snapshot = function()
+      local position
+      if not at_end and definition.snapshot then position = definition.snapshot(self) end
+      if at_end or position ~= nil then return { at_end = at_end, position = position } end
+    end,
     poll = function(out)
       local answer = answers[definition.poll(self, out)]
       if not answer then error("poll of a source must answer true (more), false (nothing now) or \"end\"", 0) end
+      at_end = answer == ended
       return answer
     end,
-    close = function() if definition.close then definition.close(self) end end,
+    close = function() if opened and definition.close then definition.close(self) end end,
   }
 end
 
@@ -67,8 +85,8 @@ local function single(call, reader, out)
         return
       end
       local position = saved.restored(call)[1]
-      if reader.open then reader.open() end
-      if position then reader.restore(position) end
+      if position then reader.restore(position) elseif reader.start then reader.start() end
+      if reader.has_ended() then call.status = ended end -- known before the first record of any source (S9)
     end,
     [4] = active and reader.close or nobody,
     [5] = function() if active then saved.save(call, reader.snapshot()) end end,
