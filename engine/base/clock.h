@@ -28,6 +28,7 @@ static inline uint64_t clock_process_cpu_ns(void)
 }
 
 /* <cdef> */
-/* Milliseconds of the monotonic clock, for Lua, which cannot call what is in line. */
+/* The monotonic clock, for Lua, which cannot call what is in line. */
 int64_t clock_now_ms(void);
+int64_t clock_now_ns(void);
 /* </cdef> */

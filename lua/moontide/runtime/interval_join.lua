@@ -6,6 +6,7 @@ local check = require "moontide.runtime.fail"
 local collector = require "moontide.runtime.collector"
 local interval_context = require "moontide.runtime.interval_context"
 local made_fields = require "moontide.runtime.made_fields"
+local renewal = require "moontide.runtime.renewal"
 local timer_loop = require "moontide.runtime.timer_loop"
 local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
@@ -68,9 +69,10 @@ local function late_output(ctx, tag)
   return tag and function(value) ctx:output(tag, value) end
 end
 
-local function loop_of(name, words, ...)
+local function loop_of(call, name, words, ...)
+  local bound, bound_count = { ... }, select("#", ...)
   local text = source:gsub("LEFT_TIME", "left"):gsub("RIGHT_TIME", "right"):gsub("%u+_?%u*", words)
-  return assert(loadstring(text, "=loop of " .. name))(...)
+  return renewal(call, function() return assert(loadstring(text, "=loop of " .. name))(call, unpack(bound, 1, bound_count)) end)
 end
 
 local function cleaner(call, sides)
@@ -96,8 +98,8 @@ return function(call, operator, guarded)
     local decode_left, decode_right = decoder_of(fn, 1, late_left), decoder_of(fn, 2, late_right)
     local function out() return collector(call, 0, made_fields.collected(fn, 4), "out_time") end
     loops = {
-      [0] = loop_of(operator.name, of_left, call, C, check, decode_left, decode_right, left, found, met, fn, ctx, out(), late_left, guarded),
-      loop_of(operator.name, of_right, call, C, check, decode_right, decode_left, right, found, met, fn, ctx, out(), late_right, guarded),
+      [0] = loop_of(call, operator.name, of_left, C, check, decode_left, decode_right, left, found, met, fn, ctx, out(), late_left, guarded),
+      loop_of(call, operator.name, of_right, C, check, decode_right, decode_left, right, found, met, fn, ctx, out(), late_right, guarded),
     }
     fire = timer_loop(call, operator, { fn = cleaner(call, { left, right }), guarded = guarded })
   end

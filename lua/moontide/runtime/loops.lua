@@ -2,6 +2,7 @@
 --- byte code of its own: decode, the fused stages, and the terminal in one trace.
 local C = require "moontide.engine"
 local encoding = require "moontide.runtime.encode"
+local renewal = require "moontide.runtime.renewal"
 local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
 
@@ -78,10 +79,12 @@ function M.make(call, operator, bound)
   local terminal = operator.terminal
   if terminal == "key" and call.pass_input then terminal = "key_of_input" end
   local text = loop_source(operator.stages, terminal, bound.guarded)
-  local chunk = assert(loadstring(text, "=loop of " .. operator.name))
   local set_key = operator.terminal == "key" and key_setter(call) or nil
   local decode = values.decoder(used_fields.of_operator(operator, bound.fn))
-  return chunk(call, C, decode, nil_value, set_key, bound.fn, bound.self, bound.ctx, bound.out, operator.stages)
+  return renewal(call, function()
+    local chunk = assert(loadstring(text, "=loop of " .. operator.name))
+    return chunk(call, C, decode, nil_value, set_key, bound.fn, bound.self, bound.ctx, bound.out, operator.stages)
+  end)
 end
 
 return M

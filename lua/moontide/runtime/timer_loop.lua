@@ -3,6 +3,7 @@
 --- meanwhile for an earlier time ends the run (S2).
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
 
 local source = [[
@@ -29,6 +30,8 @@ end
 ---@param bound { fn: function, self: table, ctx: table, out: table, guarded: boolean }
 ---@return function
 return function(call, operator, bound)
-  local chunk = assert(loadstring(source, "=timers of " .. operator.name))
-  return chunk(call, C, check, times.from_engine, bound.fn, bound.self, bound.ctx, bound.out, bound.guarded)
+  return renewal(call, function()
+    local chunk = assert(loadstring(source, "=timers of " .. operator.name))
+    return chunk(call, C, check, times.from_engine, bound.fn, bound.self, bound.ctx, bound.out, bound.guarded)
+  end)
 end

@@ -1,7 +1,8 @@
 --- Time stamps that the author's function answers: the loop writes them beside the
 --- records, which go on as they are.
-local loops_decode = require "moontide.runtime.used_fields"
+local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
+local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
 
 local source = [[
@@ -26,8 +27,8 @@ return function(call, operator)
   return {
     [1] = function() loop() end,
     [3] = function()
-      local decode = values.decoder(loops_decode.of_operator(operator, fn))
-      loop = assert(loadstring(source, "=times of " .. operator.name))(call, decode, times.to_engine, fn)
+      local decode = values.decoder(used_fields.of_operator(operator, fn))
+      loop = renewal(call, function() return assert(loadstring(source, "=times of " .. operator.name))(call, decode, times.to_engine, fn) end)
     end,
     [4] = function() end,
   }

@@ -4,6 +4,7 @@
 local bit = require "bit"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
 local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
@@ -162,8 +163,11 @@ end
 ---@param bound table what the handler has bound
 ---@return function
 function M.make(call, operator, bound)
-  local chunk = assert(loadstring(loop_source(operator.step, bound.guarded), "=loop of " .. operator.name))
-  return chunk(call, C, check, decoder_of(operator.step), times.from_engine, bound, bound.guarded, bit.band, bit.bor)
+  local text, decode = loop_source(operator.step, bound.guarded), decoder_of(operator.step)
+  return renewal(call, function()
+    local chunk = assert(loadstring(text, "=loop of " .. operator.name))
+    return chunk(call, C, check, decode, times.from_engine, bound, bound.guarded, bit.band, bit.bor)
+  end)
 end
 
 return M

@@ -2,6 +2,7 @@
 --- cleanup time forget the window (S24: fire first).
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
 local window_loops = require "moontide.runtime.window_loops"
 
@@ -67,6 +68,9 @@ end
 ---@param bound table what the handler has bound
 ---@return function
 return function(call, operator, bound)
-  local chunk = assert(loadstring(source_of(operator.step, bound.guarded), "=timers of " .. operator.name))
-  return chunk(call, C, check, times.from_engine, bound, bound.guarded)
+  local text = source_of(operator.step, bound.guarded)
+  return renewal(call, function()
+    local chunk = assert(loadstring(text, "=timers of " .. operator.name))
+    return chunk(call, C, check, times.from_engine, bound, bound.guarded)
+  end)
 end
