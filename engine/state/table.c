@@ -340,13 +340,26 @@ void table_remove(struct table *table, struct entry *entry)
     table->count--;
 }
 
-/* The first bucket in line that may hold the key, by its tag alone; 0 if the line ends before. */
+static inline bool bucket_has_tag(uint64_t bucket, uint16_t tag)
+{
+    return bucket >> 48 == tag && bucket > BUCKET_TOMBSTONE;
+}
+
+/*
+ * The first bucket in line that may hold the key, by its tag alone; 0 if the line ends before.
+ * Most keys lie in their own bucket or in the one behind it, but which of the two nobody can
+ * foretell: the choice between them is no branch.
+ */
 static inline uint64_t candidate(const struct table *table, uint64_t hash)
 {
     uint16_t tag = hash_tag(hash);
+    uint64_t own = table->buckets[(hash >> 32) & table->mask], next = table->buckets[((hash >> 32) + 1) & table->mask];
+    uint64_t either = next ^ ((own ^ next) & -(uint64_t)(own >> 48 == tag));
+    if (bucket_has_tag(either, tag))
+        return either;
     for (uint64_t at = (hash >> 32) & table->mask;; at = (at + 1) & table->mask) {
         uint64_t bucket = table->buckets[at];
-        if (bucket == 0 || (bucket >> 48 == tag && bucket > BUCKET_TOMBSTONE))
+        if (bucket == 0 || bucket_has_tag(bucket, tag))
             return bucket;
     }
 }
