@@ -331,6 +331,19 @@ describe("records that user code fails on", function()
     assert.matches("bad record", letters[1].error)
   end)
 
+  it("dead_letter: the record is the one that the failing step was given, whatever ran before it in the same loop", function()
+    local letters = {}
+    local sink = mt.sink { write = function(_, letter) letters[#letters + 1] = { letter.step, letter.record } end }
+    local function fail_at(bad) return function(n) if n == bad then error("bad") end return n > 0 end end
+    local h = harness(function(input)
+      return input:map(function(n) return n + 10 end):filter(fail_at(11), { name = "first" }):map(function(n) return -n end)
+        :map(function(n) assert(n ~= -12) return n < -13 end, { name = "second" })
+        :process("third", function(below) assert(below) end)
+    end, { on_error = { dead_letter = sink } })
+    push_all(h, { 1, 2, 3, 4 })
+    assert.are.same({ { "first", 11 }, { "second", -12 }, { "third", false } }, letters)
+  end)
+
   it("fail: the report names step, key, time and record", function()
     local h = harness(function(input) return input:key_by("k"):process("p", failing(false)) end)
     local report = fails(h.push, h, { k = "a", n = 1, bad = true }, 978307500000)

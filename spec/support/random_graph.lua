@@ -106,6 +106,78 @@ function makers.window(stream)
   return windowed:count(named):map(function(v) return record(v.key + v.count, v.window_end - 1) end)
 end
 
+-- Windows that share panes, and windows that merge: of the engine's own aggregates, or in Lua.
+function makers.overlapping(stream)
+  local keys, slide, in_lua = shape(100), shape(150), shape(2) == 1
+  local windowed = stream:key_by(function(v) return { v.n % keys, v.k } end):window(mt.sliding { size = slide * shape(5), slide = slide })
+  local named = name "overlapping"
+  if in_lua then
+    return windowed:process(named, function(key, window, elements, _, out) out:collect(record(key[1] + #elements, window["end"] - 1)) end)
+  end
+  return windowed:aggregate(named, mt.aggregates { count = mt.agg.count(), n = mt.agg.sum "n" })
+    :map(function(v) return record(v.count + v.n, v.window_end - 1) end)
+end
+
+local counting = {
+  create = function() return { count = 0 } end,
+  add = function(acc, v) acc.count = acc.count + v.n return acc end,
+  merge = function(a, b) a.count = a.count + b.count return a end,
+  result = function(acc) return acc.count end,
+}
+
+function makers.sessions(stream)
+  local keys, gap, in_lua = shape(40), shape(60), shape(2) == 1
+  local windowed = stream:key_by(function(v) return "s" .. v.n % keys end):window(mt.session { gap = gap })
+  local named = name "sessions"
+  if in_lua then
+    return windowed:aggregate(named, counting, function(_, window, count, _, out) out:collect(record(count % 1000, window["end"] - 1)) end)
+  end
+  return windowed:count(named):map(function(v) return record(v.count, v.window_end - 1) end)
+end
+
+function makers.paired(stream)
+  local other, size = makers.filter(stream), shape(20)
+  return stream:join(other, { left = "n", right = "n" }):window(mt.tumbling { size = size })
+    :apply(name "paired", function(l, r) return record(l.n + r.t % 100, l.t - l.t % size + size - 1) end)
+end
+
+function makers.grouped(stream)
+  local other, size = makers.map(stream), shape(200)
+  return stream:co_group(other, { left = "k", right = "k" }):window(mt.tumbling { size = size })
+    :apply(name "grouped", function(_, lefts, rights, out)
+      local t = (lefts[1] or rights[1]).t
+      out:collect(record(#lefts * 3 + #rights, t - t % size + size - 1))
+    end)
+end
+
+-- All rules of a time have come when its timer fires, since time is the least of both inputs'.
+function makers.ruled(stream)
+  local keys, every = shape(50), shape(30)
+  local rules = stream:filter(function(v) return v.n % 10 == 0 end):broadcast { rules = mt.map_state() }
+  return stream:key_by(function(v) return v.n % keys end):connect(rules):process(name "ruled", {
+    parallelism = parallelism(),
+    state = { elements = mt.reducing_state { reduce = function(a, b) return a + b end } },
+    process_element = function(self, _, ctx)
+      self.elements:add(1)
+      local time = ctx:timestamp()
+      ctx:timers():register_event_time_timer(time - time % every + every - 1)
+    end,
+    process_broadcast_element = function(self, v) self.rules:put(v.t * 10000 + v.n, v.t) end,
+    on_timer = function(self, time, ctx, out)
+      local past = 0
+      for _, t in self.rules:entries() do
+        if t <= time then past = past + 1 end
+      end
+      out:collect(record(ctx:current_key() + past, time))
+    end,
+  })
+end
+
+-- Time from here on comes from the records alone; it stands still until their end.
+function makers.retimed(stream)
+  return stream:assign_timestamps { field = "t", max_out_of_orderness = "1d" }
+end
+
 function makers.sides(stream)
   local by = shape(3) + 1
   local main = stream:process(name "sides", {
@@ -162,7 +234,8 @@ function makers.joined(stream)
     :process(name "joined", function(l, r, ctx, out) out:collect(record(l.n + r.n, ctx:timestamp())) end)
 end
 
-local kinds = { "map", "filter", "flat_map", "rebalance", "global", "counted", "timed", "window", "sides", "connected", "plain", "remembered", "failing", "joined" }
+local kinds = { "map", "filter", "flat_map", "rebalance", "global", "counted", "timed", "window", "sides", "connected", "plain", "remembered", "failing", "joined",
+  "overlapping", "sessions", "paired", "grouped", "ruled", "retimed" }
 
 local function source(of)
   local count_of = records
@@ -174,11 +247,12 @@ local function source(of)
     :assign_timestamps { field = "t", max_out_of_orderness = 20, emit = 50 }
 end
 
+local fans = { sides = true, connected = true, flat_map = true, joined = true, overlapping = true, paired = true, grouped = true }
 local stream = source(seed)
 local fan = 1
 for _ = 1, shape(6) do
   local kind = kinds[shape(#kinds)]
-  if kind == "sides" or kind == "connected" or kind == "flat_map" or kind == "joined" then fan = fan + 1 end
+  if fans[kind] then fan = fan + 1 end
   if fan <= 4 then stream = makers[kind](stream) end
   if shape(6) == 1 then stream = stream:union(source(seed + count)) end
 end

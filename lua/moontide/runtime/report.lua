@@ -65,16 +65,33 @@ local function time_text(time)
   return os.date("!%Y-%m-%dT%H:%M:%S", seconds) .. (".%03dZ"):format(time - seconds * 1000)
 end
 
---- Key, time and value of the record at hand, as text; nil without one.
-function M.record(call)
+-- What the steps that run before the failing one, in the same loop, make of a record: they are called once more.
+local function passed(value, stages, count)
+  for i = 1, count do
+    local answer = stages[i].fn(value)
+    if stages[i].kind == "map" then value = answer end
+  end
+  return value
+end
+
+local function record_of_failing(call, operator)
+  local stage = call.stage > 0 and call.stage or #operator.stages + 1
+  return passed(decode(call.values[call.index], call.bytes), operator.stages, stage - 1)
+end
+
+--- Key, time and value of the record that the failing step was given, as text; nil without one.
+---@param call ffi.cdata* struct call
+---@param operator Operator
+---@return { time: number?, text: string, value: any, key: any }?
+function M.record(call, operator)
   local timer = call.request == 7
   if not (timer or call.request == 1) or call.index >= call.count then return nil end
   local record = { time = times.from_engine((timer and call.timer_times or call.times)[call.index]) }
   if timer then
     record.text = call.domain == 0 and "(none: an event time timer)" or "(none: a processing time timer)"
   else
-    local ok, value = pcall(decode, call.values[call.index], call.bytes)
-    record.value = ok and value or nil
+    local ok, value = pcall(record_of_failing, call, operator)
+    if ok then record.value = value end
     record.text = ok and clipped(json_text(value)) or "(unreadable)"
   end
   if call.keys ~= nil then

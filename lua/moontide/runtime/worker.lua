@@ -64,7 +64,7 @@ end
 
 local function describe(self, index, failure)
   local operator, call = self.operators[index], self.calls[index]
-  local step, record = step_of(operator, call), report.record(call)
+  local step, record = step_of(operator, call), report.record(call, operator)
   local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
   local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and tostring(record.key) or "", record and record.text or "")
   return text, place, record, step
