@@ -72,7 +72,10 @@ local taggers = {
 }
 
 local function keyed_side(join, number, side)
-  return join.streams[number]:map(taggers[side]):key_by(key_function(side, join.keys[side]))
+  local key = join.keys[side]
+  local keyed = join.streams[number]:map(taggers[side]):key_by(key_function(side, key))
+  keyed.step.key_given = key
+  return keyed
 end
 
 -- The union of two keyed streams whose keys mean the same is keyed.

@@ -130,6 +130,17 @@ job "fraud", fraud.lua:1
     assert.matches("Änderung  source", text)
     assert.matches("Ausgabe1  sink", text)
   end)
+
+  it("shows a join's keys as its author gave them", function()
+    local text = explain(author.run [[
+      local job = mt.job("pairs")
+      local function user(value) return value.user end
+      local a, b = job:from(mt.values {}), job:from(mt.values {})
+      a:join(b, { left = "id", right = user }):window(mt.tumbling { size = "1s" }):apply("pairs", print)
+      return job]], "text")
+    assert.matches("\n[^\n]*key_by%-1[^\n]*  key id  ", text)
+    assert.matches("\n[^\n]*key_by%-2[^\n]*  key by the function at [%w_]+%.lua:2  ", text)
+  end)
 end)
 
 describe("the plan as JSON", function()
