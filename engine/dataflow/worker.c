@@ -414,7 +414,7 @@ static void clocks_look(struct worker *worker, int64_t *wait_ns)
     const struct plan *plan = worker->dataflow->plan;
     for (uint32_t i = 0; i < plan->count; i++) {
         struct operator *op = &worker->ops[plan->order[i]];
-        if (op->vtab->clock == NULL || op->time.ended)
+        if (op->vtab->clock == NULL)
             continue;
         int64_t now = worker_clock_ms(worker), next = op->vtab->clock(op, now);
         if (!worker->by_hand && next - now < *wait_ns / 1000000)

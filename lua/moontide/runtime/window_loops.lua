@@ -42,10 +42,9 @@ local asked = [[
       if answer ~= "continue" then act(answer, pane, "on_element") end
 ]]
 
--- A session that grew is another window. What the trigger deletes may be the timer that cleans up, since timers of
--- one window and time are one (S4).
+-- A merge deletes the timers that clean up, and a trigger may delete one, since timers of one window and time are one (S4).
 local keep = [[
-      if IS_ANOTHER then
+      if is_new or windows.is_unkept then
         local status = C.call_window_keep(call, pane)
         if status < 0 then check(status) end
       end
@@ -102,8 +101,7 @@ end
 local function element_source(step, guarded)
   local kind = step.evictor and "evicting" or step.contents.kind
   if M.is_direct(step) then return adds[kind] .. own_source(step, guarded) end
-  return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "")
-    .. keep:gsub("IS_ANOTHER", step.window.merging and "is_new or added == 2 or windows.is_unkept" or "is_new or windows.is_unkept")
+  return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "") .. keep
 end
 
 local decoded = "      local value = decode(call.values[i], call.bytes)\n"

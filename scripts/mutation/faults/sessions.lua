@@ -27,8 +27,8 @@ return {
     from = "    for _, merge in ipairs(merges) do merge(windows.merged_panes) end\n", to = "" },
   { rule = "S29", file = "lua/moontide/runtime/window_handler.lua", specs = sessions,
     from = "      for pane = 1, windows.merged_windows do\n", to = "      for pane = 2, windows.merged_windows do\n" },
-  { rule = "S29", file = "lua/moontide/runtime/window_loops.lua", specs = sessions,
-    from = "\"is_new or added == 2 or windows.is_unkept\"", to = "\"is_new or windows.is_unkept\"" },
+  { rule = "S29", file = "engine/dataflow/operators/call_windows.c", specs = sessions,
+    from = "        window_step_of(call)->shared.is_unkept = true;\n", to = "        window_step_of(call)->shared.is_unkept = false;\n" },
 
   { rule = "S29", file = "engine/dataflow/operators/aggregate_sessions.c", specs = sessions,
     from = "session_at(self, sessions, place - 1)->end >= time", to = "session_at(self, sessions, place - 1)->end > time" },

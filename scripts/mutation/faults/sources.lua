@@ -24,7 +24,7 @@ return {
   { rule = "S18", file = "engine/time/assigner.c", specs = assigner,
     from = "event.kind == VALVE_WATERMARK && event.watermark != TIME_END)", to = "event.kind == VALVE_WATERMARK)" },
   { rule = "S18", file = "engine/dataflow/worker.c", specs = { "spec/semantics/timers_spec.lua" },
-    from = "        if (op->vtab->clock == NULL || op->time.ended)", to = "        if (op->vtab->clock == NULL)" },
+    from = "        status = operator_timers_end(op);", to = "        (void)op;" },
   { rule = "S18b", file = "engine/dataflow/chain.c", specs = jobs,
     from = "if (op->source_ended || atomic_load_explicit(&worker->dataflow->checkpointing->drain, memory_order_relaxed)) {", to = "if (op->source_ended) {" },
   { rule = "S18b", file = "engine/dataflow/chain.c", specs = jobs,
