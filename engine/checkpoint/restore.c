@@ -26,6 +26,7 @@ static const char *pane_state_name(const struct step_state *state, char name[STA
 static const char *const operator_kinds[] = { [OPERATOR_STATE_LIST] = "operator_list", [OPERATOR_STATE_UNION] = "union_list", [OPERATOR_STATE_BROADCAST] = "broadcast" };
 static const char *const type_names[] = {
     [STATE_VALUE] = "value", [STATE_MAP] = "map", [STATE_LIST] = "list", [STATE_REDUCING] = "reducing", [STATE_AGGREGATING] = "aggregating",
+    [STATE_TIMED_ROWS] = "timed_rows",
 };
 
 static const struct manifest_column *column_find(const struct manifest *manifest, const char *step, const char *state)

@@ -161,6 +161,7 @@ static int state_add(const struct step *step, struct step_state *states, uint32_
 {
     static const uint16_t slot_kinds[] = {
         [STATE_VALUE] = KIND_VALUE, [STATE_MAP] = KIND_MAP, [STATE_LIST] = KIND_LIST, [STATE_REDUCING] = KIND_VALUE, [STATE_AGGREGATING] = KIND_VALUE,
+        [STATE_TIMED_ROWS] = KIND_VALUE,
     };
     if (*count == KEYED_STATES_MAX)
         return error_set(ERROR_ARGUMENT, "step '%s' has more than %d states", step->name, KEYED_STATES_MAX);
@@ -466,32 +467,4 @@ uint32_t plan_groups_by_default(uint32_t parallelism)
     while (power < wanted && power < 32768)
         power *= 2;
     return power;
-}
-
-/* First and last key group of a subtask (S43); a worker that the step has no subtask in has none, and the last one before the first. */
-static void group_range(const struct plan *plan, const struct step *step, uint32_t subtask, uint16_t *first, uint16_t *last)
-{
-    uint64_t max = plan->max_parallelism, parallelism = plan_subtasks(plan, step);
-    *first = 1;
-    *last = 0;
-    if (subtask >= parallelism)
-        return;
-    *first = (uint16_t)((subtask * max + parallelism - 1) / parallelism);
-    *last = (uint16_t)(((subtask + 1) * max - 1) / parallelism);
-}
-
-void plan_state_config(const struct plan *plan, const struct step *step, uint32_t subtask, bool panes, struct keyed_state_config *config)
-{
-    const struct step_state *states = panes ? step->pane_states : step->states;
-    *config = (struct keyed_state_config){
-        .column = panes ? step->pane_column : step->column, .states = panes ? step->pane_state_count : step->state_count,
-        .subtask = subtask, .max_parallelism = plan->max_parallelism, .name_spaces = panes,
-    };
-    group_range(plan, step, subtask, &config->group_first, &config->group_last);
-    for (uint32_t i = 0; i < config->states; i++) {
-        config->state[i].id = states[i].id;
-        config->state[i].kind = states[i].kind;
-        config->state[i].hidden = states[i].hidden;
-        config->state[i].row_bytes = states[i].row_bytes;
-    }
 }

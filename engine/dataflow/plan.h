@@ -39,7 +39,7 @@ enum step_kind {
 enum exchange_kind { EXCHANGE_HASH = 1, EXCHANGE_REBALANCE = 2, EXCHANGE_GLOBAL = 3, EXCHANGE_BROADCAST = 4, EXCHANGE_FORWARD = 5 /* within the worker */ };
 enum call_kind { CALL_KIND_STEP = 0, CALL_KIND_SOURCE = 1, CALL_KIND_SINK = 2 };
 /* What a state is to its author: kept as enum slot_kind, and told apart in checkpoints. */
-enum state_type { STATE_VALUE = 0, STATE_MAP = 1, STATE_LIST = 2, STATE_REDUCING = 3, STATE_AGGREGATING = 4 };
+enum state_type { STATE_VALUE = 0, STATE_MAP = 1, STATE_LIST = 2, STATE_REDUCING = 3, STATE_AGGREGATING = 4, STATE_TIMED_ROWS = 5 };
 enum window_kind { WINDOW_TUMBLING = 1, WINDOW_SLIDING = 2, WINDOW_SESSION = 3, WINDOW_GLOBAL = 4 };
 enum operator_state_kind { OPERATOR_STATE_LIST = 1, OPERATOR_STATE_UNION = 2, OPERATOR_STATE_BROADCAST = 3 };
 enum error_policy { POLICY_FAIL = 0, POLICY_SKIP = 1, POLICY_DEAD_LETTER = 2 };

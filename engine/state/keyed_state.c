@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "codec/msgpack.h"
 #include "state/payload.h"
+#include "state/timed_row.h"
 
 #include <stdlib.h>
 
@@ -159,6 +160,22 @@ void state_slot_set(struct keyed_state *state, uint32_t column, struct entry *en
     entry->slots[slot] = value;
 }
 
+void state_slot_append(struct keyed_state *state, uint32_t column, struct entry *entry, uint32_t slot, struct slice more)
+{
+    state_touch(state, column, entry); /* before a payload is written in place */
+    struct cell old = entry->slots[slot];
+    uint32_t used = old.tag == CELL_STRING ? old.length : 0;
+    size_t needed = used + more.bytes;
+    char *payload = state_slot_reuse(state, &old);
+    if (payload == NULL || payload_capacity(payload) < needed) {
+        payload = payload_new(needed < LIST_CHUNK_BYTES ? needed * 2 : needed);
+        if (used > 0)
+            memcpy(payload, old.payload, used);
+    }
+    memcpy(payload + used, more.data, more.bytes);
+    state_slot_set(state, column, entry, slot, (struct cell){ .tag = CELL_STRING, .length = (uint32_t)needed, .payload = payload });
+}
+
 void value_state_set(struct keyed_state *state, struct entry *entry, uint32_t slot, const struct cell *cell, const char *bytes)
 {
     state_touch(state, 0, entry); /* before a payload is written in place */
@@ -304,6 +321,15 @@ uint64_t keyed_state_keys(const struct keyed_state *state)
     return state->columns[0].table.count;
 }
 
+static uint64_t rows_of_value(const struct keyed_state *state, uint32_t slot, const struct cell *value)
+{
+    uint32_t row_bytes = state->config.state[slot].row_bytes;
+    struct timed_range rows;
+    if (state->config.state[slot].timed_rows)
+        return timed_range_of(slice_of(value->payload, value->tag == CELL_STRING ? value->length : 0), &rows) < 0 ? 0 : rows.rows;
+    return row_bytes == 0 ? 1 : value->length / row_bytes;
+}
+
 /* A value counts one, a map its entries, a list its elements: what a user would count. */
 uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry)
 {
@@ -312,8 +338,7 @@ uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entr
     for (uint32_t i = 0; i < layout->slots; i++) {
         if (entry->slots[i].tag == CELL_ABSENT || state->config.state[i].hidden || !row_slot_is_written(&layout->slot[i]))
             continue;
-        uint32_t row_bytes = state->config.state[i].row_bytes;
-        rows += layout->slot[i].kind != KIND_VALUE ? entry->slots[i].length : row_bytes == 0 ? 1 : entry->slots[i].length / row_bytes;
+        rows += layout->slot[i].kind == KIND_VALUE ? rows_of_value(state, i, &entry->slots[i]) : entry->slots[i].length;
     }
     return rows;
 }

@@ -55,6 +55,7 @@ struct keyed_state_config {
         uint16_t kind;
         bool hidden;                  /* not counted as rows */
         uint32_t row_bytes;           /* of a value that is rows of this length; 0: it counts one */
+        bool timed_rows;              /* a value that counts the rows in it (state/timed_row.h) */
     } state[31 /* KEYED_STATES_MAX */];
     uint32_t subtask;
     uint32_t max_parallelism;

@@ -98,6 +98,10 @@ void state_slot_set(struct keyed_state *state, uint32_t column, struct entry *en
 /* The payload of the slot that may be overwritten in place, or NULL (undo needs it). */
 char *state_slot_reuse(struct keyed_state *state, const struct cell *slot);
 
+/* Add bytes to those that a slot holds. It grows by doubling while it is shorter than a chunk. */
+#define LIST_CHUNK_BYTES 1024
+void state_slot_append(struct keyed_state *state, uint32_t column, struct entry *entry, uint32_t slot, struct slice more);
+
 /* Free an entry and its payloads. */
 void state_drop(struct keyed_state *state, uint32_t column, struct entry *entry);
 
@@ -137,9 +141,7 @@ bool map_has_children(const struct keyed_state *state, const struct entry *owner
 int map_load_all(struct keyed_state *state, struct entry *owner, uint32_t slot);
 
 /* A row of list elements: made if there is none and `make`, else NULL. */
-#define LIST_CHUNK_BYTES 1024
 int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk);
-void list_chunk_append(struct keyed_state *state, uint32_t column, struct entry *chunk, struct slice element);
 
 static inline struct map_link *map_link_of(struct entry *child)
 {

@@ -41,23 +41,6 @@ static void head_set(struct keyed_state *state, struct entry *owner, uint32_t sl
     state_slot_set(state, 0, owner, slot, (struct cell){ .tag = SLOT_LIST, .length = count, .natural = chunks });
 }
 
-/* The chunk's payload grows by doubling while more may come; `length` is what is used of it. */
-void list_chunk_append(struct keyed_state *state, uint32_t column, struct entry *chunk, struct slice element)
-{
-    state_touch(state, column, chunk);
-    struct cell old = chunk->slots[0];
-    uint32_t used = old.tag == CELL_STRING ? old.length : 0;
-    char *payload = state_slot_reuse(state, &old);
-    if (payload == NULL || payload_capacity(payload) < used + element.bytes) {
-        size_t needed = used + element.bytes;
-        payload = payload_new(needed < LIST_CHUNK_BYTES ? needed * 2 : needed);
-        if (used > 0)
-            memcpy(payload, old.payload, used);
-    }
-    memcpy(payload + used, element.data, element.bytes);
-    state_slot_set(state, column, chunk, 0, (struct cell){ .tag = CELL_STRING, .length = used + (uint32_t)element.bytes, .payload = payload });
-}
-
 int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *value, const char *bytes)
 {
     struct buffer element;
@@ -69,7 +52,7 @@ int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot
     if (status == 0 && chunks > 0 && chunk->slots[0].length + element.bytes > LIST_CHUNK_BYTES)
         status = list_chunk_find(state, owner, slot, (uint32_t)chunks++, true, &chunk);
     if (status == 0) {
-        list_chunk_append(state, state->child_column[slot], chunk, buffer_slice(&element));
+        state_slot_append(state, state->child_column[slot], chunk, 0, buffer_slice(&element));
         head_set(state, owner, slot, list_state_count(owner, slot) + 1, chunks == 0 ? 1 : chunks);
     }
     buffer_deinit(&element);

@@ -1,27 +1,20 @@
 /*
- * A list state used as a buffer of values by time. An element is [time, packed value],
- * with a head of fixed length, so that rows are told apart without being read. They lie
- * in the order in which they were added. A chunk may be missing: all of its rows are gone.
+ * A buffer of values by time, of one key. Its newest rows lie in a value of the key's
+ * entry, up to a chunk's length of them; what is older lies in chunks (timed_chunks.h), in
+ * which it stays. A buffer of few rows thus costs no look-up but that of its key, and one
+ * of many is not rewritten when it grows. Rows lie in the order in which they were added.
  *
  * Errors   0 or a negative code. Thread: the worker.
  */
 #pragma once
 
-#include "state/list_state.h"
+#include "state/timed_chunks.h"
 
-/* <cdef> */
-/* `order` tells rows of one time apart: the first one that was added is the first. */
-struct timed_row { int64_t time; uint32_t order; uint32_t packed_bytes; const char *packed; struct cell cell; };
-
-/* Rows that were found; the caller's, all zero at first, its memory freed by timed_rows_deinit(). Cells' offsets count from arena.bytes. */
-struct timed_rows { struct timed_row *rows; uint32_t count, capacity; struct arena arena; struct buffer scratch; };
-void timed_rows_deinit(struct timed_rows *rows);
-/* </cdef> */
-
-/* `work` only lends its scratch. */
-int timed_rows_add(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t time, const struct cell *value, const char *bytes,
-                   struct timed_rows *work);
+int timed_rows_add(struct keyed_state *state, struct entry *owner, const struct timed_slots *slots, int64_t time, const struct cell *value,
+                   const char *bytes, struct buffer *scratch);
+/* Has the buffer a row that is not later? "No" may be wrong. */
+bool timed_rows_begin_by(const struct entry *owner, const struct timed_slots *slots, int64_t time);
 /* The rows with from <= time <= to, in order; what was found before is gone. */
-int timed_rows_find(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t from, int64_t to, struct timed_rows *found);
-/* Forget the rows with a time <= up_to. */
-int timed_rows_remove(struct keyed_state *state, struct entry *owner, uint32_t slot, int64_t up_to);
+int timed_rows_find(struct keyed_state *state, struct entry *owner, const struct timed_slots *slots, int64_t from, int64_t to, struct timed_found *found);
+/* Forget the rows with a time <= up_to; *first is the earliest time of those that are left, INT64_MAX without any. */
+int timed_rows_remove(struct keyed_state *state, struct entry *owner, const struct timed_slots *slots, int64_t up_to, int64_t *first);

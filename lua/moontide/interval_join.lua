@@ -62,6 +62,12 @@ function M.new(left, right, given)
   return setmetatable({ left = left, right = right, settings = settings_of(given) }, IntervalJoin)
 end
 
+-- The rows of each side: the newest beside their key, what is older in chunks.
+local function buffers()
+  local newest = { kind = "timed_rows", version = 1 }
+  return { left = state.list_state(), left_newest = newest, right = state.list_state(), right_newest = newest }
+end
+
 local step_specs = { on_error.spec }
 
 --- Call a function for each pair of records that meet. What it collects has the later one's time.
@@ -79,7 +85,7 @@ function IntervalJoin:process(name, fn, given)
   local checked = options.check(('%s("%s")'):format(method, name), given, step_specs)
   local step = {
     kind = "interval_join", name = name, interval = self.settings, fn = options.callable(method, fn, "fn"), on_error = checked.on_error,
-    definition = { state = { left = state.list_state(), right = state.list_state() } }, state_names = { "left", "right" }, timers = true,
+    definition = { state = buffers() }, state_names = { "left", "left_newest", "right", "right_newest" }, timers = true,
   }
   return stream.new(self.left.job, stream.append_all({ self.left, self.right }, method, step))
 end

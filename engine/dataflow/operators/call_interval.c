@@ -12,24 +12,33 @@ static int64_t shifted(int64_t time, int64_t by)
 }
 
 /* How long a row is kept: what it can meet is later by `upper` at most. */
-static int64_t kept_for(const struct call_interval_side *side)
+static int64_t kept_for(int64_t upper)
 {
-    return side->upper > 0 ? side->upper : 0;
+    return upper > 0 ? upper : 0;
 }
 
-int call_interval_add(struct call *call, int32_t record, const struct call_interval_side *side, struct timed_rows *found)
+int call_interval_add(struct call *call, int32_t record, const struct call_interval_side *side, struct timed_found *found)
 {
     struct entry *entry = call->entries[record];
     int64_t time = call->times[record];
-    int status = timed_rows_add(call->state, entry, side->own, time, &call->values[record], call->bytes, found);
+    bool timed = timed_rows_begin_by(entry, &side->own, time);
+    int status = timed_rows_add(call->state, entry, &side->own, time, &call->values[record], call->bytes, &found->scratch);
+    if (status == 0 && !timed)
+        status = call_register_timer(call, DOMAIN_EVENT, shifted(time, kept_for(side->upper)));
     if (status == 0)
-        status = call_register_timer(call, DOMAIN_EVENT, shifted(time, kept_for(side)));
-    if (status == 0)
-        status = timed_rows_find(call->state, entry, side->other, shifted(time, side->lower), shifted(time, side->upper), found);
+        status = timed_rows_find(call->state, entry, &side->other, shifted(time, side->lower), shifted(time, side->upper), found);
     return status < 0 ? status : (int)found->count;
 }
 
-int call_interval_clean(struct call *call, const struct call_interval_side *side, int64_t watermark)
+static int clean(struct call *call, const struct timed_slots *slots, int64_t kept)
 {
-    return timed_rows_remove(call->state, call->entries[call->index], side->own, shifted(watermark, -kept_for(side)));
+    int64_t first;
+    int status = timed_rows_remove(call->state, call->entries[call->index], slots, shifted(call->watermark, -kept), &first);
+    return status < 0 || first == INT64_MAX ? status : call_register_timer(call, DOMAIN_EVENT, shifted(first, kept));
+}
+
+int call_interval_clean(struct call *call, const struct call_interval_side *side)
+{
+    int status = clean(call, &side->own, kept_for(side->upper));
+    return status < 0 ? status : clean(call, &side->other, kept_for(-side->lower));
 }

@@ -10,7 +10,7 @@ local M = {}
 local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8, aggregate = 9 }
 local exchanges = { hash = 1, rebalance = 2, global = 3, broadcast = 4, forward = 5 }
 local operator_state_kinds = { operator_list = 1, union_list = 2, broadcast = 3 }
-local state_types = { value = 0, map = 1, list = 2, reducing = 3, aggregating = 4 }
+local state_types = { value = 0, map = 1, list = 2, reducing = 3, aggregating = 4, timed_rows = 5 }
 local window_kinds = { tumbling = 1, sliding = 2, session = 3, global = 4 }
 local time_domains = { event = 0, processing = 1 }
 local staggers = { aligned = 0, natural = 1, random = 2 }

@@ -61,6 +61,9 @@ local function decoder_of(fn, parameter, late)
   return values.decoder(not late and used_fields.add(fn, parameter, fields) and fields or nil)
 end
 
+-- Where a side's rows lie: the states that interval_join.lua names, and behind them what the plan adds.
+local left_slots, right_slots = { newest = 1, older = 0, ranges = 4 }, { newest = 3, older = 2, ranges = 5 }
+
 local function new_side(own, other, lower, upper)
   return ffi.new("struct call_interval_side", { own = own, other = other, lower = lower, upper = upper })
 end
@@ -75,20 +78,19 @@ local function loop_of(call, name, words, ...)
   return renewal(call, function() return assert(loadstring(text, "=loop of " .. name))(call, unpack(bound, 1, bound_count)) end)
 end
 
-local function cleaner(call, sides)
+local function cleaner(call, side)
   return function()
-    for _, side in ipairs(sides) do
-      local status = C.call_interval_clean(call, side, call.watermark)
-      if status < 0 then check(status) end
-    end
+    local status = C.call_interval_clean(call, side)
+    if status < 0 then check(status) end
   end
 end
 
 return function(call, operator, guarded)
   local step = operator.step
   local fn, interval = step.fn, step.interval
-  local left, right = new_side(0, 1, interval.lower, interval.upper), new_side(1, 0, -interval.upper, -interval.lower)
-  local found = ffi.gc(ffi.new("struct timed_rows"), C.timed_rows_deinit)
+  local left = new_side(left_slots, right_slots, interval.lower, interval.upper)
+  local right = new_side(right_slots, left_slots, -interval.upper, -interval.lower)
+  local found = ffi.gc(ffi.new("struct timed_found"), C.timed_found_deinit)
   local loops, fire
 
   local function open()
@@ -101,7 +103,7 @@ return function(call, operator, guarded)
       [0] = loop_of(call, operator.name, of_left, C, check, decode_left, decode_right, left, found, met, fn, ctx, out(), late_left, guarded),
       loop_of(call, operator.name, of_right, C, check, decode_right, decode_left, right, found, met, fn, ctx, out(), late_right, guarded),
     }
-    fire = timer_loop(call, operator, { fn = cleaner(call, { left, right }), guarded = guarded })
+    fire = timer_loop(call, operator, { fn = cleaner(call, left), guarded = guarded })
   end
 
   return {

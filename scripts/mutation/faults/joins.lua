@@ -1,5 +1,6 @@
 -- S57 and S58: joins of intervals and of windows.
 local interval = { "spec/semantics/interval_join_spec.lua" }
+local random = { "spec/semantics/random_interval_join_spec.lua" }
 local joins = { "spec/semantics/window_join_spec.lua" }
 
 return {
@@ -10,15 +11,19 @@ return {
   { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
     from = "  call.out_time = time > row.time and time or row.time", to = "  call.out_time = time" },
   { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
-    from = "new_side(1, 0, -interval.upper, -interval.lower)", to = "new_side(1, 0, interval.lower, interval.upper)" },
+    from = "new_side(right_slots, left_slots, -interval.upper, -interval.lower)", to = "new_side(right_slots, left_slots, interval.lower, interval.upper)" },
   { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
-    from = "return side->upper > 0 ? side->upper : 0;", to = "return side->upper;" },
+    from = "return upper > 0 ? upper : 0;", to = "return upper;" },
   { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
-    from = "shifted(watermark, -kept_for(side))", to = "shifted(watermark, -kept_for(side) - 1)" },
+    from = "shifted(call->watermark, -kept)", to = "shifted(call->watermark, -kept - 1)" },
   { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
-    from = "shifted(time, kept_for(side)));", to = "shifted(time, kept_for(side) + 1));" },
-  { rule = "S57", file = "engine/state/timed_rows.c", specs = interval,
-    from = "row.time >= from && row.time <= to", to = "row.time > from && row.time <= to" },
+    from = "shifted(time, kept_for(side->upper)));", to = "shifted(time, kept_for(side->upper) + 1));" },
+  { rule = "S57", file = "engine/state/timed_found.c", specs = interval,
+    from = "row.time < from || row.time > to", to = "row.time <= from || row.time > to" },
+  { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
+    from = "first == INT64_MAX ? status", to = "first != INT64_MAX ? status" },
+  { rule = "S57", file = "engine/state/timed_chunks.c", specs = random,
+    from = "ranges[index].last < from ||", to = "ranges[index].last <= from ||" },
   { rule = "S57", file = "lua/moontide/interval_join.lua", specs = interval,
     from = "checked.lower + (checked.lower_exclusive and 1 or 0)", to = "checked.lower - (checked.lower_exclusive and 1 or 0)" },
   { rule = "S57", file = "lua/moontide/interval_join.lua", specs = interval,
