@@ -63,6 +63,8 @@ struct call {
 
 /* The batch of this port is full: the next one is in call->out[port] after this. */
 void call_roll(struct call *call, int port);
+/* Record `record` of the input goes on as it is, by the main output. */
+void call_pass(struct call *call, int32_t record);
 /* Remember where the outputs stand; and go back there (records that were emitted since are dropped). */
 void call_mark(struct call *call);
 void call_rollback(struct call *call);

@@ -35,6 +35,33 @@ describe("stateless steps", function()
     assert.are.same({ { n = 2, k = 1, t = 2 }, { n = 3, k = 2, t = 3 } }, h:values())
   end)
 
+  it("filters pass records on as they are, with their times, over many batches", function()
+    local h = harness(function(input)
+      return input:filter(function(v) return v.n % 3 == 0 end):filter(function(v) return v.kind ~= "b" end)
+    end)
+    local expected = {}
+    for n = 1, 6000 do
+      local row = { n = n, kind = n % 2 == 0 and "a" or "b", place = { x = n, list = { 1, "two", mt.null } }, text = ("t"):rep(n % 40) }
+      h:push(row, n)
+      if n % 6 == 0 then expected[#expected + 1] = { value = row, timestamp = n } end
+    end
+    assert.are.same(expected, h:output())
+  end)
+
+  it("a filter that writes to what it sees passes that on", function()
+    local h = harness(function(input)
+      return input:filter(function(v) v.place.x = v.n return v.n > 1 end)
+    end)
+    push_all(h, { { n = 1, place = { x = 0 } }, { n = 2, place = { x = 0 } } })
+    assert.are.same({ { n = 2, place = { x = 2 } } }, h:values())
+  end)
+
+  it("a filter that fails on some records passes on the others", function()
+    local h = harness(function(input) return input:filter(function(v) return v.n > 1 end) end, { on_error = "skip" })
+    push_all(h, { { n = 2, t = 1 }, { t = 2 }, { n = 1, t = 3 }, 5, { n = 3, t = 4 } })
+    assert.are.same({ { n = 2, t = 1 }, { n = 3, t = 4 } }, h:values())
+  end)
+
   it("map, filter and flat_map, fused and apart, keep order and times", function()
     local h = harness(function(input)
       return input:map(function(n) return n + 1 end):filter(function(n) return n % 2 == 0 end)

@@ -72,7 +72,7 @@ describe("the fields that an operator sees", function()
     assert.equal("c", of_operator("flat_map", {}, function(v, out) out:collect(v.c) end))
   end)
 
-  it("are all of them where what a filter let pass goes on", function()
+  it("are all of them where a key is made of what a filter let pass", function()
     local function of_stages(terminal, stages, fn)
       return used_fields.of_operator({ terminal = terminal, stages = stages }, fn)
     end
@@ -80,8 +80,53 @@ describe("the fields that an operator sees", function()
     local doubled = { kind = "map", fn = function(v) return { n = v.n * 2, t = v.t } end }
     local function key(v) return v.k end
     assert.is_nil(of_stages("key", { odd }, key))
-    assert.is_nil(of_stages("emit", { odd }))
+    assert.are.same({ n = true }, of_stages("emit", { odd })) -- the records themselves go on
     assert.are.same({ n = true, t = true }, of_stages("key", { odd, doubled }, key))
     assert.are.same({ n = true, t = true }, of_stages("emit", { odd, doubled }))
+  end)
+end)
+
+describe("an operator of filters", function()
+  local limit, seen_last = 5, nil
+  local function only_chooses(...)
+    local stages = {}
+    for i, fn in ipairs { ... } do stages[i] = { kind = "filter", fn = fn } end
+    return used_fields.only_chooses { terminal = "emit", stages = stages }
+  end
+
+  it("only chooses where its functions compare and calculate", function()
+    for _, fn in ipairs {
+      function(v) return v.n % 2 == 1 end,
+      function(v) return v.kind == "a" and v.n > limit or not v.flag end,
+      function(v) return v.place.x ~= nil and v.n * 2 - 1 >= 7.5 end,
+      function(v) if v.n == 1 then return true end return #v.text < 3 end,
+      function(v) return -v.n ^ 2 <= v.m .. "0" end,
+    } do
+      assert.is_true(only_chooses(fn))
+      assert.is_true(only_chooses(fn, function(v) return v.n end))
+    end
+  end)
+
+  for name, fn in pairs {
+    ["writes a field"] = function(v) v.n = 1 return true end,
+    ["writes into a table in it"] = function(v) v.place.x = 1 return true end,
+    ["writes an element of a list in it"] = function(v) v.list[1] = 1 return true end,
+    ["writes an element by a variable"] = function(v) v.list[limit] = v.n return true end,
+    ["keeps a field in an upvalue"] = function(v) seen_last = v.place return seen_last == nil end,
+    ["keeps a field in a global"] = function(v) kept_by_filter = v.place return true end, -- luacheck: ignore
+    ["calls a function"] = function(v) return tostring(v.n) == "1" end,
+    ["calls a method"] = function(v) return v.text:find("x") end,
+    ["makes a table"] = function(v) return { v.n } end,
+    ["loops"] = function(v) for _ = 1, v.n do limit = limit + 0 end return true end,
+    ["holds a function"] = function(v) return (function() return v.n end)() end,
+    ["uses the record itself"] = function(v) return v ~= nil end,
+  } do
+    it("may do more where one " .. name, function() assert.is_false(only_chooses(function(v) return v.n end, fn)) end)
+  end
+
+  it("may do more where it is also a map, or ends in something else", function()
+    local function same(v) return v.n end
+    assert.is_false(used_fields.only_chooses { terminal = "emit", stages = { { kind = "map", fn = same } } })
+    assert.is_false(used_fields.only_chooses { terminal = "key", stages = { { kind = "filter", fn = same } } })
   end)
 end)

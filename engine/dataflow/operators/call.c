@@ -289,6 +289,13 @@ void call_roll(struct call *call, int port)
     call->out[port] = operator_output(op, port);
 }
 
+void call_pass(struct call *call, int32_t record)
+{
+    if (batch_full(call->out[0]))
+        call_roll(call, 0);
+    batch_append_unkeyed(call->out[0], op_of(call)->input, record);
+}
+
 void call_mark(struct call *call)
 {
     struct operator *op = op_of(call);

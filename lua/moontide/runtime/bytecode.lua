@@ -121,4 +121,37 @@ if has_util then
   M.arguments_at = M.at(call, 2).a - M.at(call, 1).a
 end
 
+-- Functions that change nothing and call nothing, which together hold the instructions that a test is made of.
+local function tests()
+  local list = {
+    function(a, b) return a == b, a ~= b, a == "x", a ~= "x", a == 1, a ~= 1, a == nil, a ~= false end,
+    function(a, b) return a < b, a <= b, a > b, a >= b, a < 1, a > 1 end,
+    function(a, b) if a < b and a ~= "x" then return true end if not (a <= b) then return false end return nil end,
+    function(a, b) if a == 1 or b ~= 2 or a == b then return not a end if a ~= b then return end return 1.5 end,
+    function(a, b) local c = a or b local d = a and b return c, d, "x", 7 end,
+    function(a) return a.x.y, above, -a, #a, a .. "x", a ^ 2 end,
+    function(a) return a.x end,
+    function(a) return a end,
+    function(a) return not a end,
+  }
+  for _, sample in pairs(add_arithmetic {}) do list[#list + 1] = sample[2] end
+  return list
+end
+
+local testing = {}
+for _, fn in ipairs(has_util and tests() or {}) do
+  for _, at in ipairs(M.read(fn, 1000)) do testing[at.op] = true end
+end
+
+--- Does a function only compare and calculate? It then calls nothing, and nothing is another after it.
+---@param fn function
+---@param count_max integer
+---@return boolean
+function M.only_tests(fn, count_max)
+  for _, at in ipairs(M.read(fn, count_max) or { { op = -1 } }) do
+    if not testing[at.op] then return false end
+  end
+  return true
+end
+
 return M

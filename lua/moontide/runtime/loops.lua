@@ -14,6 +14,7 @@ end
 
 local terminals = {
   emit = "      out:collect(value)",
+  pass = "      C.call_pass(call, i)",
   flat_map = "      fn(value, out)",
   process = "      fn(self, value, ctx, out)",
   sink = "      fn(self, value)",
@@ -78,6 +79,7 @@ end
 function M.make(call, operator, bound)
   local terminal = operator.terminal
   if terminal == "key" and call.pass_input then terminal = "key_of_input" end
+  if used_fields.only_chooses(operator) then terminal = "pass" end
   local text = loop_source(operator.stages, terminal, bound.guarded)
   local set_key = operator.terminal == "key" and key_setter(call) or nil
   local decode = values.decoder(used_fields.of_operator(operator, bound.fn))

@@ -51,6 +51,18 @@ local function reader(operator, fn)
   return fn, parameter[operator.terminal]
 end
 
+--- Does an operator only choose among its records? Its functions are filters, which change nothing in what they see:
+--- a field may hold a table.
+---@param operator Operator
+---@return boolean
+function M.only_chooses(operator)
+  if operator.terminal ~= "emit" then return false end
+  for _, stage in ipairs(operator.stages) do
+    if stage.kind ~= "filter" or not bytecode.only_tests(stage.fn, bytecodes_max) or not M.add(stage.fn, 1, {}) then return false end
+  end
+  return true
+end
+
 --- The fields that an operator's functions see of an input record; nil: all.
 ---@param operator Operator
 ---@param fn function? of its terminal
@@ -61,6 +73,7 @@ function M.of_operator(operator, fn)
     if not M.add(stage.fn, 1, fields) then return nil end
     if stage.kind == "map" then return fields end -- what follows sees what the map answers
   end
+  if M.only_chooses(operator) then return fields end
   if operator.terminal == "key" and #operator.stages > 0 then return nil end -- the record itself goes on
   local read, index = reader(operator, fn)
   if not index or not M.add(read, index, fields) then return nil end
