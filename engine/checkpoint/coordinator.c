@@ -280,6 +280,8 @@ static uint64_t due_ns(const struct coordinator *coordinator)
     if (coordinator->config.interval_ms <= 0)
         return UINT64_MAX;
     uint64_t due = coordinator->last_trigger_ns + (uint64_t)coordinator->config.interval_ms * 1000000u;
+    if (coordinator->last_end_ns == 0) /* the first one: there is nothing to pause from */
+        return due;
     uint64_t pause_end = coordinator->last_end_ns + coordinator->config.min_pause_ms * 1000000u;
     return due > pause_end ? due : pause_end;
 }

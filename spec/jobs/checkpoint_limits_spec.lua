@@ -1,0 +1,79 @@
+-- How long a checkpoint may take, how far apart two are, and how many may fail.
+local run = require "support.run"
+
+describe("the coordinator", function()
+  local here
+  before_each(function() here = run.new() end)
+  after_each(function() here:destroy() end)
+
+  -- A step counts its records; at record 10 it waits until a file is there.
+  local function job(checkpoint)
+    return here:job("{ parallelism = 1, restart = 'none', checkpoint = " .. checkpoint .. " }", ([[
+:key_by(function(n) return n %% 7 end):process("step", {
+  state = { count = mt.value_state { default = 0 } },
+  process_element = function(self, n, ctx, out)
+    if n == 10 then
+      local file
+      repeat file = io.open("%s/gate") until file
+      file:close()
+    end
+    self.count:update(self.count:value() + 1)
+    out:collect { n = n, count = self.count:value() }
+  end,
+}):to(mt.file { dir = "%s/out", format = "json" }, { name = "out" })]]):format(here.directory, here.directory), "mt.sequence { from = 1, to = 50000, rate = 20000 }")
+  end
+
+  local function open_gate() here:write("gate", "") end
+
+  local function completed()
+    return tonumber(here:ask("status"):match('"completed":(%d+)')) or 0
+  end
+
+  -- Every number once, each with the count that a run without failures gives it.
+  local function check_output()
+    local seen, count = {}, 0
+    for line in io.popen(("cat %s/out/*"):format(here.directory)):lines() do
+      local n = tonumber(line:match('"n":(%d+)'))
+      assert.is_nil(seen[n], line)
+      assert.are.equal(math.floor((n - 1) / 7) + 1, tonumber(line:match('"count":(%d+)')), line)
+      seen[n], count = true, count + 1
+    end
+    assert.are.equal(50000, count)
+  end
+
+  it("S34: gives up a checkpoint that is not acknowledged in time, and goes on where that is tolerated", function()
+    local path = job '{ interval = "20ms", timeout = "60ms", tolerable_failures = 1000000 }'
+    local started = here:run(path)
+    started:wait_for("checkpoint %d+ failed: not all steps acknowledged it in time %(checkpoint%.timeout%).*checkpoint %d+ failed: not all")
+    open_gate()
+    started:wait_until("checkpoints complete again", function() return completed() > 1 end)
+    local _, status, err = here:command("cancel") -- and what was given up is whole in those behind
+    assert.are.equal(0, status, err)
+    started:wait()
+    local again = here:run(path)
+    assert.are.equal(0, again:wait(), again.err)
+    assert.is_truthy(again.err:match("goes on from checkpoint"), again.err)
+    check_output()
+  end)
+
+  it("S34: counts a checkpoint that is not acknowledged in time as a failure", function()
+    local started = here:run(job '{ interval = "20ms", timeout = "60ms", tolerable_failures = 1 }')
+    started:wait_for("checkpoint %d+ failed: not all.*checkpoint %d+ failed: not all")
+    open_gate()
+    assert.are.equal(1, started:wait(), started.err)
+    local _, failures = started.err:gsub("warn  checkpoint %d+ failed", "")
+    assert.are.equal(2, failures, started.err)
+    assert.is_truthy(started.err:match('job "tide", checkpoint %d+ failed: not all steps acknowledged it in time'), started.err)
+  end)
+
+  it("S41: lets the pause between checkpoints hold back those by the interval, not those by hand", function()
+    open_gate()
+    local started = here:run_until_running(here:job("{ parallelism = 1, checkpoint = { interval = '10ms', min_pause = '1h' } }", nil, run.endless))
+    started:wait_until("the first is complete", function() return completed() == 1 end)
+    for expected = 2, 4 do
+      local _, status, err = here:command("checkpoint")
+      assert.are.equal(0, status, err)
+      assert.are.equal(expected, completed())
+    end
+  end)
+end)
