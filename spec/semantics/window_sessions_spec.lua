@@ -56,6 +56,14 @@ describe("a session", function()
     wm 17999 -> key2-30[15000,18000)@17999 rows=0 timers=0
   ]])
 
+  each_way("T84: gap 3, a watermark behind each record", mt.session { gap = 3 }, [[
+    a:1@1 wm 0 b:1@1 b:1@3 wm 2 b:1@5
+    wm 4 -> a-1[1,4)@3
+    c:1@6 wm 5 a:1@10
+    wm 9 -> b-3[1,8)@7 c-1[6,9)@8
+    c:1@11 wm MAX -> a-1[10,13)@12 c-1[11,14)@13 rows=0 timers=0
+  ]])
+
   each_way("S29: a record between two sessions makes them one; timers of the old windows are gone", mt.session { gap = 1000 }, [[
     a:1@0 a:2@1800 -> timers=2
     a:4@900 -> timers=1
