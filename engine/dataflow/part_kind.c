@@ -19,6 +19,7 @@ void part_kind(const struct step *step, char kind[PART_KIND_BYTES])
     case STEP_SINK: snprintf(kind, PART_KIND_BYTES, "%s" SINK, step->sink->name); break;
     case STEP_CALL: snprintf(kind, PART_KIND_BYTES, "%s", call_part(step)); break;
     case STEP_ASSIGN: snprintf(kind, PART_KIND_BYTES, "assign"); break;
+    case STEP_AGGREGATE: snprintf(kind, PART_KIND_BYTES, "aggregate"); break;
     case STEP_INPUT: snprintf(kind, PART_KIND_BYTES, "input"); break;
     default: *kind = 0;
     }

@@ -53,7 +53,7 @@ local function random_script(random, program)
       clock = clock + 4 * random(20)
       add { clock = clock }
     else
-      add { snapshot = true, watermark = watermark, clock = clock }
+      add { snapshot = true, watermark = random(2) == 1 and watermark or nil, clock = clock } -- or time goes back
     end
   end
   add { clock = clock + 1000 }
@@ -177,4 +177,83 @@ describe("an aggregate of the engine over windows", function()
     assert.is_false(chosen(function(keyed) return keyed:window(mt.tumbling { size = "1s" }):evictor(mt.evictor.count(3)):count("w") end))
     assert.is_false(chosen(function(keyed) return keyed:window(mt.tumbling { size = "1s" }):trigger(mt.trigger.event_time()):count("w") end))
   end)
+end)
+
+-- ---- A restore that puts time back (S9) ----
+
+local Back = {}
+Back.__index = Back
+
+function Back:open(restore)
+  local case = self.case
+  self.h = testing.harness(function(input)
+    local window = input:key_by("k"):window(mt.sliding { size = case[2], slide = case[3] }):allowed_lateness(case[4])
+    return (self.in_lua and window:trigger(mt.trigger.event_time()) or window):count("w")
+  end, { backend = self.backend, restore = restore })
+end
+
+function Back:restore()
+  local snapshot = self.h:snapshot()
+  self.h:close()
+  self:open(snapshot)
+end
+
+-- What has fired since the last call, as `start:count`.
+function Back:take()
+  local fired = self.h:values()
+  table.sort(fired, function(a, b) return a.window_start < b.window_start end)
+  for _, value in ipairs(fired) do self.words[#self.words + 1] = ("%d:%d"):format(value.window_start, value.count) end
+end
+
+function Back:step(what)
+  if type(what) == "number" then return self.h:push({ k = "a" }, what) end
+  if what == "SNAP" then return self:restore() end
+  self.h:watermark(tonumber(what:match("^wm (.*)")))
+  self:take()
+  self.words[#self.words + 1] = "|"
+end
+
+-- What a case gives, in words.
+local function play_back(case, backend, in_lua)
+  local self = setmetatable({ case = case, backend = backend, in_lua = in_lua, words = {} }, Back)
+  self:open()
+  for _, what in ipairs(case[5]) do self:step(what) end
+  self.h:finish()
+  self:take()
+  assert.are.equal(0, self.h:state_size())
+  assert.are.equal(0, self.h:timer_count("event"))
+  self.h:close()
+  return table.concat(self.words, " ")
+end
+
+describe("S9, S24: a restore that puts time back", function()
+  -- What a window had when it was forgotten is gone from it, though later windows still have it.
+  -- Size, slide, lateness; the times of records, watermarks, restores; what fires up to each watermark, and at the end.
+  local cases = {
+    { "begins a forgotten window anew, with what is new alone", 4, 2, 0,
+      { 1, 3, "wm 3", "SNAP", 1, "wm 3" }, "-2:1 0:2 | -2:1 0:1 | 2:1" },
+    { "puts a new record of a slice beside the old ones, which the window has forgotten", 4, 2, 0,
+      { 1, 3, 5, "wm 3", "SNAP", 3, 3, "wm 3", 5, "wm 5" }, "-2:1 0:2 | 0:2 | 2:5 | 4:2" },
+    { "does so again at the next restore", 4, 2, 0,
+      { 3, "wm 3", "SNAP", 2, "wm 3", "SNAP", 2, 3, "wm 3" }, "0:1 | 0:1 | 0:2 | 2:4" },
+    { "keeps what is not forgotten yet, and fires again with it", 4, 2, 3,
+      { 1, 3, "wm 3", "SNAP", 0, "wm 3" }, "-2:1 0:2 | -2:2 0:3 | 2:1" },
+    { "does so with windows of so many slices that their sums are kept", 16, 1, 0,
+      { 1, 12, "wm 18", "SNAP", 5, 5, 14, "wm 18", 19 },
+      "-14:1 -13:1 -12:1 -11:1 -10:1 -9:1 -8:1 -7:1 -6:1 -5:1 -4:1 -3:2 -2:2 -1:2 0:2 1:2 2:1 3:1"
+        .. " | -10:2 -9:2 -8:2 -7:2 -6:2 -5:2 -4:2 -3:2 -2:2 -1:3 0:3 1:3 2:3 3:3"
+        .. " | 4:5 5:5 6:3 7:3 8:3 9:3 10:3 11:3 12:3 13:2 14:2 15:1 16:1 17:1 18:1 19:1" },
+    { "keeps late what is late by the time that is told", 4, 2, 0,
+      { 3, "wm 3", "SNAP", "wm 3", 1, 2, "wm 5" }, "0:1 | | 2:2 |" },
+  }
+
+  for _, case in ipairs(cases) do
+    for _, backend in ipairs { "memory", "rocksdb" } do
+      for _, in_lua in ipairs { false, true } do
+        it(("%s (%s, %s)"):format(case[1], backend, in_lua and "in Lua" or "in the engine"), function()
+          assert.are.equal(case[6], play_back(case, backend, in_lua))
+        end)
+      end
+    end
+  end
 end)

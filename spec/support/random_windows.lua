@@ -267,15 +267,8 @@ function actions.clock(self, random)
   return "pt " .. now
 end
 
--- A sliding window that was forgotten before may begin anew where a restore puts time back (S9), which slices that it
--- shares with others cannot tell from the old one.
-local function needs_time(program)
-  return shows_one_number[program.contents] and program.window.kind == "sliding" and not program.named
-end
-
 function actions.restore(self, random)
-  local told, parallelism = needs_time(self.program) or random(2) == 1, random(2) == 1 and random(3) or nil
-  if needs_time(self.program) and self.reference:loses_time() then return end
+  local told, parallelism = random(2) == 1, random(2) == 1 and random(3) or nil
   self.reference:restore(told)
   self.harness:snap(parallelism, not told)
   return ("SNAP as %d%s"):format(self.harness.parallelism, told and "" or ", time untold")

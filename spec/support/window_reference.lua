@@ -444,14 +444,6 @@ local function tell_again(self, channels)
   end
 end
 
---- Would the watermark be lower behind a restore, though its channels told their time again? A channel that had not
---- caught up (S15) counts after it, which is no state.
-function Reference:loses_time()
-  local fresh = M.new(self.program, self.channel_count)
-  tell_again(fresh, self.channels)
-  return fresh.watermark < self.watermark
-end
-
 --- A snapshot, and a restore of it: watermarks are no state, and what is overdue by the clock fires (S9). As a source
 --- does, `told` channels tell their time again.
 function Reference:restore(told)

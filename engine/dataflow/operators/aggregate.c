@@ -36,7 +36,9 @@ static int aggregate_open(struct operator *op)
     config.undo = false; /* a record that cannot be taken changes nothing */
     plan_slices(step, &self->slices);
     self->sessions = step->window.kind == WINDOW_SESSION;
-    self->summed = !self->sessions && slice_sums_pay(&self->slices, &step->window.shape);
+    self->shared = !self->sessions && step->window.shape.slide < step->window.shape.size;
+    passed_times_init(&self->passed);
+    self->summed = self->shared && slice_sums_pay(&self->slices, &step->window.shape);
     if (self->summed)
         config.state[config.states++].kind = KIND_DERIVED;
     self->state = keyed_state_new(&config);
@@ -50,6 +52,7 @@ static int aggregate_open(struct operator *op)
     self->shape = SHAPE_NONE;
     self->slices.attempt = checkpointing->epoch;
     int status = aggregate_result_shape(self, step);
+    status = status < 0 ? status : aggregate_forgotten_open(op);
     return status < 0 ? status : checkpointing->restore_state(checkpointing->self, step->id, self->state);
 }
 
@@ -64,6 +67,7 @@ static void aggregate_close(struct operator *op)
     if (self->run != NULL)
         batch_drop(self->run);
     buffer_deinit(&self->space);
+    passed_times_deinit(&self->passed);
     free(self);
     op->self = NULL;
 }
@@ -133,13 +137,13 @@ static int window_begin(struct operator *op, const struct arrival *arrival, cons
     return status;
 }
 
-static bool is_dropped_for(const struct operator *op, const struct window *window)
+bool aggregate_is_dropped_for(const struct operator *op, const struct window *window)
 {
     const struct aggregator *self = op->self;
     return self->event && window_is_late(window, self->lateness, op->time.watermark);
 }
 
-/* The windows that hold a new slice and neither of its neighbours, which begin at `before` and `behind`. */
+/* The windows that hold a new slice and neither of its neighbours of this attempt, which begin at `before` and `behind`. */
 static int windows_begin(struct operator *op, const struct arrival *arrival, int64_t before, int64_t behind)
 {
     const struct aggregator *self = op->self;
@@ -147,7 +151,7 @@ static int windows_begin(struct operator *op, const struct arrival *arrival, int
     int status = 0;
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && window.start > before && status == 0;
          has = window_previous(&self->windows, arrival->time, &window)) {
-        if (window.end <= behind && !is_dropped_for(op, &window))
+        if (window.end <= behind && !aggregate_is_dropped_for(op, &window))
             status = window_begin(op, arrival, &window);
     }
     return status;
@@ -161,7 +165,7 @@ static int windows_renew(struct operator *op, char *slice, const struct arrival 
     int status = 0;
     slice_set_attempt(slice, self->slices.attempt);
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
-        if (!is_dropped_for(op, &window))
+        if (!aggregate_is_dropped_for(op, &window))
             status = window_begin(op, arrival, &window);
     }
     return status;
@@ -174,7 +178,7 @@ static int windows_refire(struct operator *op, struct entry *entry, const struct
     struct window window;
     int status = 0;
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
-        if (window_is_complete(&window, op->time.watermark) && !is_dropped_for(op, &window))
+        if (window_is_complete(&window, op->time.watermark) && !aggregate_is_dropped_for(op, &window))
             status = aggregate_fire(op, entry, arrival->key.bytes, &window);
     }
     return status;
@@ -188,7 +192,7 @@ static enum lateness lateness_of(const struct operator *op, int64_t time)
     struct window window;
     if (window_last(&self->windows, time, &window) == 0)
         return IN_A_GAP;
-    return is_dropped_for(op, &window) ? LATE : TAKEN; /* the last one is the last to be dropped */
+    return aggregate_is_dropped_for(op, &window) ? LATE : TAKEN; /* the last one is the last to be dropped */
 }
 
 void aggregate_late(struct operator *op, const struct batch *batch, int32_t record)
@@ -202,6 +206,35 @@ void aggregate_late(struct operator *op, const struct batch *batch, int32_t reco
         batch_append_record(operator_output(op, op->step->late_port), batch, record);
 }
 
+/*
+ * The nearest slice of this attempt before a place among the older ones; INT64_MIN: there is none that a window has
+ * together with a record's. Those of earlier attempts have no timers here, as their windows may have fired.
+ */
+static int64_t begun_before(const struct aggregator *self, const char *slices, uint32_t place)
+{
+    while (place-- > 0) {
+        const char *slice = slices + (size_t)place * self->slices.bytes;
+        if (slice_start(slice) <= self->slice - self->windows.size)
+            return INT64_MIN;
+        if (slice_attempt(slice) == self->slices.attempt)
+            return slice_start(slice);
+    }
+    return INT64_MIN;
+}
+
+/* The same behind it. */
+static int64_t begun_behind(const struct aggregator *self, const char *slices, uint32_t place, uint32_t count, const char *newest)
+{
+    for (; place < count; place++) {
+        const char *slice = slices + (size_t)place * self->slices.bytes;
+        if (slice_start(slice) - self->windows.size >= self->slice)
+            return INT64_MAX;
+        if (slice_attempt(slice) == self->slices.attempt)
+            return slice_start(slice);
+    }
+    return newest != NULL && slice_attempt(newest) == self->slices.attempt ? slice_start(newest) : INT64_MAX;
+}
+
 /* A slice behind all others. */
 static int slice_append(struct operator *op, struct entry *entry, const struct arrival *arrival)
 {
@@ -209,7 +242,8 @@ static int slice_append(struct operator *op, struct entry *entry, const struct a
     char *newest = newest_of(self, entry);
     uint32_t count;
     const char *slices = slices_of(self, entry, &count);
-    int64_t before = newest != NULL ? slice_start(newest) : count > 0 ? slice_start(slices + (size_t)(count - 1) * self->slices.bytes) : INT64_MIN;
+    bool is_begun = newest != NULL && slice_attempt(newest) == self->slices.attempt;
+    int64_t before = is_begun ? slice_start(newest) : begun_before(self, slices, count);
     if (newest != NULL)
         aggregate_newest_push(self, entry);
     bool summed = entry->flags & ENTRY_SUMMED; /* the one that is among the older ones now */
@@ -231,39 +265,45 @@ static int slice_insert(struct operator *op, struct entry *entry, uint32_t place
     memmove(slice + bytes, slice, (size_t)(count - place) * bytes);
     slice_begin(&self->slices, slice, self->slice, self->numbers);
     entry->flags &= (uint16_t)~ENTRY_SUMMED_OLDER;
-    const char *newest = newest_of(self, entry);
-    int64_t before = place == 0 ? INT64_MIN : slice_start(slice - bytes);
-    int64_t behind = place < count ? slice_start(slice + bytes) : newest != NULL ? slice_start(newest) : INT64_MAX;
-    return windows_begin(op, arrival, before, behind);
+    int64_t behind = begun_behind(self, slices, place + 1, count + 1, newest_of(self, entry));
+    return windows_begin(op, arrival, begun_before(self, slices, place), behind);
 }
 
-/* Windows that end until then have fired. */
-static int64_t time_passed(const struct operator *op)
+int64_t aggregate_time_passed(const struct operator *op)
 {
     const struct aggregator *self = op->self;
     return self->event ? op->time.watermark : self->clock_passed;
 }
 
-/* The record's slice, or NULL; then *place is where it would be among the older ones. */
-static char *slice_of_record(const struct aggregator *self, const struct entry *entry, uint32_t *place)
+/* The record's slice, or NULL; then *place is where it would be among the older ones. Of several of its time it can only be the last. */
+static char *slice_of_record(const struct operator *op, const struct entry *entry, int64_t time, uint32_t *place)
 {
+    const struct aggregator *self = op->self;
     uint32_t count;
     bool found;
     char *slices = slices_of(self, entry, &count), *newest = newest_of(self, entry);
     *place = count;
     if (newest != NULL && slice_start(newest) <= self->slice) /* behind all others, which need not be looked at */
-        return slice_start(newest) == self->slice ? newest : NULL;
+        return slice_start(newest) == self->slice && !aggregate_forgotten(op, entry, newest, time) ? newest : NULL;
     *place = slices_find(&self->slices, slices, count, self->slice, &found);
-    return found ? slices + (size_t)*place * self->slices.bytes : NULL;
+    if (!found)
+        return NULL;
+    char *slice = slices + (size_t)*place * self->slices.bytes;
+    for (; *place + 1 < count && slice_start(slice + self->slices.bytes) == self->slice; slice += self->slices.bytes)
+        ++*place;
+    if (!aggregate_forgotten(op, entry, slice, time))
+        return slice;
+    ++*place;
+    return NULL;
 }
 
 static int slice_arrive(struct operator *op, struct entry *entry, const struct arrival *arrival)
 {
     struct aggregator *self = op->self;
-    if (self->slice_end - 1 <= time_passed(op))
+    if (self->slice_end - 1 <= aggregate_time_passed(op))
         slice_sums_changed(sums_of(self, entry), self->slice);
     uint32_t place, count;
-    char *slice = slice_of_record(self, entry, &place);
+    char *slice = slice_of_record(op, entry, arrival->time, &place);
     if (slice != NULL) {
         value_bytes_touch(self->state, self->view, entry);
         int status = slice_add(&self->slices, slice, self->numbers);
@@ -271,7 +311,7 @@ static int slice_arrive(struct operator *op, struct entry *entry, const struct a
     }
     slices_of(self, entry, &count);
     const char *newest = newest_of(self, entry);
-    bool last = place == count && (newest == NULL || slice_start(newest) < self->slice);
+    bool last = place == count && (newest == NULL || slice_start(newest) <= self->slice);
     return last ? slice_append(op, entry, arrival) : slice_insert(op, entry, place, arrival);
 }
 
@@ -321,7 +361,7 @@ static int take_record(struct operator *op, struct batch *batch, int32_t record,
         self->slice = window_start(time, self->windows.offset, self->slices.length);
         self->slice_end = time_add(self->slice, self->slices.length);
     }
-    bool open = self->slice_end - 1 > time_passed(op);
+    bool open = self->slice_end - 1 > aggregate_time_passed(op);
     char *newest = open ? newest_slice(self, self->entries[record]) : NULL;
     if (newest != NULL) {
         int status = aggregate_numbers(op, batch, record);
@@ -388,7 +428,8 @@ static int64_t aggregate_clock(struct operator *op, int64_t now_ms)
 
 static int aggregate_snapshot(struct operator *op, uint64_t checkpoint, bool final, struct buffer *blob)
 {
-    (void)final, (void)blob;
+    (void)final;
+    aggregate_forgotten_snapshot(op, blob);
     keyed_state_freeze(((struct aggregator *)op->self)->state, checkpoint);
     return 0;
 }

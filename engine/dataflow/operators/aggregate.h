@@ -1,6 +1,7 @@
 /*
  * The inside of STEP_AGGREGATE, for the files that together are it: aggregate.c (records),
- * aggregate_fire.c (time), aggregate_emit.c (what leaves), aggregate_sessions.c.
+ * aggregate_fire.c (time), aggregate_emit.c (what leaves), aggregate_forgotten.c (time that
+ * goes back at a restore), aggregate_sessions.c.
  *
  * Thread   the worker.
  */
@@ -8,6 +9,7 @@
 
 #include "dataflow/keyed.h"
 #include "state/value_bytes.h"
+#include "time/passed_times.h"
 #include "time/slice_sums.h"
 
 #define RESULT_FIELDS 3 /* key, window_start, window_end */
@@ -22,8 +24,10 @@ struct aggregator {
     struct slices_shape slices;
     int64_t lateness;
     bool event, sessions;
+    bool shared;                       /* windows overlap, so that slices are in several */
     bool summed;                       /* windows share so many slices that their sums are kept */
     int64_t clock_passed;              /* windows of processing time that end until then have fired */
+    struct passed_times passed;        /* of the attempts before, if slices are shared */
     uint32_t shape;                    /* of the last record; SHAPE_NONE: unknown */
     int fields[AGGREGATES_MAX];        /* of each aggregate in that shape; -1: it has none, or needs none */
     uint32_t result_shape;
@@ -80,6 +84,24 @@ int aggregate_emit_results(struct operator *op, struct slice key, const struct w
 int aggregate_emit(struct operator *op, const char *slices, uint32_t count, struct slice key, const struct window *window);
 /* The same of a key's slices: of any window. */
 int aggregate_fire(struct operator *op, struct entry *entry, struct slice key, const struct window *window);
+/* Windows that end until then have fired. */
+int64_t aggregate_time_passed(const struct operator *op);
+bool aggregate_is_dropped_for(const struct operator *op, const struct window *window);
+
+/*
+ * A window that was forgotten in an earlier attempt begins anew where time has gone back: with
+ * new records alone, while its old ones stay in the slices that it shares with later windows.
+ * New ones then get slices of their own, of the same time.
+ */
+int aggregate_forgotten_open(struct operator *op);
+void aggregate_forgotten_snapshot(const struct operator *op, struct buffer *blob);
+/* Has any window that a record of this time begins anew forgotten what the slice holds? */
+bool aggregate_forgotten(const struct operator *op, const struct entry *entry, const char *slice, int64_t time);
+/* May the window have forgotten a slice of its time? */
+bool aggregate_may_forget(const struct aggregator *self, const struct window *window);
+/* Emit what the slices come to that the window has not forgotten. */
+int aggregate_fire_rest(struct operator *op, const struct entry *entry, struct slice key, const struct window *window);
+
 int aggregate_timers(struct operator *op, uint32_t domain, int64_t now);
 
 int aggregate_session_record(struct operator *op, struct batch *batch, int32_t record, const struct aggregate_key *key, int64_t time);

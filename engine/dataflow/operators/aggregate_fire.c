@@ -30,6 +30,8 @@ static bool lies_in(int64_t start, const struct window *window)
 int aggregate_fire(struct operator *op, struct entry *entry, struct slice key, const struct window *window)
 {
     struct aggregator *self = op->self;
+    if (aggregate_may_forget(self, window))
+        return aggregate_fire_rest(op, entry, key, window);
     const char *newest = newest_of(self, entry);
     uint32_t count, bytes = self->slices.bytes;
     const char *slices = slices_of(self, entry, &count);
@@ -67,7 +69,7 @@ static void summed_note(const struct aggregator *self, struct entry *entry, cons
 static int window_fire(struct operator *op, struct entry *entry, struct slice key, const struct window *window)
 {
     struct aggregator *self = op->self;
-    if (!self->summed)
+    if (!self->summed || aggregate_may_forget(self, window))
         return aggregate_fire(op, entry, key, window);
     struct slices_view view = { .newest = newest_of(self, entry) };
     view.slices = slices_of(self, entry, &view.count);
