@@ -35,8 +35,8 @@ enum item_flag {
 #define ITEM_LONG 255
 #define ITEM_LONG_HEAD_BYTES (ITEM_HEAD_BYTES + 2 * sizeof(uint16_t))
 
-/* An entry that is about to be written into a log. */
-struct timer_entry { int64_t time; uint64_t hash; struct slice key, space; uint8_t flags; };
+/* An entry that is about to be written into a log. `fresh`: the timer is not in it. */
+struct timer_entry { int64_t time; uint64_t hash; struct slice key, space; uint8_t flags; bool fresh; };
 
 /* memcpy() of what is nearly always 1 to 16 bytes, without a call. */
 static inline void timers_copy(char *to, const char *from, size_t bytes)

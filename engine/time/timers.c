@@ -49,7 +49,7 @@ static void timers_commit_record(void *self)
         struct held head;
         memcpy(&head, at, sizeof head);
         const char *key = at + sizeof head, *space = key + head.key_bytes;
-        struct timer_entry entry = { head.time, head.hash, slice_of(key, head.key_bytes), slice_of(space, head.space_bytes), (uint8_t)head.deleted };
+        struct timer_entry entry = { head.time, head.hash, slice_of(key, head.key_bytes), slice_of(space, head.space_bytes), .flags = (uint8_t)head.deleted };
         timers_fail(timers, change(timers, &entry));
         at = space + head.space_bytes;
     }
@@ -63,25 +63,33 @@ static void timers_undo(void *self)
 
 /* ---- Register and delete ---- */
 
-static int enter(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space, uint8_t flags)
+static int enter(struct timers *timers, const struct timer_entry *entry)
 {
-    if (TIME_BYTES + key.bytes + name_space.bytes > ENTRY_KEY_BYTES_MAX)
-        return error_set(ERROR_TOO_LARGE, "a timer whose key has %zu bytes (at most %d)", key.bytes + name_space.bytes, ENTRY_KEY_BYTES_MAX - TIME_BYTES);
-    struct timer_entry entry = { time, hash, key, name_space, flags };
+    size_t bytes = entry->key.bytes + entry->space.bytes;
+    if (TIME_BYTES + bytes > ENTRY_KEY_BYTES_MAX)
+        return error_set(ERROR_TOO_LARGE, "a timer whose key has %zu bytes (at most %d)", bytes, ENTRY_KEY_BYTES_MAX - TIME_BYTES);
     if (!keyed_state_undo_mark(timers->state))
-        return change(timers, &entry);
-    hold(timers, &entry);
+        return change(timers, entry);
+    hold(timers, entry);
     return 0;
 }
 
 int timers_register(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space)
 {
-    return enter(timers, time, hash, key, name_space, 0);
+    struct timer_entry entry = { time, hash, key, name_space, .flags = 0 };
+    return enter(timers, &entry);
+}
+
+int timers_register_new(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space)
+{
+    struct timer_entry entry = { time, hash, key, name_space, .fresh = true };
+    return enter(timers, &entry);
 }
 
 int timers_delete(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space)
 {
-    return enter(timers, time, hash, key, name_space, ITEM_DELETE);
+    struct timer_entry entry = { time, hash, key, name_space, .flags = ITEM_DELETE };
+    return enter(timers, &entry);
 }
 
 /* ---- Firing ---- */

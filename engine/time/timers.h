@@ -47,6 +47,8 @@ void timers_free(struct timers *timers);
 
 /* `key` as in batch_key (canonical msgpack); `name_space` may be empty. Time is within ±2^53 (INT64_MAX never fires but by a watermark MAX). */
 int timers_register(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space);
+/* The same, of a timer that is surely not registered: nobody looks whether it is. */
+int timers_register_new(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space);
 int timers_delete(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space);
 
 /* The time of the earliest timer in *time; false if there is none. It may be one that was deleted since. */

@@ -350,7 +350,8 @@ void timers_append(struct timers *timers, const struct timer_entry *entry)
     timer_item_write(&bucket->log[bucket->used], entry, words);
     if ((bucket->flags & BUCKET_OPEN) && !open_change(timers, bucket, entry))
         return;
-    if (!(bucket->flags & BUCKET_OPEN) && bucket->used > bucket->head && !(entry->flags & ITEM_STORED)) /* the store has each once */
+    bool once = entry->fresh || (entry->flags & ITEM_STORED); /* the store has each once */
+    if (!(bucket->flags & BUCKET_OPEN) && bucket->used > bucket->head && !once)
         bucket->flags |= BUCKET_UNCLEAN;
     if (entry->flags & ITEM_DURABLE)
         bucket->swept = bucket->used + words; /* while a state is filled nothing is unswept */

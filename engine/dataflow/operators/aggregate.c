@@ -120,8 +120,10 @@ int aggregate_numbers(struct operator *op, const struct batch *batch, int32_t re
 
 struct arrival { struct aggregate_key key; int64_t time; };
 
-/* The timers of a window that gets its first record: to fire, and to be forgotten (S24). */
-static int window_begin(struct operator *op, const struct arrival *arrival, const struct window *window)
+typedef int timer_registration(struct timers *timers, int64_t time, uint64_t hash, struct slice key, struct slice name_space);
+
+/* The timers of a window: to fire, and to be forgotten (S24). */
+static int window_register(struct operator *op, const struct arrival *arrival, const struct window *window, timer_registration *registration)
 {
     struct aggregator *self = op->self;
     struct timers *timers = self->timers[self->event ? DOMAIN_EVENT : DOMAIN_PROCESSING];
@@ -131,9 +133,9 @@ static int window_begin(struct operator *op, const struct arrival *arrival, cons
     if (fires == TIME_END)
         name_space_write(&self->space, window);
     if (!self->event || fires > op->time.watermark)
-        status = timers_register(timers, fires, arrival->key.hash, arrival->key.bytes, buffer_slice(&self->space));
+        status = registration(timers, fires, arrival->key.hash, arrival->key.bytes, buffer_slice(&self->space));
     if (status == 0 && forgotten != INT64_MAX && forgotten != fires)
-        status = timers_register(timers, forgotten, arrival->key.hash, arrival->key.bytes, slice_of_text(FORGET_SPACE));
+        status = registration(timers, forgotten, arrival->key.hash, arrival->key.bytes, slice_of_text(FORGET_SPACE));
     return status;
 }
 
@@ -144,7 +146,7 @@ bool aggregate_is_dropped_for(const struct operator *op, const struct window *wi
 }
 
 /* The windows that hold a new slice and neither of its neighbours of this attempt, which begin at `before` and `behind`. */
-static int windows_begin(struct operator *op, const struct arrival *arrival, int64_t before, int64_t behind)
+static int windows_begin(struct operator *op, const struct arrival *arrival, int64_t before, int64_t behind, timer_registration *registration)
 {
     const struct aggregator *self = op->self;
     struct window window;
@@ -152,7 +154,7 @@ static int windows_begin(struct operator *op, const struct arrival *arrival, int
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && window.start > before && status == 0;
          has = window_previous(&self->windows, arrival->time, &window)) {
         if (window.end <= behind && !aggregate_is_dropped_for(op, &window))
-            status = window_begin(op, arrival, &window);
+            status = window_register(op, arrival, &window, registration);
     }
     return status;
 }
@@ -166,7 +168,7 @@ static int windows_renew(struct operator *op, char *slice, const struct arrival 
     slice_set_attempt(slice, self->slices.attempt);
     for (int has = window_last(&self->windows, arrival->time, &window); has > 0 && status == 0; has = window_previous(&self->windows, arrival->time, &window)) {
         if (!aggregate_is_dropped_for(op, &window))
-            status = window_begin(op, arrival, &window);
+            status = window_register(op, arrival, &window, timers_register);
     }
     return status;
 }
@@ -242,16 +244,17 @@ static int slice_append(struct operator *op, struct entry *entry, const struct a
     char *newest = newest_of(self, entry);
     uint32_t count;
     const char *slices = slices_of(self, entry, &count);
-    bool is_begun = newest != NULL && slice_attempt(newest) == self->slices.attempt;
+    bool has_newest = newest != NULL, is_begun = has_newest && slice_attempt(newest) == self->slices.attempt;
     int64_t before = is_begun ? slice_start(newest) : begun_before(self, slices, count);
-    if (newest != NULL)
+    if (has_newest)
         aggregate_newest_push(self, entry);
     bool summed = entry->flags & ENTRY_SUMMED; /* the one that is among the older ones now */
     entry->flags &= (uint16_t)~(ENTRY_SUMMED | ENTRY_SUMMED_OLDER);
     entry->flags |= (uint16_t)(summed ? ENTRY_SUMMED_OLDER : 0);
     newest = value_bytes_resize(self->state, entry, SLOT_NEWEST, self->slices.bytes); /* in its place */
     slice_begin(&self->slices, newest, self->slice, self->numbers);
-    return windows_begin(op, arrival, before, INT64_MAX);
+    bool is_new = is_begun || (!has_newest && count == 0); /* slices of earlier attempts may have brought timers along */
+    return windows_begin(op, arrival, before, INT64_MAX, is_new ? timers_register_new : timers_register);
 }
 
 /* A slice among the older ones. */
@@ -266,7 +269,7 @@ static int slice_insert(struct operator *op, struct entry *entry, uint32_t place
     slice_begin(&self->slices, slice, self->slice, self->numbers);
     entry->flags &= (uint16_t)~ENTRY_SUMMED_OLDER;
     int64_t behind = begun_behind(self, slices, place + 1, count + 1, newest_of(self, entry));
-    return windows_begin(op, arrival, begun_before(self, slices, place), behind);
+    return windows_begin(op, arrival, begun_before(self, slices, place), behind, timers_register);
 }
 
 int64_t aggregate_time_passed(const struct operator *op)

@@ -57,6 +57,11 @@ function Timed:register(time, key, name_space)
   return keyed.check(C.timers_register(self.timers, time, hash, bytes, slice(name_space or "")))
 end
 
+function Timed:register_new(time, key, name_space)
+  local hash, bytes = key_of(self, key)
+  return keyed.check(C.timers_register_new(self.timers, time, hash, bytes, slice(name_space or "")))
+end
+
 function Timed:delete(time, key, name_space)
   local hash, bytes = key_of(self, key)
   return keyed.check(C.timers_delete(self.timers, time, hash, bytes, slice(name_space or "")))

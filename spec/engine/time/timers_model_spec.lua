@@ -55,8 +55,13 @@ end
 function Run:change(set)
   local time, key, name_space = self:time(), keys[random(#keys)], name_spaces[random(#name_spaces)]
   if random() < 0.7 then
-    self.timers:register(time, key, name_space)
-    set[name_of(time, key, name_space)] = time
+    local name = name_of(time, key, name_space)
+    if not set[name] and random() < 0.5 then
+      self.timers:register_new(time, key, name_space)
+    else
+      self.timers:register(time, key, name_space)
+    end
+    set[name] = time
   else
     local name, known = next(set, self.last)
     if name and random() < 0.8 then
