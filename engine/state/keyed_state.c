@@ -92,31 +92,6 @@ struct keyed_state_view *keyed_state_view(struct keyed_state *state)
     return &state->view;
 }
 
-static void dirty_add(struct dirty_list *list, uint32_t column, struct entry *entry)
-{
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity * 2 + 1024;
-        list->items = memory_resize(list->items, list->capacity * sizeof list->items[0]);
-    }
-    list->items[list->count++] = (uint64_t)column << 48 | (uint64_t)(uintptr_t)entry;
-}
-
-void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry)
-{
-    if (dirty_in_running_epoch(state, entry))
-        return;
-    if (frozen_unswept(state, entry))
-        state_hand_over(state, column, entry);
-    entry->dirty_epoch = (uint32_t)state->epoch;
-    entry->flags |= ENTRY_UNSTORED;
-    dirty_add(&state->dirty, column, entry);
-}
-
-void keyed_state_touch(struct keyed_state *state, struct entry *entry)
-{
-    state_touch(state, 0, entry);
-}
-
 static void undo_add(struct keyed_state *state, struct undo_record record)
 {
     if (state->view.undo_count == state->undo_capacity) {
@@ -271,7 +246,10 @@ int keyed_state_resolve(struct keyed_state *state, const struct batch *batch, st
     for (uint32_t c = 0; c < state->column_count; c++)
         table_maintain(&state->columns[c].table);
     keyed_state_evict(state);
-    return keyed_state_resolve_more(state, batch, entries);
+    int status = keyed_state_resolve_more(state, batch, entries);
+    if (status == 0)
+        state_touch_ahead(state, entries, batch->count);
+    return status;
 }
 
 /* Values with bytes lie apart from their entries: they are fetched side by side too, unless all of them are so few that they are near anyway. */

@@ -1,6 +1,6 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
- * keyed_state.c (keys, writes, undo), epoch.c (sweeps and bases), evict.c (the
+ * keyed_state.c (keys, values, undo), touch.c (dirty marks), epoch.c (sweeps and bases), evict.c (the
  * store below), restore.c, restore_rows.c, map_state.c, map_hint.c, list_state.c and
  * parts.c (what is attached).
  * Nobody else includes it.
@@ -20,6 +20,14 @@ struct map_link { struct entry *next, *previous; };
 struct map_hint { const struct table *table; uint64_t hash; };
 struct map_hints { uint32_t count; struct map_hint items[MAP_HINTS_MAX]; };
 
+/* Are entries of a batch written, so that they may be marked before they are? See touch.c. */
+struct touch_ahead {
+    uint32_t turn;
+    uint32_t clean;                    /* entries of the batch that was looked at */
+    uint32_t touched;                  /* of keys, since then */
+    bool pays;
+};
+
 #define STATE_PARTS_MAX 8
 struct attached_part { const struct state_part *table; void *self; };
 
@@ -32,6 +40,7 @@ struct keyed_state {
     uint32_t column_count;
     uint32_t child_column[KEYED_STATES_MAX]; /* of a map or list: its column, else 0 */
     struct dirty_list dirty, frozen;
+    struct touch_ahead ahead;
     struct state_buffer *dirty_buffer, *frozen_buffer, *dump_buffer;
     struct state_buffer *handed_buffer; /* frozen rows that a write came to before the walk */
     bool frozen_walk;                  /* the frozen entries are found by marks in the tables, which their list has set */
@@ -93,6 +102,8 @@ uint16_t state_group(const struct keyed_state *state, struct slice key, uint64_t
 
 /* Mark an entry of any column as written in this epoch. */
 void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry);
+/* The entries of a batch's keys were found and will be written, if those of batches before it were. */
+void state_touch_ahead(struct keyed_state *state, struct entry **entries, int32_t count);
 /* Put a slot (whose payload, if any, becomes the entry's) in place of the old one: marks, undo and memory are kept right. */
 void state_slot_set(struct keyed_state *state, uint32_t column, struct entry *entry, uint32_t slot, struct cell value);
 /* The payload of the slot that may be overwritten in place, or NULL (undo needs it). */

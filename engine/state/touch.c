@@ -1,0 +1,117 @@
+/*
+ * Which entries are dirty: what is written is marked once an epoch, and listed.
+ *
+ * A step that writes nearly every key it is handed has the entries of a batch marked
+ * ahead, all of them in one loop right behind their lookup. Else the script meets a
+ * clean entry now and then, at no moment that a processor could guess, leaves its
+ * trace and calls; and a frozen entry that nobody hands over while it is near has to
+ * be fetched again for the sweep. Of some batches none is marked: they tell whether it
+ * pays. An entry that was marked and not written costs a row, and is right. Keys that are new are never marked.
+ */
+#include "state/keyed_state_internal.h"
+
+#include "base/memory.h"
+
+#define LOOKED_EVERY 32      /* batches */
+#define LOOKED_CLEAN_MIN 64  /* fewer tell nothing */
+#define MARKED_AT_ONCE 128
+
+static void list_reserve(struct dirty_list *list, size_t more)
+{
+    if (list->capacity - list->count >= more)
+        return;
+    list->capacity = list->capacity * 2 + more + 1024;
+    list->items = memory_resize(list->items, list->capacity * sizeof list->items[0]);
+}
+
+void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry)
+{
+    if (dirty_in_running_epoch(state, entry))
+        return;
+    if (frozen_unswept(state, entry))
+        state_hand_over(state, column, entry);
+    entry->dirty_epoch = (uint32_t)state->epoch;
+    entry->flags |= ENTRY_UNSTORED;
+    state->ahead.touched += column == 0;
+    list_reserve(&state->dirty, 1);
+    state->dirty.items[state->dirty.count++] = (uint64_t)column << 48 | (uint64_t)(uintptr_t)entry;
+}
+
+void keyed_state_touch(struct keyed_state *state, struct entry *entry)
+{
+    state_touch(state, 0, entry);
+}
+
+/* Found first, without a branch for each: nothing tells a processor which ones are. */
+static void hand_over_all(struct keyed_state *state, struct entry **entries, int32_t count)
+{
+    struct entry *frozen[MARKED_AT_ONCE];
+    uint32_t frozen_count = 0, epoch = (uint32_t)state->frozen_epoch;
+    for (int32_t i = 0; i < count; i++) {
+        frozen[frozen_count] = entries[i];
+        frozen_count += entries[i]->dirty_epoch == epoch;
+    }
+    for (uint32_t i = 0; i < frozen_count; i++) {
+        if (frozen_unswept(state, frozen[i])) /* it is not, where a key comes twice */
+            state_hand_over(state, 0, frozen[i]);
+    }
+}
+
+/* Would it be marked? Not what is new: a key that is only looked up should not be kept. */
+static inline bool is_clean(const struct entry *entry, uint32_t epoch)
+{
+    return ((entry->dirty_epoch != epoch) & ((entry->flags & (ENTRY_UNSTORED | ENTRY_DURABLE)) != 0)) != 0;
+}
+
+/* Without a branch for each: what is not to be marked is listed too, and the next one takes its place. */
+static void mark_all(struct keyed_state *state, struct entry **entries, int32_t count)
+{
+    list_reserve(&state->dirty, (size_t)count + 1);
+    uint64_t *items = state->dirty.items;
+    size_t listed = state->dirty.count;
+    uint32_t epoch = (uint32_t)state->epoch;
+    for (int32_t i = 0; i < count; i++) {
+        struct entry *entry = entries[i];
+        bool clean = is_clean(entry, epoch);
+        items[listed] = (uint64_t)(uintptr_t)entry; /* of column 0 */
+        listed += clean;
+        entry->dirty_epoch = clean ? epoch : entry->dirty_epoch;
+        entry->flags |= (uint16_t)(clean * ENTRY_UNSTORED);
+    }
+    state->dirty.count = listed;
+}
+
+/* As many at once as the nearest cache holds: entries are looked at twice. */
+static void touch_all(struct keyed_state *state, struct entry **entries, int32_t count)
+{
+    for (int32_t from = 0; from < count; from += MARKED_AT_ONCE) {
+        int32_t some = count - from < MARKED_AT_ONCE ? count - from : MARKED_AT_ONCE;
+        if (state->frozen.count > 0)
+            hand_over_all(state, entries + from, some);
+        mark_all(state, entries + from, some);
+    }
+}
+
+static uint32_t count_clean(const struct keyed_state *state, struct entry **entries, int32_t count)
+{
+    uint32_t clean = 0;
+    for (int32_t i = 0; i < count; i++)
+        clean += is_clean(entries[i], (uint32_t)state->epoch);
+    return clean;
+}
+
+void state_touch_ahead(struct keyed_state *state, struct entry **entries, int32_t count)
+{
+    struct touch_ahead *ahead = &state->ahead;
+    uint32_t turn = ahead->turn;
+    ahead->turn = (turn + 1) % LOOKED_EVERY;
+    if (turn == 0) {
+        ahead->clean = count_clean(state, entries, count); /* keys that come twice count twice: there are few, or calls are */
+        ahead->touched = 0;
+        return;
+    }
+    if (turn == 1 && ahead->clean >= LOOKED_CLEAN_MIN)
+        ahead->pays = ahead->touched >= ahead->clean - ahead->clean / 8;
+    if (ahead->pays)
+        touch_all(state, entries, count);
+}
