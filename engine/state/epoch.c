@@ -8,16 +8,17 @@
 
 #include "base/fetch.h"
 #include "base/memory.h"
+#include "state/row_numbers.h"
+#include "state/table_stamped.h"
 
 #define BUFFER_BYTES (1024 * 1024)
 #define PREFETCH_AHEAD 12
 #define LIST_ROOM_MIN 1024
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
 #define POINTER_MASK 0xffffffffffffu
-/* From one dirty in this many entries on they are swept in the order of memory: the search for marks is then no work to speak of. */
-#define WALK_SHARE 64
-#define MARKED_PER_SWEPT 4
-#define WALKED_AT_ONCE 32
+/* From one dirty in this many places on all are looked at, in the order of memory: next to a wait for each that is listed, that is no work to speak of. */
+#define WALK_SHARE 8
+#define LOOKED_PER_SWEPT 4
 
 static struct state_buffer *buffer_of(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch)
 {
@@ -38,7 +39,10 @@ void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer)
         return;
     struct state_buffer *full = *buffer;
     *buffer = NULL;
-    state->config.output.take(state->config.output.self, full);
+    if (full->rows.bytes == 0)
+        state_buffer_free(full);
+    else
+        state->config.output.take(state->config.output.self, full);
 }
 
 /* A row that nobody has ever written down, and that is gone again, needs no tombstone. */
@@ -99,70 +103,72 @@ void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64
 
 bool state_swept(const struct keyed_state *state)
 {
-    return state->frozen.count == 0 && state->frozen_buffer == NULL && state->handed_buffer == NULL;
+    return !state->frozen_walk && state->frozen.count == 0 && state->frozen_buffer == NULL && state->handed_buffer == NULL;
 }
 
 static bool is_worth_a_walk(const struct keyed_state *state)
 {
-    uint64_t entries = 0;
+    uint64_t places = 0;
     for (uint32_t c = 0; c < state->column_count; c++)
-        entries += state->columns[c].table.count;
+        places += table_places(&state->columns[c].table);
     size_t frozen = state->frozen.count - state->frozen.next;
-    return frozen > 0 && frozen * WALK_SHARE >= entries;
+    return frozen > 0 && frozen * WALK_SHARE >= places;
 }
 
 /*
- * The list of what is dirty has it in the order of its first writes: at random. Marked
- * first, it is found in the order of memory, page by page. Rows in the order of their
+ * The list of what is dirty has it in the order of its first writes: at random. Where
+ * there is much of it, it is found by its stamps, page by page. Rows in the order of their
  * entries are also restored in it: see restore_rows.c.
  */
 static void walk_begin(struct keyed_state *state)
 {
     state->frozen_walk = true;
+    state->frozen.next = state->frozen.count = 0;
     state->walk_column = 0;
-    for (uint32_t c = 0; c < state->column_count; c++)
-        table_marks_begin(&state->columns[c].marks, &state->columns[c].table);
+    state->walk_cursor = (struct table_cursor){ 0 };
     /* What was swept early must not come after rows that are handed over. */
     state_flush_buffer(state, &state->frozen_buffer);
 }
 
-static void mark_frozen(struct keyed_state *state, uint64_t entries)
+/* Rows of numbers are written many at once, all others one by one. */
+static void sweep_found(struct keyed_state *state, uint32_t column, struct entry **entries, uint32_t count)
 {
-    struct dirty_list *list = &state->frozen;
-    for (; entries > 0 && list->next < list->count; entries--) {
-        uint64_t item = list->items[list->next++];
-        struct state_column *home = &state->columns[item >> 48];
-        table_mark(&home->marks, &home->table, (const struct entry *)(uintptr_t)(item & POINTER_MASK));
+    const struct row_layout *layout = &state->columns[column].layout;
+    while (count > 0) {
+        struct state_buffer *target = buffer_of(state, &state->frozen_buffer, state->frozen_epoch);
+        uint32_t written = row_write_numbers(&target->rows, layout, entries, count);
+        for (uint32_t i = 0; i < written; i++) {
+            entries[i]->dirty_epoch = 0;
+            entries[i]->flags |= ENTRY_DURABLE;
+        }
+        if (target->rows.bytes >= BUFFER_BYTES)
+            state_flush_buffer(state, &state->frozen_buffer);
+        entries += written;
+        count -= written;
+        if (count == 0)
+            return;
+        state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entries[0]);
+        drop_if_gone(state, column, entries[0]);
+        entries++;
+        count--;
     }
-}
-
-/* Sweeps what is still frozen of the next marked entries; false: the column has no more. */
-static bool walk_some(struct keyed_state *state, uint32_t room)
-{
-    struct state_column *home = &state->columns[state->walk_column];
-    struct entry *entries[WALKED_AT_ONCE];
-    uint32_t count = table_take_marked(&home->marks, &home->table, entries, room < WALKED_AT_ONCE ? room : WALKED_AT_ONCE);
-    for (uint32_t i = 0; i < count; i++) {
-        if (entries[i]->dirty_epoch != (uint32_t)state->frozen_epoch)
-            continue; /* as in a list */
-        state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, state->walk_column, entries[i]);
-        drop_if_gone(state, state->walk_column, entries[i]);
-    }
-    return count > 0;
 }
 
 static void walk(struct keyed_state *state, uint32_t entries)
 {
-    mark_frozen(state, (uint64_t)entries * MARKED_PER_SWEPT);
-    if (state->frozen.next < state->frozen.count)
-        return;
-    while (state->walk_column < state->column_count && entries > 0) {
-        if (!walk_some(state, entries))
+    uint64_t places = (uint64_t)entries * LOOKED_PER_SWEPT;
+    struct entry *found[STAMPED_MAX];
+    while (state->walk_column < state->column_count && places > 0 && entries > 0) {
+        struct table *table = &state->columns[state->walk_column].table;
+        uint32_t count = table_next_stamped(table, &state->walk_cursor, (uint32_t)state->frozen_epoch, found, &places);
+        sweep_found(state, state->walk_column, found, count);
+        entries -= count < entries ? count : entries;
+        if (count == 0 && places > 0) {
             state->walk_column++;
-        entries -= entries < WALKED_AT_ONCE ? entries : WALKED_AT_ONCE;
+            state->walk_cursor = (struct table_cursor){ 0 };
+        }
     }
-    if (state->walk_column == state->column_count)
-        state->frozen.next = state->frozen.count = 0;
+    state->frozen_walk = state->walk_column < state->column_count;
 }
 
 bool state_sweep(struct keyed_state *state, uint32_t entries)
@@ -171,9 +177,8 @@ bool state_sweep(struct keyed_state *state, uint32_t entries)
         walk(state, entries);
     else
         state_sweep_list(state, &state->frozen, state->frozen_epoch, &state->frozen_buffer, entries);
-    if (state->frozen.count > 0)
+    if (state->frozen_walk || state->frozen.count > 0)
         return false;
-    state->frozen_walk = false;
     state_flush_buffer(state, &state->frozen_buffer);
     state_flush_buffer(state, &state->handed_buffer);
     return true;

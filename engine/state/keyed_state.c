@@ -60,7 +60,6 @@ static void column_free(struct keyed_state *state, uint32_t column)
         }
     }
     table_deinit(table);
-    table_marks_free(&state->columns[column].marks);
 }
 
 void keyed_state_free(struct keyed_state *state)
@@ -279,7 +278,7 @@ size_t state_bytes(const struct keyed_state *state)
 {
     size_t bytes = state->payload_bytes + (state->dirty.capacity + state->frozen.capacity) * sizeof(uint64_t);
     for (uint32_t c = 0; c < state->column_count; c++)
-        bytes += table_bytes(&state->columns[c].table) + table_marks_bytes(&state->columns[c].marks);
+        bytes += table_bytes(&state->columns[c].table);
     return bytes;
 }
 

@@ -25,7 +25,6 @@
 #include "state/backend.h"
 #include "state/row.h"
 #include "state/table.h"
-#include "state/table_marks.h"
 
 #define KEYED_STATES_MAX 31
 
@@ -80,7 +79,6 @@ struct row_trail {
 struct state_column {
     struct row_trail trail;
     struct table table;
-    struct table_marks marks;  /* of frozen entries, while a sweep walks along them */
     struct row_layout layout;
     bool stored;               /* the store may hold rows of it */
 };

@@ -43,8 +43,9 @@ struct keyed_state {
     struct touch_ahead ahead;
     struct state_buffer *dirty_buffer, *frozen_buffer, *dump_buffer;
     struct state_buffer *handed_buffer; /* frozen rows that a write came to before the walk */
-    bool frozen_walk;                  /* the frozen entries are found by marks in the tables, which their list has set */
+    bool frozen_walk;                  /* the frozen entries are found in the tables, their list is empty */
     uint32_t walk_column;
+    struct table_cursor walk_cursor;
     size_t payload_bytes;              /* heap bytes of slots */
     size_t accounted_bytes;            /* what the backend knows */
     struct undo_record *undo;

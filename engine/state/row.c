@@ -1,9 +1,9 @@
 #include "state/row.h"
 
 #include "base/error.h"
-#include "codec/key.h"
 #include "codec/msgpack.h"
 #include "state/payload.h"
+#include "state/row_numbers.h"
 
 bool row_is_empty(const struct row_layout *layout, const struct entry *entry)
 {
@@ -64,23 +64,9 @@ void row_write_key(struct buffer *out, const struct row_layout *layout, const st
     out->bytes += ROW_KEY_PREFIX_BYTES + entry->key_bytes;
 }
 
-/* Writes 16 bytes at `target`, of which the answer count. */
-static uint32_t put_number(uint8_t *target, double number)
-{
-    uint32_t bytes = key_write_number(target, number);
-    if (bytes > 0)
-        return bytes;
-    uint64_t bits;
-    memcpy(&bits, &number, 8);
-    bits = __builtin_bswap64(bits);
-    target[0] = 0xcb;
-    memcpy(target + 1, &bits, 8);
-    return 9;
-}
-
 static void write_number(struct buffer *out, double number)
 {
-    out->bytes += put_number((uint8_t *)buffer_reserve(out, 16), number);
+    out->bytes += row_put_number((uint8_t *)buffer_reserve(out, 16), number);
 }
 
 static void write_slot(struct buffer *out, const struct row_slot *kind, const struct cell *slot)
@@ -129,54 +115,11 @@ static void close_value(struct buffer *out, size_t start)
     buffer_deinit(&prefix);
 }
 
-#define SMALL_SLOTS_MAX 4
-#define SMALL_ID_MAX 0x7f
-
-/* Can row_write_small() write it? Numbers under a short key: most rows, and nearly all that a sweep has to hurry for. */
-static bool is_small(const struct row_layout *layout, const struct entry *entry)
-{
-    if (layout->slots > SMALL_SLOTS_MAX || entry->key_bytes > ENTRY_KEY_INLINED_MAX)
-        return false;
-    bool any = false;
-    for (uint32_t i = 0; i < layout->slots; i++) {
-        uint32_t tag = entry->slots[i].tag;
-        if (!row_slot_is_written(&layout->slot[i]))
-            continue;
-        if (layout->slot[i].kind != KIND_VALUE || layout->slot[i].id > SMALL_ID_MAX || (tag != CELL_NUMBER && tag != CELL_ABSENT))
-            return false;
-        any = any || tag == CELL_NUMBER;
-    }
-    return any;
-}
-
-/* What row_write() below comes to, byte for byte, in one piece of reserved memory. */
-static void row_write_small(struct buffer *out, const struct row_layout *layout, const struct entry *entry)
-{
-    uint8_t *start = (uint8_t *)buffer_reserve(out, 128), *at = start;
-    *at++ = (uint8_t)(ROW_KEY_PREFIX_BYTES + entry->key_bytes);
-    at = (uint8_t *)put_uint16((char *)at, entry->group);
-    at = (uint8_t *)put_uint16((char *)at, layout->column);
-    memcpy(at, entry->key.inlined, ENTRY_KEY_INLINED_MAX);
-    at += entry->key_bytes;
-    uint8_t *length = at++;
-    *at++ = ROW_VERSION;
-    for (uint32_t i = 0; i < layout->slots; i++) {
-        if (entry->slots[i].tag != CELL_NUMBER || !row_slot_is_written(&layout->slot[i]))
-            continue;
-        *at++ = (uint8_t)layout->slot[i].id;
-        *at++ = 0;
-        at += put_number(at, entry->slots[i].number);
-    }
-    *length = (uint8_t)(at - length); /* the value's length, plus one */
-    out->bytes += (size_t)(at - start);
-}
-
 void row_write(struct buffer *out, const struct row_layout *layout, const struct entry *entry)
 {
-    if (is_small(layout, entry)) {
-        row_write_small(out, layout, entry);
+    struct entry *only = (struct entry *)(uintptr_t)entry;
+    if (row_write_numbers(out, layout, &only, 1) == 1)
         return;
-    }
     varint_write(out, ROW_KEY_PREFIX_BYTES + entry->key_bytes);
     row_write_key(out, layout, entry);
     if (row_is_empty(layout, entry)) {

@@ -86,7 +86,7 @@ static void touch_all(struct keyed_state *state, struct entry **entries, int32_t
 {
     for (int32_t from = 0; from < count; from += MARKED_AT_ONCE) {
         int32_t some = count - from < MARKED_AT_ONCE ? count - from : MARKED_AT_ONCE;
-        if (state->frozen.count > 0)
+        if (state->frozen_walk || state->frozen.count > 0)
             hand_over_all(state, entries + from, some);
         mark_all(state, entries + from, some);
     }
