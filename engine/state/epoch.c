@@ -217,6 +217,7 @@ void state_freeze(struct keyed_state *state, uint64_t checkpoint)
         walk_begin(state);
     state->epoch = (checkpoint > state->epoch ? checkpoint : state->epoch) + 1;
     state->view.epoch = (uint32_t)state->epoch;
+    state->ahead.few = false;
 }
 
 bool state_stored(const struct keyed_state *state)

@@ -26,6 +26,7 @@ struct touch_ahead {
     uint32_t clean;                    /* entries of the batch that was looked at */
     uint32_t touched;                  /* of keys, since then */
     bool pays;
+    bool few;                          /* nearly all of that batch had been marked: until the next barrier it stays so, or there are fewer */
 };
 
 #define STATE_PARTS_MAX 8

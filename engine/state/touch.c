@@ -14,6 +14,7 @@
 
 #define LOOKED_EVERY 32      /* batches */
 #define LOOKED_CLEAN_MIN 64  /* fewer tell nothing */
+#define FEW_CLEAN_SHARE 64   /* one clean entry in so many is not worth a look at the others */
 #define MARKED_AT_ONCE 128
 
 static void list_reserve(struct dirty_list *list, size_t more)
@@ -107,11 +108,12 @@ void state_touch_ahead(struct keyed_state *state, struct entry **entries, int32_
     ahead->turn = (turn + 1) % LOOKED_EVERY;
     if (turn == 0) {
         ahead->clean = count_clean(state, entries, count); /* keys that come twice count twice: there are few, or calls are */
+        ahead->few = ahead->clean * FEW_CLEAN_SHARE <= (uint32_t)count;
         ahead->touched = 0;
         return;
     }
     if (turn == 1 && ahead->clean >= LOOKED_CLEAN_MIN)
         ahead->pays = ahead->touched >= ahead->clean - ahead->clean / 8;
-    if (ahead->pays)
+    if (ahead->pays && !ahead->few)
         touch_all(state, entries, count);
 }
