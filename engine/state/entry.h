@@ -12,6 +12,7 @@
 #include "codec/cell.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 /* <cdef> */
 struct entry {
@@ -51,4 +52,17 @@ enum slot_tag {
 static inline const char *entry_key(const struct entry *entry)
 {
     return entry->key_bytes <= ENTRY_KEY_INLINED_MAX ? entry->key.inlined : entry->key.pointer;
+}
+
+/* Two 8-byte comparisons for a short key: both sides are zero-padded to 16 bytes. */
+static inline bool entry_has_key(const struct entry *entry, const char *key, uint32_t key_bytes)
+{
+    if (entry->key_bytes != key_bytes)
+        return false;
+    if (key_bytes > ENTRY_KEY_INLINED_MAX)
+        return memcmp(entry->key.pointer, key, key_bytes) == 0;
+    uint64_t a[2], b[2];
+    memcpy(a, entry->key.inlined, 16);
+    memcpy(b, key, 16);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
 }

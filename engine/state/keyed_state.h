@@ -24,6 +24,7 @@
 #include "codec/batch.h"
 #include "state/backend.h"
 #include "state/row.h"
+#include "state/row_trail.h"
 #include "state/table.h"
 
 #define KEYED_STATES_MAX 31
@@ -66,14 +67,6 @@ struct keyed_state_config {
     struct state_output output;
 };
 /* </cdef> */
-
-/* Where the next row of a restore is expected, while rows come in the order of their entries. */
-struct row_trail {
-    struct table_cursor next;
-    uint32_t trust;            /* rows of late that were where they were expected, less those that were not; up to TRUST_MAX */
-    uint32_t strays;           /* rows since a cursor was put down that was of no use */
-    bool laid;
-};
 
 /* One table and what its rows look like. */
 struct state_column {

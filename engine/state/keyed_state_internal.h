@@ -1,7 +1,7 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
  * keyed_state.c (keys, values, undo), touch.c (dirty marks), epoch.c (sweeps and bases), evict.c (the
- * store below), restore.c, restore_rows.c, map_state.c, map_hint.c, list_state.c and
+ * store below), restore.c, restore_rows.c, restore_numbers.c, map_state.c, map_hint.c, list_state.c and
  * parts.c (what is attached).
  * Nobody else includes it.
  *
@@ -58,6 +58,7 @@ struct keyed_state {
     uint32_t evict_column;
     uint32_t made;                     /* entries of keys since memory was looked at last */
     bool restore_below;                /* a restore has filled the cache: rows of other keys go to `pending` */
+    uint32_t restored;                 /* rows since memory was looked at last */
     struct prefault *prefault;         /* of the tables that a restore fills */
     struct attached_part parts[STATE_PARTS_MAX];
     uint32_t part_count;
@@ -92,6 +93,14 @@ void state_undo(struct keyed_state *state);
 uint64_t state_rows(struct keyed_state *state);
 size_t state_bytes(const struct keyed_state *state);
 
+/* Its column of this id, and the place of that; NULL if it has none. */
+struct state_column *state_column_of(struct keyed_state *state, uint16_t id, uint32_t *column);
+/* Nothing is set in an entry any more. */
+void state_slots_clear(struct keyed_state *state, const struct state_column *home, struct entry *entry);
+/* So many rows have been put into the cache: now and then there has to be room for more. */
+void state_restored(struct keyed_state *state, uint32_t rows);
+/* Take rows off the front while they are numbers under short keys (restore_numbers.c); 1: some were, 0: none, or negative. */
+int state_restore_numbers(struct keyed_state *state, struct slice *rows);
 /* One row of a column that it owns. */
 bool state_owns(const struct keyed_state *state, uint16_t column);
 int state_restore_row(struct keyed_state *state, const struct row *row);

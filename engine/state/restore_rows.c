@@ -20,40 +20,13 @@
 #define ROWS_AHEAD 16
 #define ACCOUNT_EACH_ROWS 1024
 #define WAITING_ROW_BYTES 64 /* of a row that waits to be sorted, beside its own */
-#define TRUST_MAX 64
-#define TRUST_SURE 16
-#define TRUST_LOST 32
-#define STRAYS_EACH_TRAIL 256
-
-/* ---- Trails ---- */
-
-static struct entry *trail_follow(struct row_trail *trail, const struct table *table, const char *key, uint32_t key_bytes)
-{
-    if (!trail->laid)
-        return NULL;
-    struct entry *entry = table_follow(table, &trail->next, key, key_bytes);
-    if (entry == NULL) {
-        trail->laid = false;
-        trail->strays = trail->trust == 0 ? 1 : 0;
-        trail->trust -= trail->trust < TRUST_LOST ? trail->trust : TRUST_LOST;
-    } else if (trail->trust < TRUST_MAX) {
-        trail->trust++;
-    }
-    return entry;
-}
-
-/* The index knew a stray: the next row may follow it. A search for its place, so not for each where none ever does. */
-static void trail_lay(struct row_trail *trail, const struct table *table, const struct entry *entry)
-{
-    if (trail->strays++ % STRAYS_EACH_TRAIL != 0)
-        return;
-    table_locate(table, entry, &trail->next);
-    trail->laid = true;
-}
+/* Rows that are none of restore_numbers.c, before that is asked again: behind one that it took there may be more. */
+#define OTHERS_BEHIND_NUMBERS 1
+#define OTHERS 1024
 
 /* ---- One row ---- */
 
-static struct state_column *column_of(struct keyed_state *state, uint16_t id, uint32_t *column)
+struct state_column *state_column_of(struct keyed_state *state, uint16_t id, uint32_t *column)
 {
     for (uint32_t c = 0; c < state->column_count; c++) {
         if (state->columns[c].layout.column == id) {
@@ -64,7 +37,7 @@ static struct state_column *column_of(struct keyed_state *state, uint16_t id, ui
     return NULL;
 }
 
-static void slots_clear(struct keyed_state *state, const struct state_column *home, struct entry *entry)
+void state_slots_clear(struct keyed_state *state, const struct state_column *home, struct entry *entry)
 {
     for (uint32_t i = 0; i < home->layout.slots; i++) {
         struct cell *slot = &entry->slots[i];
@@ -110,7 +83,7 @@ static void key_pad(const char *key, size_t bytes, char padded[ENTRY_KEY_INLINED
 static bool arrive(struct keyed_state *state, struct arriving_row *arriving)
 {
     const struct row *row = &arriving->row;
-    arriving->home = column_of(state, row->column, &arriving->column);
+    arriving->home = state_column_of(state, row->column, &arriving->column);
     arriving->hashed = false;
     if (arriving->home == NULL || row->group < state->config.group_first || row->group > state->config.group_last)
         return false;
@@ -158,15 +131,16 @@ static int find_or_make(struct keyed_state *state, struct arriving_row *arriving
         return restore_below(state, row);
     bool made;
     *entry = table_find_or_make(&home->table, padded_key(arriving), (uint32_t)row->key.bytes, arriving->hash, row->group, &made);
+    home->trail.fresh = made;
     if (made)
         return 0;
-    trail_lay(&home->trail, &home->table, *entry);
+    row_trail_lay(&home->trail, &home->table, *entry);
     return 1;
 }
 
 static int entry_of(struct keyed_state *state, struct arriving_row *arriving, struct entry **entry)
 {
-    *entry = trail_follow(&arriving->home->trail, &arriving->home->table, padded_key(arriving), (uint32_t)arriving->row.key.bytes);
+    *entry = row_trail_follow(&arriving->home->trail, &arriving->home->table, padded_key(arriving), (uint32_t)arriving->row.key.bytes);
     if (*entry == NULL)
         return find_or_make(state, arriving, entry);
     if (arriving->column == 0 && (*entry)->group != arriving->row.group)
@@ -183,7 +157,7 @@ static int restore_row(struct keyed_state *state, struct arriving_row *arriving)
     if (status < 0 || entry == NULL)
         return status;
     if (status == 1)
-        slots_clear(state, home, entry);
+        state_slots_clear(state, home, entry);
     entry->flags |= ENTRY_UNSTORED | ENTRY_DURABLE;
     if (row->removed) {
         if (!home->stored)
@@ -216,6 +190,12 @@ int state_restore_row(struct keyed_state *state, const struct row *row)
     return status;
 }
 
+static void tables_settle(struct keyed_state *state)
+{
+    for (uint32_t c = 0; c < state->column_count; c++)
+        table_settle(&state->columns[c].table);
+}
+
 /* ---- Windows ---- */
 
 struct window { struct arriving_row rows[ROWS_AHEAD]; uint32_t count; };
@@ -242,13 +222,15 @@ static int window_read(struct keyed_state *state, struct slice *rows, struct win
 
 static int window_restore(struct keyed_state *state, struct window *window)
 {
-    for (uint32_t i = 0; i < window->count; i++)
-        table_prefetch_entry(&window->rows[i].home->table, window->rows[i].hash);
+    for (uint32_t i = 0; i < window->count; i++) {
+        const struct state_column *home = window->rows[i].home;
+        if (!home->trail.fresh)
+            table_prefetch_entry(&home->table, window->rows[i].hash);
+    }
     int status = 0;
     for (uint32_t i = 0; i < window->count && status == 0; i++)
         status = restore_row(state, &window->rows[i]);
-    for (uint32_t c = 0; c < state->column_count; c++)
-        table_settle(&state->columns[c].table);
+    tables_settle(state);
     return status;
 }
 
@@ -262,30 +244,38 @@ static void make_room(struct keyed_state *state)
         state->columns[c].stored = true;
 }
 
-static bool is_sure(const struct keyed_state *state)
+void state_restored(struct keyed_state *state, uint32_t rows)
 {
-    return state->columns[0].trail.trust >= TRUST_SURE;
+    state->restored += rows;
+    if (state->restored < ACCOUNT_EACH_ROWS)
+        return;
+    state->restored = 0;
+    make_room(state);
 }
 
-/* Until the rows end, or have become such that a trail is better. */
-static int restore_in_windows(struct keyed_state *state, struct slice *rows)
+static bool is_sure(const struct keyed_state *state)
+{
+    return row_trail_is_sure(&state->columns[0].trail);
+}
+
+/* Until the rows end, or so many have been taken, or a trail is better by now. */
+static int restore_in_windows(struct keyed_state *state, struct slice *rows, uint32_t most)
 {
     struct window windows[2];
     int status = window_read(state, rows, &windows[0]);
     bool last = false;
     for (uint32_t turn = 0; status == 0 && !last; turn++) {
-        last = rows->bytes == 0 || is_sure(state);
+        last = rows->bytes == 0 || (turn + 1) * ROWS_AHEAD >= most || is_sure(state);
         if (!last)
             status = window_read(state, rows, &windows[(turn + 1) % 2]);
         if (status == 0)
             status = window_restore(state, &windows[turn % 2]);
-        if (turn % (ACCOUNT_EACH_ROWS / ROWS_AHEAD) == ACCOUNT_EACH_ROWS / ROWS_AHEAD - 1)
-            make_room(state);
+        state_restored(state, ROWS_AHEAD);
     }
     return status;
 }
 
-/* ---- Along a trail ---- */
+/* ---- One by one, along a trail or where there is one only ---- */
 
 static int restore_next(struct keyed_state *state, struct slice *rows)
 {
@@ -298,23 +288,29 @@ static int restore_next(struct keyed_state *state, struct slice *rows)
     return arriving.home == NULL ? state_parts_restore_row(state, &arriving.row) : 0;
 }
 
-static int restore_along(struct keyed_state *state, struct slice *rows)
+static int restore_along(struct keyed_state *state, struct slice *rows, uint32_t most)
 {
     int status = 0;
-    for (uint32_t taken = 1; status == 0 && rows->bytes > 0 && is_sure(state); taken++) {
+    do {
         status = restore_next(state, rows);
-        if (taken % ACCOUNT_EACH_ROWS == 0)
-            make_room(state);
-    }
-    for (uint32_t c = 0; c < state->column_count; c++)
-        table_settle(&state->columns[c].table);
+        state_restored(state, 1);
+    } while (status == 0 && rows->bytes > 0 && --most > 0 && is_sure(state));
+    tables_settle(state);
     return status;
+}
+
+static int restore_others(struct keyed_state *state, struct slice *rows, uint32_t most)
+{
+    return most == 1 || is_sure(state) ? restore_along(state, rows, most) : restore_in_windows(state, rows, most);
 }
 
 int keyed_state_restore_rows(struct keyed_state *state, struct slice rows)
 {
     int status = 0;
-    while (status == 0 && rows.bytes > 0)
-        status = is_sure(state) ? restore_along(state, &rows) : restore_in_windows(state, &rows);
+    while (status >= 0 && rows.bytes > 0) {
+        int numbers = status = state_restore_numbers(state, &rows);
+        if (status >= 0 && rows.bytes > 0)
+            status = restore_others(state, &rows, numbers > 0 ? OTHERS_BEHIND_NUMBERS : OTHERS);
+    }
     return status < 0 ? status : state->failure;
 }

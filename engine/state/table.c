@@ -17,7 +17,6 @@
 #define MOVE_AHEAD 16
 /* Keys between two stages of a search: as many as the processor fetches lines for at once, and some more. */
 #define FETCH_AHEAD 32
-#define FOLLOWED_MAX 16
 
 /*
  * A chunk lies on a huge page: with keys at random, most of what a lookup costs
@@ -63,17 +62,12 @@ void table_init(struct table *table, uint32_t slots)
     table->buckets = buckets_new(BUCKETS_MIN);
 }
 
-static struct entry *chunk_entry(const struct table *table, const struct table_chunk *chunk, uint32_t index)
-{
-    return (struct entry *)(void *)(chunk->places + (size_t)index * table->entry_bytes);
-}
-
 void table_deinit(struct table *table)
 {
     for (uint32_t c = 0; c < table->chunk_count; c++) {
         struct table_chunk *chunk = table->chunks[c];
         for (uint32_t i = 0; i < chunk->used; i++) {
-            struct entry *entry = chunk_entry(table, chunk, i);
+            struct entry *entry = table_chunk_entry(table, chunk, i);
             if ((entry->flags & ENTRY_LIVE) && entry->key_bytes > ENTRY_KEY_INLINED_MAX)
                 free(entry->key.pointer);
         }
@@ -109,35 +103,17 @@ static uint16_t hash_tag(uint64_t hash)
     return (uint16_t)(hash >> 16);
 }
 
-/* Two 8-byte comparisons: both sides are zero-padded to 16 bytes. */
-static inline bool key_equal_inlined(const struct entry *entry, const char *key)
-{
-    uint64_t a[2], b[2];
-    memcpy(a, entry->key.inlined, 16);
-    memcpy(b, key, 16);
-    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
-}
-
-static inline bool key_equal(const struct entry *entry, const char *key, uint32_t key_bytes)
-{
-    if (entry->key_bytes != key_bytes)
-        return false;
-    if (key_bytes <= ENTRY_KEY_INLINED_MAX)
-        return key_equal_inlined(entry, key);
-    return memcmp(entry->key.pointer, key, key_bytes) == 0;
-}
-
 static inline bool bucket_matches(uint64_t bucket, uint64_t hash, const char *key, uint32_t key_bytes)
 {
-    return bucket > BUCKET_TOMBSTONE && bucket >> 48 == hash_tag(hash) && key_equal(bucket_entry(bucket), key, key_bytes);
+    return bucket > BUCKET_TOMBSTONE && bucket >> 48 == hash_tag(hash) && entry_has_key(bucket_entry(bucket), key, key_bytes);
 }
 
-/* Probe one index; buckets before `from` count as moved away. NULL if the key is not in it. */
+/* Probe one index; buckets before `from` count as moved away. The empty bucket behind its line if the key is not in it. */
 static uint64_t *probe(uint64_t *buckets, uint64_t mask, uint64_t from, const char *key, uint32_t key_bytes, uint64_t hash)
 {
     for (uint64_t at = (hash >> 32) & mask;; at = (at + 1) & mask) {
         if (buckets[at] == 0)
-            return NULL;
+            return &buckets[at];
         if (at >= from && bucket_matches(buckets[at], hash, key, key_bytes))
             return &buckets[at];
     }
@@ -146,15 +122,21 @@ static uint64_t *probe(uint64_t *buckets, uint64_t mask, uint64_t from, const ch
 static uint64_t *find_bucket(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash)
 {
     uint64_t *found = probe(table->buckets, table->mask, 0, key, key_bytes, hash);
-    if (found == NULL && table->old_buckets != NULL)
+    if (*found == 0 && table->old_buckets != NULL)
         found = probe(table->old_buckets, table->old_mask, table->old_next, key, key_bytes, hash);
-    return found;
+    return *found == 0 ? NULL : found;
 }
 
 struct entry *table_find(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash)
 {
     uint64_t *bucket = find_bucket(table, key, key_bytes, hash);
     return bucket == NULL ? NULL : bucket_entry(*bucket);
+}
+
+/* Also of an index that has none. */
+static bool may_have_tombstones(const struct table *table)
+{
+    return table->used != table->count || table->old_buckets != NULL;
 }
 
 static void bucket_insert(struct table *table, struct entry *entry)
@@ -262,7 +244,7 @@ static struct entry *place_take(struct table *table)
     while (table->filling < table->chunk_count && table->chunks[table->filling]->used == table->chunks[table->filling]->entries)
         table->filling++;
     struct table_chunk *chunk = table->filling < table->chunk_count ? table->chunks[table->filling] : chunk_add(table, table->chunk_count > 0);
-    return chunk_entry(table, chunk, chunk->used++);
+    return table_chunk_entry(table, chunk, chunk->used++);
 }
 
 static void key_set(struct table *table, struct entry *entry, const char *key, uint32_t key_bytes)
@@ -276,12 +258,18 @@ static void key_set(struct table *table, struct entry *entry, const char *key, u
     table->key_bytes += key_bytes + 24;
 }
 
-static struct entry *make(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group)
+/* Before a key is looked for that is to be made where there is none. */
+static void index_make_room(struct table *table)
 {
     if (table->old_buckets != NULL)
         move_slice(table, MOVED_PER_KEY);
     if ((table->used + 1) * 3 >= (table->mask + 1) * 2)
         index_renew(table);
+}
+
+/* `end` is the empty bucket at which the search for the key has ended. */
+static struct entry *make(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group, uint64_t *end)
+{
     struct entry *entry = place_take(table);
     entry->hash = (uint32_t)(hash >> 32);
     entry->hash_tag = hash_tag(hash);
@@ -291,16 +279,24 @@ static struct entry *make(struct table *table, const char *key, uint32_t key_byt
     key_set(table, entry, key, key_bytes);
     for (uint32_t i = 0; i < table->slots; i++)
         entry->slots[i] = (struct cell){ .tag = CELL_ABSENT };
-    bucket_insert(table, entry);
+    if (may_have_tombstones(table)) {
+        bucket_insert(table, entry);
+    } else {
+        *end = bucket_of(entry);
+        table->used++;
+    }
     table->count++;
     return entry;
 }
 
 struct entry *table_find_or_make(struct table *table, const char *key, uint32_t key_bytes, uint64_t hash, uint16_t group, bool *made)
 {
-    struct entry *entry = table_find(table, key, key_bytes, hash);
-    *made = entry == NULL;
-    return entry != NULL ? entry : make(table, key, key_bytes, hash, group);
+    index_make_room(table);
+    uint64_t *bucket = probe(table->buckets, table->mask, 0, key, key_bytes, hash), *end = bucket;
+    if (*bucket == 0 && table->old_buckets != NULL)
+        bucket = probe(table->old_buckets, table->old_mask, table->old_next, key, key_bytes, hash);
+    *made = *bucket == 0;
+    return *made ? make(table, key, key_bytes, hash, group, end) : bucket_entry(*bucket);
 }
 
 static uint64_t entry_hash(const struct entry *entry)
@@ -380,14 +376,14 @@ static inline struct entry *candidate_fetched(const struct table *table, uint64_
     return entry;
 }
 
-const struct entry *table_prefetch_entry(const struct table *table, uint64_t hash)
+struct entry *table_prefetch_entry(const struct table *table, uint64_t hash)
 {
     return candidate_fetched(table, hash);
 }
 
 static inline bool is_entry_of(const struct entry *entry, const struct batch_key *key, const char *bytes)
 {
-    return entry->hash == (uint32_t)(key->hash >> 32) && key_equal(entry, bytes, key->bytes);
+    return entry->hash == (uint32_t)(key->hash >> 32) && entry_has_key(entry, bytes, key->bytes);
 }
 
 /* The entry of a key, whose candidate is here; NULL if it has none. */
@@ -431,7 +427,7 @@ struct entry *table_hand_next(struct table *table)
     while (table->hand_chunk < table->chunk_count) {
         struct table_chunk *chunk = table->chunks[table->hand_chunk];
         if (table->hand_index < chunk->used)
-            return chunk_entry(table, chunk, table->hand_index++);
+            return table_chunk_entry(table, chunk, table->hand_index++);
         table->hand_chunk++;
         table->hand_index = 0;
     }
@@ -445,7 +441,7 @@ struct entry *table_next(const struct table *table, struct table_cursor *cursor)
     while (cursor->chunk < table->chunk_count) {
         struct table_chunk *chunk = table->chunks[cursor->chunk];
         while (cursor->index < chunk->used) {
-            struct entry *entry = chunk_entry(table, chunk, cursor->index++);
+            struct entry *entry = table_chunk_entry(table, chunk, cursor->index++);
             if (entry->flags & ENTRY_LIVE)
                 return entry;
         }
@@ -453,33 +449,4 @@ struct entry *table_next(const struct table *table, struct table_cursor *cursor)
         cursor->index = 0;
     }
     return NULL;
-}
-
-struct entry *table_follow(const struct table *table, struct table_cursor *cursor, const char *key, uint32_t key_bytes)
-{
-    struct table_cursor at = *cursor;
-    for (uint32_t looked = 0; looked < FOLLOWED_MAX && at.chunk < table->chunk_count; looked++) {
-        const struct table_chunk *chunk = table->chunks[at.chunk];
-        if (at.index >= chunk->used) {
-            at = (struct table_cursor){ .chunk = at.chunk + 1 };
-            continue;
-        }
-        struct entry *entry = chunk_entry(table, chunk, at.index++);
-        if ((entry->flags & ENTRY_LIVE) && key_equal(entry, key, key_bytes)) {
-            *cursor = at;
-            return entry;
-        }
-    }
-    return NULL;
-}
-
-void table_locate(const struct table *table, const struct entry *entry, struct table_cursor *cursor)
-{
-    for (uint32_t c = 0; c < table->chunk_count; c++) {
-        uintptr_t offset = (uintptr_t)entry - (uintptr_t)table->chunks[c]->places;
-        if (offset < (uintptr_t)table->chunks[c]->used * table->entry_bytes) {
-            *cursor = (struct table_cursor){ c, (uint32_t)(offset / table->entry_bytes) + 1 };
-            return;
-        }
-    }
 }

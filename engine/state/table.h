@@ -74,7 +74,7 @@ int32_t table_find_batch(struct table *table, const struct batch *batch, struct 
  * one's, or NULL.
  */
 void table_prefetch_bucket(const struct table *table, uint64_t hash);
-const struct entry *table_prefetch_entry(const struct table *table, uint64_t hash);
+struct entry *table_prefetch_entry(const struct table *table, uint64_t hash);
 
 /* Move a slice of the old index, if one is being moved: call between batches. */
 void table_maintain(struct table *table);
@@ -92,13 +92,9 @@ struct entry *table_hand_next(struct table *table);
 /* A walk over all live entries that other calls may interleave: entries made during it may be missed. */
 struct table_cursor { uint32_t chunk, index; };
 struct entry *table_next(const struct table *table, struct table_cursor *cursor);
-
-/*
- * For keys that come in about the order of their entries: look for one among the few
- * entries that follow the cursor, without the index. NULL if it is not there; else the
- * cursor stands behind it.
- */
-struct entry *table_follow(const struct table *table, struct table_cursor *cursor, const char *key, uint32_t key_bytes);
-/* Put a cursor behind an entry of the table: a search among its chunks. */
-void table_locate(const struct table *table, const struct entry *entry, struct table_cursor *cursor);
 /* </cdef> */
+
+static inline struct entry *table_chunk_entry(const struct table *table, const struct table_chunk *chunk, uint32_t index)
+{
+    return (struct entry *)(void *)(chunk->places + (size_t)index * table->entry_bytes);
+}

@@ -1,0 +1,68 @@
+/*
+ * Rows that come in the order of their entries: each is looked for a few entries
+ * behind the one before, and the index is asked only for strays. How well that went
+ * of late tells whether it is worth while.
+ *
+ * Thread   the worker that owns the table.
+ */
+#pragma once
+
+#include "state/table.h"
+
+#include <string.h>
+
+#define TRAIL_TRUST_MAX 64
+#define TRAIL_TRUST_SURE 16
+#define TRAIL_TRUST_LOST 32
+#define TRAIL_LOOKED_MAX 16
+
+struct row_trail {
+    struct table_cursor next;
+    uint32_t trust;            /* rows of late that were where they were expected, less those that were not */
+    uint32_t strays;           /* rows since a cursor was put down that was of no use */
+    bool laid;
+    bool fresh;                /* the row that the index was asked for last had no entry yet: those of a base never have */
+};
+
+static inline bool row_trail_is_sure(const struct row_trail *trail)
+{
+    return trail->trust >= TRAIL_TRUST_SURE;
+}
+
+/* Among the few entries that follow the cursor, which then stands behind it; NULL if it is not there. */
+static inline struct entry *row_trail_search(struct table_cursor *cursor, const struct table *table, const char *key, uint32_t key_bytes)
+{
+    struct table_cursor at = *cursor;
+    for (uint32_t looked = 0; looked < TRAIL_LOOKED_MAX && at.chunk < table->chunk_count; looked++) {
+        const struct table_chunk *chunk = table->chunks[at.chunk];
+        if (at.index >= chunk->used) {
+            at = (struct table_cursor){ .chunk = at.chunk + 1 };
+            continue;
+        }
+        struct entry *entry = table_chunk_entry(table, chunk, at.index++);
+        if ((entry->flags & ENTRY_LIVE) && entry_has_key(entry, key, key_bytes)) {
+            *cursor = at;
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* The entry of a key (padded, as for table_find()), if there is a trail and it is there. */
+static inline struct entry *row_trail_follow(struct row_trail *trail, const struct table *table, const char *key, uint32_t key_bytes)
+{
+    if (!trail->laid)
+        return NULL;
+    struct entry *entry = row_trail_search(&trail->next, table, key, key_bytes);
+    if (entry == NULL) {
+        trail->laid = false;
+        trail->strays = trail->trust == 0 ? 1 : 0;
+        trail->trust -= trail->trust < TRAIL_TRUST_LOST ? trail->trust : TRAIL_TRUST_LOST;
+    } else if (trail->trust < TRAIL_TRUST_MAX) {
+        trail->trust++;
+    }
+    return entry;
+}
+
+/* The index knew a stray: the next row may follow it. */
+void row_trail_lay(struct row_trail *trail, const struct table *table, const struct entry *entry);
