@@ -6,7 +6,8 @@ local assigner = { "spec/engine/time/assigner_spec.lua" }
 
 return {
   { rule = "S11", file = "engine/dataflow/operators/aggregate.c", specs = windows,
-    from = "    return is_dropped_for(op, &window) ? LATE", to = "    return self->event && window_record_is_late(time, self->lateness, op->time.watermark) ? LATE" },
+    from = "    return aggregate_is_dropped_for(op, &window) ? LATE",
+    to = "    return self->event && window_record_is_late(time, self->lateness, op->time.watermark) ? LATE" },
   { rule = "S11", file = "engine/time/assigner.c", specs = assigner,
     from = "highest - assigner->config.max_out_of_orderness - 1;", to = "highest - assigner->config.max_out_of_orderness;" },
 

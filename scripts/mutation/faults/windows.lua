@@ -2,6 +2,7 @@
 local window = { "spec/engine/time/window_spec.lua", "spec/semantics/windows_spec.lua" }
 local windows = { "spec/semantics/windows_spec.lua" }
 local triggers = { "spec/semantics/window_triggers_spec.lua" }
+local behind_restores = { "spec/semantics/window_aggregates_spec.lua", "spec/semantics/random_windows_spec.lua" }
 local functions = { "spec/semantics/window_functions_spec.lua", "spec/semantics/windows_spec.lua" }
 
 return {
@@ -18,6 +19,9 @@ return {
     from = "self->slice_end - 1 <= op->time.watermark;", to = "self->slice_end <= op->time.watermark;" },
   { rule = "S20", file = "engine/dataflow/operators/call_windows.c", specs = windows,
     from = "        if (!dropped_for(call, &window))\n            status", to = "        status" },
+
+  { rule = "S20", file = "engine/dataflow/operators/aggregate.c", specs = behind_restores,
+    from = "bool is_new = is_begun || (!has_newest && count == 0);", to = "bool is_new = is_begun || true;" },
 
   { rule = "S21", file = "engine/time/window.c", specs = window,
     from = "remainder < 0 ? remainder + size : remainder", to = "remainder" },
@@ -38,7 +42,7 @@ return {
   { rule = "S23", file = "engine/dataflow/operators/aggregate.c", specs = windows,
     from = "return status < 0 || !refires ? status : windows_refire(op, entry, arrival);", to = "return (void)windows_refire, (void)refires, status;" },
   { rule = "S23", file = "engine/dataflow/operators/aggregate.c", specs = windows,
-    from = "if (window_is_complete(&window, op->time.watermark) && !is_dropped_for(op, &window))", to = "if (!is_dropped_for(op, &window))" },
+    from = "if (window_is_complete(&window, op->time.watermark) && !aggregate_is_dropped_for(op, &window))", to = "if (!aggregate_is_dropped_for(op, &window))" },
   { rule = "S23", file = "lua/moontide/runtime/window_loops.lua", specs = windows,
     from = "C.call_window_max_timestamp(call, pane) <= call.watermark then fire(pane)", to = "C.call_window_max_timestamp(call, pane) < call.watermark then fire(pane)" },
   { rule = "S23", file = "lua/moontide/trigger.lua", specs = triggers,
