@@ -61,7 +61,7 @@ struct call {
     void *step_instance;
 };
 
-/* The batch of this port is full: the next one is in call->out[port] after this. */
+/* The batch of this port is full: the next one is in call->out[port] after this. Between requests it stays full. */
 void call_roll(struct call *call, int port);
 /* Record `record` of the input goes on as it is, by the main output. */
 void call_pass(struct call *call, int32_t record);

@@ -2,6 +2,9 @@
 ---
 --- Where a job runs, the engine replaces `write` by one that adds step and
 --- subtask. This one serves scripts that are loaded without an engine.
+local nearest = require "moontide.nearest"
+local where = require "moontide.where"
+
 local M = {}
 
 local levels = { debug = 1, info = 2, warn = 3, error = 4 }
@@ -55,4 +58,7 @@ function M.error(format, ...)
   M.write("error", text_of(format, ...))
 end
 
-return M
+-- Reached only by a name that is none of them.
+return setmetatable(M, { __index = function(_, name)
+  where.raise("mt.log has no '%s'%s", tostring(name), nearest.hint(name, { "debug", "info", "warn", "error" }))
+end })

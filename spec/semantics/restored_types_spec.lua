@@ -22,7 +22,7 @@ local function build(types, type, is_keyed)
       state = { s = types[type] },
       process_element = function(self, _, _, out)
         (fill[type] or function(state) state:add(1) end)(self.s)
-        out:collect(self.s.get and "got" or self.s:value())
+        out:collect(type == "value" and self.s:value() or "got")
       end,
     })
   end

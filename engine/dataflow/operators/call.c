@@ -53,6 +53,23 @@ static void blobs_pack(struct buffer *out, struct restored_blobs restored)
         msgpack_write_string(out, restored.blobs[i]);
 }
 
+/* Of a step whose callback has returned: it is full, and no other comes behind it. */
+static struct batch closed_output = { .count = BATCH_RECORDS_MAX };
+static int64_t no_time = TIME_NONE;
+
+/* What an author kept of a callback finds nothing there: neither the outputs, which are on their way, nor the record. */
+static void request_close(struct operator *op)
+{
+    for (uint32_t port = 0; port < op->step->port_count; port++)
+        op->call->out[port] = &closed_output;
+    __atomic_store_n(&op->call->index, 0, __ATOMIC_RELAXED);
+    op->call->times = op->call->timer_times = &no_time;
+    op->call->keys = NULL;
+    op->call->entries = NULL;
+    if (op->call->windows != NULL)
+        op->call->windows->panes.entries = NULL;
+}
+
 void call_outputs_open(struct operator *op)
 {
     for (uint32_t port = 0; port < op->step->port_count; port++)
@@ -233,7 +250,7 @@ static void polled(struct operator *op)
 static int call_returned(struct operator *op, int kind)
 {
     struct call_step *self = op->self;
-    op->call->entries = NULL; /* state is reached only while a record is at hand */
+    request_close(op);
     if (op->input != NULL) {
         int status = op->call->pass_input && op->call->status == 0 ? input_pass(op) : 0;
         batch_drop(op->input);
@@ -285,6 +302,8 @@ const struct operator_vtab operator_call = {
 void call_roll(struct call *call, int port)
 {
     struct operator *op = op_of(call);
+    if (call->out[port] == &closed_output)
+        return;
     operator_output_roll(op, port);
     call->out[port] = operator_output(op, port);
 }

@@ -68,6 +68,6 @@ int call_visit_next(struct call_visit *visit)
     visit->cell.count = batch->count;
     visit->cell.bytes = batch->arena.bytes;
     visit->cell.keys = batch->keys;
-    visit->cell.entries = visit->entries;
+    visit->cell.entries = batch->count == 0 ? NULL : visit->entries; /* behind the last one nothing is reached */
     return batch->count;
 }

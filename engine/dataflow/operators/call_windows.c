@@ -69,7 +69,6 @@ int call_windows_open(struct operator *op)
     arena_grow(&shared->panes.scratch, 1024);
     shared->panes.state = windows->panes;
     shared->panes.view = keyed_state_view(windows->panes);
-    shared->panes.entries = windows->entries;
     shared->windows = windows->windows;
     shared->first = windows->first;
     shared->late = windows->late;
@@ -109,6 +108,7 @@ static void panes_clear(struct window_step *windows)
 {
     batch_clear(windows->keys);
     windows->shared.panes.index = 0;
+    windows->shared.panes.entries = windows->entries;
 }
 
 static int panes_resolve(struct window_step *windows, struct entry **entries)
@@ -398,8 +398,15 @@ static struct slice pane_name_space(struct window_step *windows, int32_t pane)
     return buffer_slice(&windows->key);
 }
 
+static int no_window(void)
+{
+    return error_set(ERROR_STATE, "there is no current window: these timers belong to a window");
+}
+
 int call_window_register(struct call *call, int32_t pane, int domain, int64_t time)
 {
+    if (call->keys == NULL)
+        return no_window();
     struct slice name_space = pane_name_space(window_step_of(call), pane);
     call_timer_registered(call, domain, time);
     return timers_register(call_step_of(call)->timers[domain], time, call->keys[call->index].hash, record_key(call, call->index), name_space);
@@ -407,6 +414,8 @@ int call_window_register(struct call *call, int32_t pane, int domain, int64_t ti
 
 int call_window_delete(struct call *call, int32_t pane, int domain, int64_t time)
 {
+    if (call->keys == NULL)
+        return no_window();
     struct slice name_space = pane_name_space(window_step_of(call), pane);
     if (call_window_is_cleanup(call, pane, domain, time))
         window_step_of(call)->shared.is_unkept = true;

@@ -2,13 +2,12 @@
 --- record and written seldom, so values are kept ready, and an iteration walks a
 --- sorted list that lasts until the next write (S52).
 local copy = require "moontide.runtime.copy"
+local methods = require "moontide.runtime.methods"
 local no_write = "broadcast state '%s' can only be read here: it is written in process_broadcast_element"
 local packing = require "moontide.runtime.packing"
 
 local Reader = {}
-Reader.__index = Reader
-local Writer = setmetatable({}, { __index = Reader })
-Writer.__index = Writer
+local Writer = {}
 
 -- Entries are never changed, only replaced: an iteration goes on showing those it began with.
 local function new_entry(key_bytes, value_bytes)
@@ -68,6 +67,8 @@ function Reader:keys() return iterate(self.map, function(entry) return copy(entr
 function Reader:values() return iterate(self.map, function(entry) return copy(entry.value) end) end
 function Reader:entries() return iterate(self.map, function(entry) return copy(entry.key), copy(entry.value) end) end
 
+for name, method in pairs(Reader) do Writer[name] = method end
+
 for _, name in ipairs { "put", "put_all", "remove", "clear" } do
   Reader[name] = function(self) error(no_write:format(self.name), 2) end
 end
@@ -101,8 +102,8 @@ local M = {}
 function M.new(name, journal)
   local map = { plain = {}, packed = {}, count = 0 }
   local state = { map = map }
-  state.writer = setmetatable({ map = map, journal = journal, name = name }, Writer)
-  state.reader = setmetatable({ map = map, name = name }, Reader)
+  state.writer = methods(Writer, "a map state", { map = map, journal = journal, name = name })
+  state.reader = methods(Reader, "a map state", { map = map, name = name })
   return state
 end
 

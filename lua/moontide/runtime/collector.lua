@@ -2,6 +2,7 @@
 --- output batch. Made anew for each output, for the sake of its traces.
 local C = require "moontide.engine"
 local encoding = require "moontide.runtime.encode"
+local methods = require "moontide.runtime.methods"
 local times = require "moontide.runtime.times"
 
 local source = [[
@@ -15,6 +16,7 @@ function Collector:collect(value, timestamp)
     C.call_roll(call, port)
     out = call.out[port]
     count = out.count
+    if count == 1024 then error("out: the callback that it was given to has returned", 2) end
   end
   if type(value) == "number" then
     local cell = out.values[count]
@@ -44,6 +46,5 @@ return Collector
 return function(call, port, fields, default_time)
   local text = source:gsub("DEFAULT_TIME", default_time and "call." .. default_time or "call.times[call.index]")
   local class = assert(loadstring(text, "=collector"))(call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
-  class.__index = class
-  return setmetatable({}, class)
+  return methods(class, "out")
 end

@@ -30,7 +30,7 @@ end
 function Context:output(tag, value, timestamp)
   local output = outputs[tag]
   if output then return output:collect(value, timestamp) end
-  unread(tag, value, timestamp)
+  return unread(tag, value, timestamp)
 end
 
 function Context:subtask() return call.subtask end

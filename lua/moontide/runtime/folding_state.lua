@@ -1,5 +1,6 @@
 --- Reducing and aggregating state, bound to a step's call cell: a value state that
 --- takes in what is added (S51).
+local methods = require "moontide.runtime.methods"
 local value_state = require "moontide.runtime.value_state"
 
 local source = [[
@@ -28,10 +29,9 @@ return FoldingState
 ]]
 
 -- `merge`: of two states into one, where windows merge; nil: they cannot be.
-local function new(kept, first, add, result, merge)
+local function new(what, kept, first, add, result, merge)
   local class = assert(loadstring(source, "=folding_state"))(kept, first, add, result)
-  class.__index = class
-  return setmetatable({ kept = kept, merge = merge }, class)
+  return methods(class, what, { kept = kept, merge = merge or false })
 end
 
 local function same(value) return value end
@@ -41,14 +41,14 @@ local M = {}
 --- State of `mt.reducing_state`.
 function M.reducing(call, slot_index, descriptor, binding)
   local reduce = descriptor.reduce
-  return new(value_state(call, slot_index, {}, binding), same, reduce, same, reduce)
+  return new("a reducing state", value_state(call, slot_index, {}, binding), same, reduce, same, reduce)
 end
 
 --- State of `mt.aggregating_state`.
 function M.aggregating(call, slot_index, descriptor, binding)
   local create, add = descriptor.create, descriptor.add
   local function first(value) return add(create(), value) end
-  return new(value_state(call, slot_index, {}, binding), first, add, descriptor.result, descriptor.merge)
+  return new("an aggregating state", value_state(call, slot_index, {}, binding), first, add, descriptor.result, descriptor.merge)
 end
 
 return M

@@ -16,7 +16,7 @@ function Context:current_key() return of_record:current_key() end
 function Context:output(tag, value, timestamp)
   local output = outputs[tag]
   if output then return output:collect(value, timestamp) end
-  unread(tag, value, timestamp)
+  return unread(tag, value, timestamp)
 end
 
 return Context

@@ -3,12 +3,12 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local check_list = require "moontide.runtime.check_list"
+local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
 local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 
 local ListState = {}
-ListState.__index = ListState
 
 local function entry_of(call)
   local entries = call.entries
@@ -57,5 +57,5 @@ function ListState:clear()
 end
 
 return function(call, slot_index)
-  return setmetatable({ call = call, slot = slot_index, place = encoding.place(), cursor = ffi.new("struct list_cursor") }, ListState)
+  return methods(ListState, "a list state", { call = call, slot = slot_index, place = encoding.place(), cursor = ffi.new("struct list_cursor") })
 end

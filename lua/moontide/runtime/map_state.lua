@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
 local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
@@ -110,6 +111,5 @@ return MapState
 
 return function(call, slot_index)
   local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, no_key, values, encoding)
-  class.__index = class
-  return setmetatable({}, class)
+  return methods(class, "a map state")
 end

@@ -1,10 +1,10 @@
 --- List state of a subtask that has no keys: split among the subtasks when their
 --- number changes (S46), or given to all of them whole (S47). Elements are kept packed.
 local check_list = require "moontide.runtime.check_list"
+local methods = require "moontide.runtime.methods"
 local packing = require "moontide.runtime.packing"
 
 local OperatorList = {}
-OperatorList.__index = OperatorList
 
 local function replace(self, items)
   local old = self.items
@@ -43,7 +43,7 @@ local M = {}
 ---@param name string
 ---@param journal OperatorJournal
 function M.new(name, journal)
-  local list = setmetatable({ items = {}, journal = journal, name = name }, OperatorList)
+  local list = methods(OperatorList, "a list state", { items = {}, journal = journal, name = name })
   return { list = list, writer = list, reader = list }
 end
 

@@ -2,7 +2,7 @@
 local collector = require "moontide.runtime.collector"
 
 local function check_tag(tag)
-  if type(tag) ~= "string" or tag == "" then error("ctx:output needs a tag (a text), got " .. tostring(tag), 4) end
+  if type(tag) ~= "string" or tag == "" then error("ctx:output needs a tag (a text), got " .. tostring(tag), 3) end
 end
 
 -- What happens to a tag that nobody reads: it is dropped, or under test goes to one output with its tag.
@@ -11,8 +11,8 @@ local function unread_by(call, rest_port, default_time)
   local rest = collector(call, rest_port, nil, default_time)
   return function(tag, value, timestamp)
     check_tag(tag)
-    if value == nil then error("nil cannot be a record (mt.null can)", 3) end
-    rest:collect({ tag, value }, timestamp)
+    if value == nil then error("nil cannot be a record (mt.null can)", 2) end
+    return rest:collect({ tag, value }, timestamp)
   end
 end
 

@@ -53,7 +53,10 @@ function Visit:apply(name, fn)
 end
 
 --- A visit that failed in the middle is over.
-function Visit:reset() self.visiting = nil end
+function Visit:reset()
+  self.visiting = nil
+  self.cell.entries = nil
+end
 
 function Visit:close()
   C.call_visit_free(ffi.gc(self.handle, nil))

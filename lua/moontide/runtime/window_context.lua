@@ -22,7 +22,7 @@ local output = [[
 function Context:output(tag, value, timestamp)
   local output = outputs[tag]
   if output then return output:collect(value, timestamp) end
-  unread(tag, value, timestamp)
+  return unread(tag, value, timestamp)
 end
 ]]
 
