@@ -93,6 +93,64 @@ describe("operator list state", function()
     assert.same({ "{{1,2,3,4,5},{1,2,3,4,5},{1,2,3,4,5}}" }, restored(snapshots, 1))
   end)
 
+  local function joined(lists)
+    local all = {}
+    for _, list in ipairs(lists) do
+      for _, value in ipairs(list) do all[#all + 1] = value end
+    end
+    return all
+  end
+
+  -- Are these lists `all` in contiguous runs of one length, the first ones by one longer, from some subtask on?
+  local function is_dealt(lists, all)
+    local count, short = #lists, math.floor(#all / #lists)
+    for start = 0, count - 1 do
+      local runs, fits = {}, true
+      for i = 1, count do
+        runs[i] = lists[(start + i - 1) % count + 1]
+        fits = fits and #runs[i] == short + (i <= #all % count and 1 or 0)
+      end
+      if fits and table.concat(joined(runs), " ") == table.concat(all, " ") then return true end
+    end
+    return false
+  end
+
+  -- One attempt of so many subtasks: what each of them was dealt and has in the union, and, after some numbers more, what it holds.
+  local function attempt(parallelism, snapshots, numbers)
+    local dealt, unions, held, saved = {}, {}, {}, {}
+    for subtask = 0, parallelism - 1 do
+      local h = case.new(build, { parallelism = parallelism, subtask = subtask, restore = snapshots, max_parallelism = 12 })
+      h:push("show")
+      local lists, more = h:values()[1], {}
+      for i = 1, math.random(0, 3) do
+        more[i] = numbers()
+        h:push(more[i])
+      end
+      local i = subtask + 1
+      dealt[i], unions[i], held[i], saved[i] = lists[1], table.concat(lists[3], " "), joined { lists[1], more }, h:snapshot()
+    end
+    case.close()
+    return dealt, unions, held, saved
+  end
+
+  it("S46, S47: is all there, in order, however often the parallelism changes, at random", function()
+    local seed = tonumber(os.getenv("MOONTIDE_SEED")) or os.time()
+    math.randomseed(seed)
+    for _ = 1, 30 do
+      local held, snapshots, count, past = { {} }, nil, 0, {}
+      local function numbers() count = count + 1 return count end
+      for _ = 1, 5 do
+        local parallelism = math.random(4)
+        past[#past + 1] = parallelism
+        local what = ("MOONTIDE_SEED=%d, subtasks %s"):format(seed, table.concat(past, " "))
+        local dealt, unions, now, saved = attempt(parallelism, snapshots, numbers)
+        for _, union in ipairs(unions) do assert.equal(unions[1], union, what) end
+        if parallelism == #held then assert.same(held, dealt, what) else assert.is_true(is_dealt(dealt, joined(held)), what) end
+        held, snapshots = now, saved
+      end
+    end
+  end)
+
   it("S51: refuses nil and gaps", function()
     for _, given in ipairs { { [2] = 1 }, { a = 1 } } do
       local h = case.new(build)
