@@ -342,6 +342,15 @@ describe("testing.harness, misused", function()
     assert.matches("boom", fails(testing.harness, function() error("boom") end))
   end)
 
+  it("refuses what is no snapshot, at the test's line", function()
+    local h = harness(same)
+    local snapshot = h:snapshot()
+    for _, other in ipairs { "", "x", ("x"):rep(300), snapshot:sub(1, -2), snapshot .. "x" } do
+      assert.matches("testing_spec.lua:%d+: testing.harness: snapshot 1: manifest: ", fails(function() testing.harness(same, { restore = other }) end))
+    end
+    assert.matches("testing_spec.lua:%d+: testing.harness: snapshot 2: manifest: ", fails(function() testing.harness(same, { restore = { snapshot, "x" } }) end))
+  end)
+
   it("S45: max_parallelism is the snapshot's and cannot be changed", function()
     local snapshot = harness(same, { max_parallelism = 64 }):snapshot()
     assert.matches("64 in the snapshot and 128", fails(testing.harness, same, { restore = snapshot, max_parallelism = 128 }))

@@ -67,7 +67,7 @@ local function new_handle(checked)
   })
   local list, handle = ffi.new("struct slice[?]", #restore + 1), ffi.new("struct harness *[1]")
   for i, snapshot in ipairs(restore) do list[i - 1].data, list[i - 1].bytes = snapshot, #snapshot end
-  check(C.harness_new(config, list, #restore, handle))
+  if C.harness_new(config, list, #restore, handle) < 0 then where.raise("testing.harness: %s", ffi.string(C.error_message())) end
   return ffi.gc(handle[0], C.harness_free) -- the net for tests that end without close()
 end
 
