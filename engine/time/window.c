@@ -13,10 +13,15 @@ int window_shape_check(const struct window_shape *shape)
     return 0;
 }
 
-/* How far `time` lies behind the last boundary. Both are reduced first: the difference of far times has no room in int64. */
+/*
+ * How far `time` lies behind the last boundary. Both are reduced first: the difference of far
+ * times has no room in int64. A division is dear, and most windows have no offset.
+ */
 static int64_t behind_boundary(int64_t time, int64_t offset, int64_t size)
 {
-    int64_t remainder = (time % size - offset % size) % size;
+    int64_t remainder = time % size;
+    if (offset != 0)
+        remainder = (remainder - offset % size) % size;
     return remainder < 0 ? remainder + size : remainder;
 }
 

@@ -26,7 +26,7 @@ return {
   { rule = "S21", file = "engine/time/window.c", specs = window,
     from = "remainder < 0 ? remainder + size : remainder", to = "remainder" },
   { rule = "S21", file = "engine/time/window.c", specs = window,
-    from = "(time % size - offset % size) % size", to = "(time % size + offset % size) % size" },
+    from = "(remainder - offset % size) % size", to = "(remainder + offset % size) % size" },
 
   { rule = "S22", file = "engine/time/window.c", specs = window,
     from = "    if (start <= time - shape->size)", to = "    if (start < time - shape->size)" },
