@@ -24,6 +24,7 @@ end
 
 describe("rows in the order of entries", function()
   local backend, open, directory
+  local key_of -- of a number
 
   -- A write may hand a buffer over, which calls Lua: never from compiled code.
   setup(function() jit.off() end)
@@ -32,6 +33,7 @@ describe("rows in the order of entries", function()
   before_each(function()
     math.randomseed(seed)
     backend, open = keyed.backend(256 * 2 ^ 20), {}
+    key_of = function(number) return number end
   end)
 
   after_each(function()
@@ -50,7 +52,7 @@ describe("rows in the order of entries", function()
 
   local function write(state, list, value_of)
     for _, key in ipairs(list) do
-      state:key(key)
+      state:key(key_of(key))
       state.count:update(value_of(key))
     end
   end
@@ -116,6 +118,7 @@ describe("rows in the order of entries", function()
 
   it("are restored whatever is missing, removed, new, or out of its place", function()
     for round = 1, 10 do
+      if round > 5 then key_of = function(number) return "all alike" .. number end end -- in their first words
       local state, rows = filled()
       local expected, list = {}, { rows }
       for key = 1, keys do expected[key] = key end
@@ -136,7 +139,7 @@ describe("rows in the order of entries", function()
       assert(restored:restore(list))
       local count = 0
       for key = 1, keys + 800 do
-        assert.are.equal(expected[key], restored:key(key).count:value(), ("seed %d, round %d, key %d"):format(seed, round, key))
+        assert.are.equal(expected[key], restored:key(key_of(key)).count:value(), ("seed %d, round %d, key %d"):format(seed, round, key))
         count = count + (expected[key] and 1 or 0)
       end
       assert.are.equal(count, restored:rows())
