@@ -30,6 +30,10 @@ local function name(kind)
   return kind .. count
 end
 
+-- All times are even and the gaps of sessions odd: sessions that only touch are one or two, as time comes in larger steps or
+-- smaller ones (S29). So windows begin at odd times and end before odd ones.
+local function last_of(t, size) return t - 1 - (t - 1) % size + size end
+
 -- What follows from n and t is there to be missed, if a step loses it.
 local function record(n, t) return { n = n, t = t, sum = n + t, k = "k" .. n % 7, deep = { n = n } } end
 
@@ -80,12 +84,12 @@ end
 
 -- Emits by timers what has come until then; all records of a time come before its watermark.
 function makers.timed(stream)
-  local keys, size = shape(100), shape(400)
+  local keys, size = shape(100), 2 * shape(400)
   return stream:key_by(function(v) return v.n % keys end):process(name "timed", {
     parallelism = parallelism(),
     state = { sums = mt.map_state() },
     process_element = function(self, v, ctx)
-      local last = v.t - v.t % size + size - 1
+      local last = last_of(v.t, size)
       self.sums:put(last, (self.sums:get(last) or 0) + 1)
       ctx:timers():register_event_time_timer(last)
     end,
@@ -97,8 +101,8 @@ function makers.timed(stream)
 end
 
 function makers.window(stream)
-  local keys, size, in_lua = shape(100), shape(400), shape(2) == 1
-  local windowed = stream:key_by(function(v) return v.n % keys end):window(mt.tumbling { size = size })
+  local keys, size, in_lua = shape(100), 2 * shape(400), shape(2) == 1
+  local windowed = stream:key_by(function(v) return v.n % keys end):window(mt.tumbling { size = size, offset = 1 })
   local named = name "window"
   if in_lua then
     return windowed:process(named, function(key, window, elements, _, out) out:collect(record(key + #elements, window["end"] - 1)) end)
@@ -108,8 +112,8 @@ end
 
 -- Windows that share panes, and windows that merge: of the engine's own aggregates, or in Lua.
 function makers.overlapping(stream)
-  local keys, slide, in_lua = shape(100), shape(150), shape(2) == 1
-  local windowed = stream:key_by(function(v) return { v.n % keys, v.k } end):window(mt.sliding { size = slide * shape(5), slide = slide })
+  local keys, slide, in_lua = shape(100), 2 * shape(150), shape(2) == 1
+  local windowed = stream:key_by(function(v) return { v.n % keys, v.k } end):window(mt.sliding { size = slide * shape(5), slide = slide, offset = 1 })
   local named = name "overlapping"
   if in_lua then
     return windowed:process(named, function(key, window, elements, _, out) out:collect(record(key[1] + #elements, window["end"] - 1)) end)
@@ -126,7 +130,7 @@ local counting = {
 }
 
 function makers.sessions(stream)
-  local keys, gap, in_lua = shape(40), shape(60), shape(2) == 1
+  local keys, gap, in_lua = shape(40), 2 * shape(60) + 1, shape(2) == 1
   local windowed = stream:key_by(function(v) return "s" .. v.n % keys end):window(mt.session { gap = gap })
   local named = name "sessions"
   if in_lua then
@@ -136,31 +140,29 @@ function makers.sessions(stream)
 end
 
 function makers.paired(stream)
-  local other, size = makers.filter(stream), shape(20)
-  return stream:join(other, { left = "n", right = "n" }):window(mt.tumbling { size = size })
-    :apply(name "paired", function(l, r) return record(l.n + r.t % 100, l.t - l.t % size + size - 1) end)
+  local other, size = makers.filter(stream), 2 * shape(20)
+  return stream:join(other, { left = "n", right = "n" }):window(mt.tumbling { size = size, offset = 1 })
+    :apply(name "paired", function(l, r) return record(l.n + r.t % 100, last_of(l.t, size)) end)
 end
 
 function makers.grouped(stream)
-  local other, size = makers.map(stream), shape(200)
-  return stream:co_group(other, { left = "k", right = "k" }):window(mt.tumbling { size = size })
+  local other, size = makers.map(stream), 2 * shape(200)
+  return stream:co_group(other, { left = "k", right = "k" }):window(mt.tumbling { size = size, offset = 1 })
     :apply(name "grouped", function(_, lefts, rights, out)
-      local t = (lefts[1] or rights[1]).t
-      out:collect(record(#lefts * 3 + #rights, t - t % size + size - 1))
+      out:collect(record(#lefts * 3 + #rights, last_of((lefts[1] or rights[1]).t, size)))
     end)
 end
 
 -- All rules of a time have come when its timer fires, since time is the least of both inputs'.
 function makers.ruled(stream)
-  local keys, every = shape(50), shape(30)
+  local keys, every = shape(50), 2 * shape(30)
   local rules = stream:filter(function(v) return v.n % 10 == 0 end):broadcast { rules = mt.map_state() }
   return stream:key_by(function(v) return v.n % keys end):connect(rules):process(name "ruled", {
     parallelism = parallelism(),
     state = { elements = mt.reducing_state { reduce = function(a, b) return a + b end } },
     process_element = function(self, _, ctx)
       self.elements:add(1)
-      local time = ctx:timestamp()
-      ctx:timers():register_event_time_timer(time - time % every + every - 1)
+      ctx:timers():register_event_time_timer(last_of(ctx:timestamp(), every))
     end,
     process_broadcast_element = function(self, v) self.rules:put(v.t * 10000 + v.n, v.t) end,
     on_timer = function(self, time, ctx, out)
@@ -230,7 +232,7 @@ end
 
 function makers.joined(stream)
   local other = makers.filter(makers.map(stream))
-  return stream:key_by("k"):interval_join(other:key_by("k"), { lower = -1, upper = 1 })
+  return stream:key_by("k"):interval_join(other:key_by("k"), { lower = -2, upper = 2 })
     :process(name "joined", function(l, r, ctx, out) out:collect(record(l.n + r.n, ctx:timestamp())) end)
 end
 
@@ -240,11 +242,11 @@ local kinds = { "map", "filter", "flat_map", "rebalance", "global", "counted", "
 local function source(of)
   local count_of = records
   return job:from(mt.generator { count = count_of, seed = of, fn = function(i, random)
-      local n = random(1, 1000)
-      return { n = n, t = i, sum = n + i, k = "k" .. n % 7, deep = { n = n } }
+      local n, t = random(1, 1000), 2 * i
+      return { n = n, t = t, sum = n + t, k = "k" .. n % 7, deep = { n = n } }
     end },
     { name = name "source", parallelism = parallelism() })
-    :assign_timestamps { field = "t", max_out_of_orderness = 20, emit = 50 }
+    :assign_timestamps { field = "t", max_out_of_orderness = 40, emit = 50 }
 end
 
 local fans = { sides = true, connected = true, flat_map = true, joined = true, overlapping = true, paired = true, grouped = true }
