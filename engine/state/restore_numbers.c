@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "state/number_row.h"
 #include "state/payload.h"
+#include "state/row_numbers.h"
 
 #define BLOCK_ROWS 256
 #define ROWS_AHEAD 16

@@ -1,12 +1,11 @@
 #include "state/row_numbers.h"
 
-#define NUMBERS_MAX 4
 #define ID_MAX 0x7f
 
 /* The slots of a layout, if all that are written may be numbers. */
 struct number_slots {
     uint32_t count;
-    uint8_t slot[NUMBERS_MAX], id[NUMBERS_MAX];
+    uint8_t slot[NUMBER_ROW_SLOTS_MAX], id[NUMBER_ROW_SLOTS_MAX];
 };
 
 static bool number_slots_of(const struct row_layout *layout, struct number_slots *slots)
@@ -16,7 +15,7 @@ static bool number_slots_of(const struct row_layout *layout, struct number_slots
         const struct row_slot *slot = &layout->slot[i];
         if (!row_slot_is_written(slot))
             continue;
-        if (slot->kind != KIND_VALUE || slot->id > ID_MAX || slots->count == NUMBERS_MAX)
+        if (slot->kind != KIND_VALUE || slot->id > ID_MAX || slots->count == NUMBER_ROW_SLOTS_MAX)
             return false;
         slots->slot[slots->count] = (uint8_t)i;
         slots->id[slots->count++] = (uint8_t)slot->id;

@@ -20,12 +20,6 @@ describe("keyed state over a store", function()
     keyed.remove(root)
   end)
 
-  local function keys_from(first, count)
-    local list = {}
-    for i = 1, count do list[i] = first + i - 1 end
-    return list
-  end
-
   -- Empty batches: each evicts.
   local function settle()
     for _ = 1, 50 do state:resolve {} end
@@ -39,7 +33,7 @@ describe("keyed state over a store", function()
     open(memory)
     local highest = 0
     for first = 1, 200000, 1000 do
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do
         state:at(i).small:update(first + i - 1)
         if i % 10 == 0 then state.name:update(("n"):rep(i % 300)) end
@@ -57,7 +51,7 @@ describe("keyed state over a store", function()
     assert.is_true(state:keys() < 110000, state:keys())
     assert.are.equal(200000 + 20000, state:rows()) -- those in the store as well
     for first = 1, 200000, 50000 do
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do assert.are.equal(first + i - 1, state:at(i).small:value()) end
     end
   end)
@@ -66,7 +60,7 @@ describe("keyed state over a store", function()
     open(8 * 2 ^ 20)
     local places, other, again = {}, 0, 20
     local function write(first)
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do state:at(i).small:update(i) end
     end
     for round = 1, 30 do
@@ -90,12 +84,12 @@ describe("keyed state over a store", function()
   it("sweeps early when all is dirty: rows of the running epoch leave behind all of the frozen one", function()
     open(16 * 2 ^ 20)
     for first = 1, 30000, 1000 do
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do state:at(i).name:update(("first "):rep(30)) end
     end
     state:freeze(1)
     for first = 1, 12000, 1000 do
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do state:at(i).name:update(("second "):rep(300) .. i) end
     end
     settle()
@@ -114,7 +108,7 @@ describe("keyed state over a store", function()
   it("dumps what is evicted while a base walks", function()
     open(4 * 2 ^ 20)
     for first = 1, 20000, 1000 do
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do state:at(i).small:update(first + i - 1) end
     end
     state:cut()
@@ -123,7 +117,7 @@ describe("keyed state over a store", function()
     state:base_begin(false)
     state:base_step(10)
     for first = 20001, 120000, 1000 do
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do state:at(i).small:update(first + i - 1) end
     end
     settle()
@@ -373,23 +367,17 @@ describe("keyed state over a store", function()
 end)
 
 describe("keyed state of keys that are only read", function()
-  local function keys_from(first, count)
-    local list = {}
-    for i = 1, count do list[i] = first + i - 1 end
-    return list
-  end
-
   it("does not keep them, and keeps what was written", function()
     local backend = keyed.backend(64 * 2 ^ 20)
     local state = keyed.new { states = states, backend = backend }
-    state:resolve(keys_from(1, 1000))
+    state:resolve(keyed.keys_from(1, 1000))
     for i = 1, 1000 do state:at(i).small:update(i) end
     for first = 100001, 300000, 1000 do
-      state:resolve(keys_from(first, 1000))
+      state:resolve(keyed.keys_from(first, 1000))
       for i = 1, 1000 do assert.is_nil(state:at(i).small:value()) end
     end
     assert.is_true(state:keys() < 20000, state:keys())
-    state:resolve(keys_from(1, 1000))
+    state:resolve(keyed.keys_from(1, 1000))
     for i = 1, 1000 do assert.are.equal(i, state:at(i).small:value()) end
     state:free()
     C.backend_free(backend)

@@ -29,6 +29,13 @@ function M.temporary()
   return path
 end
 
+--- The keys first, first + 1, ...: `count` of them.
+function M.keys_from(first, count)
+  local list = {}
+  for i = 1, count do list[i] = first + i - 1 end
+  return list
+end
+
 function M.remove(path) os.execute("rm -rf '" .. path .. "'") end
 
 --- The budget and, with a directory, the store below it.

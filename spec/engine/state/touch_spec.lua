@@ -6,12 +6,6 @@ local random = math.random
 local states = { { "count", "value", default = 0 } }
 local key_count = 1000
 
-local function sequence(first, count)
-  local list = {}
-  for i = 1, count do list[i] = first + i - 1 end
-  return list
-end
-
 describe("entries of a batch", function()
   local backend, state, opened
 
@@ -31,7 +25,7 @@ describe("entries of a batch", function()
     C.backend_free(backend)
   end)
 
-  local keys = sequence(1, key_count)
+  local keys = keyed.keys_from(1, key_count)
 
   local function write(number)
     state:resolve(keys)
@@ -105,7 +99,7 @@ describe("entries of a batch", function()
   it("are not kept when they are new and only looked up", function()
     write_always()
     for first = key_count + 1, 300 * key_count, key_count do
-      state:resolve(sequence(first, key_count))
+      state:resolve(keyed.keys_from(first, key_count))
       for i = 1, key_count do assert.are.equal(0, state:at(i).count:value()) end
     end
     assert.is_true(state:keys() < 20 * key_count, state:keys())
@@ -142,7 +136,7 @@ describe("entries of a batch", function()
     for _, epoch in ipairs { last, last - 1, math.floor(last / 2) } do
       local other = restored(epoch)
       for first = 1, 3000, 1000 do
-        other:resolve(sequence(first, 1000))
+        other:resolve(keyed.keys_from(first, 1000))
         for i = 1, 1000 do assert.are.equal(at_barrier[epoch][first + i - 1] or 0, other:at(i).count:value()) end
       end
     end
