@@ -9,6 +9,7 @@
 #include "connectors/connectors.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -17,6 +18,7 @@
 
 #define LUA_BYTES_MAX (2ull << 30) /* of one worker */
 #define BASE_BYTES_MAX (256ull << 20)
+#define WALKED_PLACES_MIN 65536 /* the worker walks through fewer within a millisecond */
 
 static double number_or(struct vm *vm, const char *name, double fallback)
 {
@@ -209,6 +211,25 @@ static int state_directory_make(const struct job *job, const char *path)
     return status;
 }
 
+/* What a test asks for by an environment variable; what is not a positive number changes nothing: 0. */
+static uint64_t number_of_test(const char *name)
+{
+    const char *setting = getenv(name);
+    return setting == NULL ? 0 : strtoull(setting, NULL, 10);
+}
+
+/*
+ * Where each worker has a second core beside it, that is for walks through large tables.
+ * MOONTIDE_WALKED_PLACES lets a test see walks through small ones, on any machine.
+ */
+static uint64_t walked_places(const struct job *job)
+{
+    uint64_t places = number_of_test("MOONTIDE_WALKED_PLACES");
+    cpu_set_t cores;
+    bool spare = sched_getaffinity(0, sizeof cores, &cores) == 0 && (uint64_t)CPU_COUNT(&cores) >= 2 * (uint64_t)job->parallelism;
+    return places > 0 ? places : spare ? WALKED_PLACES_MIN : 0;
+}
+
 static int backend_make(struct job *job)
 {
     char path[4096];
@@ -217,7 +238,7 @@ static int backend_make(struct job *job)
     bool memory = name != NULL && strcmp(name, "memory") == 0, rows = restore_rows_directory(job->manifest) != NULL;
     struct backend_config config = {
         .directory = memory ? NULL : path, .base = memory && rows ? path : NULL,
-        .memory_bytes = (uint64_t)number_or(job->vm, "state.memory", 256u << 20),
+        .memory_bytes = (uint64_t)number_or(job->vm, "state.memory", 256u << 20), .walked_places = walked_places(job),
     };
     int status = state_directory_make(job, path);
     if (status < 0)
@@ -246,11 +267,10 @@ static uint64_t first_id(const struct job *job)
     return last + 1;
 }
 
-/* MOONTIDE_BASE_BYTES lets a test see many bases in a short run; what is not a positive number changes nothing. */
+/* MOONTIDE_BASE_BYTES lets a test see many bases in a short run. */
 static uint64_t base_bytes(void)
 {
-    const char *setting = getenv("MOONTIDE_BASE_BYTES");
-    uint64_t bytes = setting == NULL ? 0 : strtoull(setting, NULL, 10);
+    uint64_t bytes = number_of_test("MOONTIDE_BASE_BYTES");
     return bytes > 0 ? bytes : BASE_BYTES_MAX;
 }
 

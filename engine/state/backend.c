@@ -22,7 +22,7 @@ struct backend {
     char *directory;
     char *base_directory;
     struct store *base;
-    uint64_t memory_bytes;
+    uint64_t memory_bytes, walked_places;
     atomic_ullong cache_bytes;
     pthread_mutex_t lock;
     _Atomic(struct store *) store;
@@ -41,6 +41,7 @@ struct backend *backend_new(const struct backend_config *config)
     backend->directory = memory_copy_text(config->directory);
     backend->base_directory = memory_copy_text(config->base);
     backend->memory_bytes = config->memory_bytes;
+    backend->walked_places = config->walked_places;
     atomic_init(&backend->cache_bytes, config->memory_bytes - store_part(backend));
     pthread_mutex_init(&backend->lock, NULL);
     return backend;
@@ -124,6 +125,11 @@ size_t backend_write_bytes(const struct backend *backend)
 {
     uint64_t bytes = store_part(backend) / states_of(backend);
     return bytes < WRITE_BYTES_MIN ? WRITE_BYTES_MIN : bytes;
+}
+
+uint64_t backend_walked_places(const struct backend *backend)
+{
+    return backend->walked_places;
 }
 
 uint64_t backend_used(const struct backend *backend)

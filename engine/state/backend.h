@@ -16,6 +16,7 @@ struct backend;
 struct backend_config {
     const char *directory;      /* of the store; NULL: the memory backend, which has no floor below */
     uint64_t memory_bytes;      /* for all caches and the store together */
+    uint64_t walked_places;     /* tables of so many places are walked by a thread of their own (walker.h); 0: none is */
     const char *base;           /* memory backend: a store whose rows are restored from, or NULL; closed with the backend */
 };
 
@@ -41,6 +42,8 @@ size_t backend_write_bytes(const struct backend *backend);
 size_t backend_account(struct backend *backend, size_t before, size_t after);
 /* The store has taken rows: the caches make room for what it keeps in memory by now. */
 void backend_store_grew(struct backend *backend);
+/* Its config's walked_places. */
+uint64_t backend_walked_places(const struct backend *backend);
 /* Bytes that all caches use. */
 uint64_t backend_used(const struct backend *backend);
 /* </cdef> */

@@ -5,7 +5,7 @@
  * A slot is a cell whose bytes, if it has any, lie in a payload of its own
  * (state/payload.h): offsets count from there.
  *
- * Thread   the worker that owns the table; no other thread may even read it.
+ * Thread   the worker that owns the table; a walker may read it, by the rules of state/walker.h.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ struct entry {
     uint16_t hash_tag;       /* bits 16..31: kept in the index beside the pointer */
     uint16_t group;          /* key group of the user's key */
     union { char inlined[16]; char *pointer; } key;   /* inlined (zero-padded) up to 16 bytes */
-    uint32_t dirty_epoch;    /* the epoch of the last write; equal to the state's epoch: on its dirty list */
+    uint32_t dirty_epoch;    /* the epoch of the last write; equal to the state's epoch: on its dirty list; 0: its row is written */
     uint16_t key_bytes;
     uint16_t flags;
     struct cell slots[1];    /* as many as the table says */
@@ -32,7 +32,6 @@ struct entry {
 
 enum entry_flag {
     ENTRY_LIVE = 1,         /* in use (a free place of a chunk has no flag) */
-    ENTRY_FROZEN = 2,       /* on the frozen list and not swept yet */
     ENTRY_UNSTORED = 4,     /* newer than its row in the store, or it has none there */
     ENTRY_DURABLE = 8,      /* a delta, a base or the store may hold a row of it: its removal needs a tombstone */
     ENTRY_REFERENCED = 16,  /* used since the clock hand passed */

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "state/row_numbers.h"
 #include "state/table_stamped.h"
+#include "state/walker.h"
 
 #define BUFFER_BYTES (1024 * 1024)
 #define PREFETCH_AHEAD 12
@@ -106,13 +107,54 @@ bool state_swept(const struct keyed_state *state)
     return !state->frozen_walk && state->frozen.count == 0 && state->frozen_buffer == NULL && state->handed_buffer == NULL;
 }
 
-static bool is_worth_a_walk(const struct keyed_state *state)
+static uint64_t places_of(const struct keyed_state *state)
 {
     uint64_t places = 0;
     for (uint32_t c = 0; c < state->column_count; c++)
         places += table_places(&state->columns[c].table);
-    size_t frozen = state->frozen.count - state->frozen.next;
-    return frozen > 0 && frozen * WALK_SHARE >= places;
+    return places;
+}
+
+/* By the walker, where it is for tables of this size and could write their rows. */
+static void walk_aside_begin(struct keyed_state *state, uint64_t places)
+{
+    const struct state_column *keys = &state->columns[0];
+    uint64_t least = backend_walked_places(state->config.backend);
+    state->walk_aside = least > 0 && places >= least && !state->walk_left_many && state->column_count == 1 &&
+                        keys->table.slots <= WALKER_SLOTS_MAX && row_may_be_numbers(&keys->layout);
+    if (!state->walk_aside)
+        return;
+    if (state->walker == NULL)
+        state->walker = walker_new();
+    const struct keyed_state_config *config = &state->config;
+    struct walk_order order = {
+        .table = &keys->table, .layout = &keys->layout,
+        .head = { .epoch = state->frozen_epoch, .subtask = config->subtask, .group_first = config->group_first, .group_last = config->group_last },
+    };
+    walker_begin(state->walker, &order);
+}
+
+/* What the walker has written goes to the output; what it could not write becomes the list of what is frozen. */
+static void walk_aside(struct keyed_state *state, bool wait)
+{
+    if (wait)
+        walker_wait(state->walker);
+    bool done = walker_is_done(state->walker);
+    for (struct state_buffer *buffer = walker_take(state->walker), *next; buffer != NULL; buffer = next) {
+        next = buffer->next;
+        state->config.output.take(state->config.output.self, buffer);
+    }
+    if (!done)
+        return;
+    uint64_t rows;
+    size_t count;
+    struct entry *const *left = walker_left(state->walker, &count, &rows);
+    dirty_list_reserve(&state->frozen, count);
+    for (size_t i = 0; i < count; i++)
+        state->frozen.items[i] = (uint64_t)(uintptr_t)left[i]; /* of column 0 */
+    state->frozen.count = count;
+    state->walk_left_many = count > rows;
+    state->frozen_walk = false;
 }
 
 /*
@@ -120,37 +162,39 @@ static bool is_worth_a_walk(const struct keyed_state *state)
  * there is much of it, it is found by its stamps, page by page. Rows in the order of their
  * entries are also restored in it: see restore_rows.c.
  */
-static void walk_begin(struct keyed_state *state)
+static void walk_begin(struct keyed_state *state, uint64_t places)
 {
     state->frozen_walk = true;
     state->frozen.next = state->frozen.count = 0;
+    walk_aside_begin(state, places);
     state->walk_column = 0;
     state->walk_cursor = (struct table_cursor){ 0 };
     /* What was swept early must not come after rows that are handed over. */
     state_flush_buffer(state, &state->frozen_buffer);
 }
 
-/* Rows of numbers are written many at once, all others one by one. */
+/* Frozen entries, up to the first whose row is not one of numbers: those are written many at once. */
+static uint32_t sweep_numbers(struct keyed_state *state, struct state_buffer **buffer, uint32_t column, struct entry **entries, uint32_t count)
+{
+    struct state_buffer *target = buffer_of(state, buffer, state->frozen_epoch);
+    uint32_t written = row_write_numbers(&target->rows, &state->columns[column].layout, entries, count);
+    for (uint32_t i = 0; i < written; i++) {
+        entries[i]->dirty_epoch = 0;
+        entries[i]->flags |= ENTRY_DURABLE;
+    }
+    if (target->rows.bytes >= BUFFER_BYTES)
+        state_flush_buffer(state, buffer);
+    return written;
+}
+
 static void sweep_found(struct keyed_state *state, uint32_t column, struct entry **entries, uint32_t count)
 {
-    const struct row_layout *layout = &state->columns[column].layout;
-    while (count > 0) {
-        struct state_buffer *target = buffer_of(state, &state->frozen_buffer, state->frozen_epoch);
-        uint32_t written = row_write_numbers(&target->rows, layout, entries, count);
-        for (uint32_t i = 0; i < written; i++) {
-            entries[i]->dirty_epoch = 0;
-            entries[i]->flags |= ENTRY_DURABLE;
-        }
-        if (target->rows.bytes >= BUFFER_BYTES)
-            state_flush_buffer(state, &state->frozen_buffer);
-        entries += written;
-        count -= written;
-        if (count == 0)
+    for (uint32_t i = 0; i < count; i++) {
+        i += sweep_numbers(state, &state->frozen_buffer, column, entries + i, count - i);
+        if (i == count)
             return;
-        state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entries[0]);
-        drop_if_gone(state, column, entries[0]);
-        entries++;
-        count--;
+        state_sweep_entry(state, &state->frozen_buffer, state->frozen_epoch, column, entries[i]);
+        drop_if_gone(state, column, entries[i]);
     }
 }
 
@@ -173,14 +217,17 @@ static void walk(struct keyed_state *state, uint32_t entries)
 
 bool state_sweep(struct keyed_state *state, uint32_t entries)
 {
-    if (state->frozen_walk)
+    if (state->frozen_walk && state->walk_aside)
+        walk_aside(state, entries == UINT32_MAX);
+    else if (state->frozen_walk)
         walk(state, entries);
-    else
+    if (!state->frozen_walk)
         state_sweep_list(state, &state->frozen, state->frozen_epoch, &state->frozen_buffer, entries);
     if (state->frozen_walk || state->frozen.count > 0)
         return false;
     state_flush_buffer(state, &state->frozen_buffer);
     state_flush_buffer(state, &state->handed_buffer);
+    state->frozen_epoch = 0; /* stamps of it that are left say nothing any more */
     return true;
 }
 
@@ -195,10 +242,14 @@ static struct dirty_list list_for(struct dirty_list empty, size_t count)
     return empty;
 }
 
-void state_hand_over(struct keyed_state *state, uint32_t column, struct entry *entry)
+void state_hand_over(struct keyed_state *state, uint32_t column, struct entry **entries, uint32_t count)
 {
     struct state_buffer **buffer = state->frozen_walk ? &state->handed_buffer : &state->frozen_buffer;
-    state_sweep_entry(state, buffer, state->frozen_epoch, column, entry);
+    for (uint32_t i = 0; i < count; i++) {
+        i += sweep_numbers(state, buffer, column, entries + i, count - i);
+        if (i < count && frozen_unswept(state, entries[i]))
+            state_sweep_entry(state, buffer, state->frozen_epoch, column, entries[i]);
+    }
 }
 
 void state_freeze(struct keyed_state *state, uint64_t checkpoint)
@@ -213,8 +264,9 @@ void state_freeze(struct keyed_state *state, uint64_t checkpoint)
     state->dirty_buffer = NULL;
     if (state->frozen_buffer != NULL && state->frozen_buffer->rows.bytes == 0)
         state_flush_buffer(state, &state->frozen_buffer);
-    if (is_worth_a_walk(state))
-        walk_begin(state);
+    uint64_t places = places_of(state);
+    if (state->frozen.count > 0 && state->frozen.count * WALK_SHARE >= places)
+        walk_begin(state, places);
     state->epoch = (checkpoint > state->epoch ? checkpoint : state->epoch) + 1;
     state->view.epoch = (uint32_t)state->epoch;
     state->ahead.few = false;

@@ -6,6 +6,7 @@
 #include "codec/msgpack.h"
 #include "state/payload.h"
 #include "state/timed_row.h"
+#include "state/walker.h"
 
 #include <stdlib.h>
 
@@ -68,6 +69,7 @@ void keyed_state_free(struct keyed_state *state)
     if (state->attached_to != NULL)
         keyed_state_detach(state->attached_to, state);
     prefault_end(state->prefault);
+    walker_free(state->walker);
     for (uint32_t c = 0; c < state->column_count; c++)
         column_free(state, c);
     struct state_buffer *buffers[] = { state->dirty_buffer, state->frozen_buffer, state->handed_buffer, state->dump_buffer };

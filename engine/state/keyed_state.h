@@ -12,6 +12,7 @@
  * slices between batches into buffers, which go to the output. An entry that is
  * written again before the sweep reached it hands its old value over first. A frozen,
  * unswept entry is one whose dirty_epoch is the frozen epoch; sweeping sets it to 0.
+ * A large table is swept beside the worker, where a core is left for it (walker.h).
  *
  * Memory. Over its share of the budget the cache evicts entries that are neither
  * dirty nor frozen under a clock hand, into the store if they are newer than it. If

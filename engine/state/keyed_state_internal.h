@@ -1,6 +1,6 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
- * keyed_state.c (keys, values, undo), touch.c (dirty marks), epoch.c (sweeps and bases), evict.c (the
+ * keyed_state.c (keys, values, undo), touch.c (dirty marks), epoch.c (sweeps, by a walker of walker.h too, and bases), evict.c (the
  * store below), restore.c, restore_rows.c, restore_numbers.c, map_state.c, map_hint.c, list_state.c and
  * parts.c (what is attached).
  * Nobody else includes it.
@@ -45,6 +45,9 @@ struct keyed_state {
     struct state_buffer *dirty_buffer, *frozen_buffer, *dump_buffer;
     struct state_buffer *handed_buffer; /* frozen rows that a write came to before the walk */
     bool frozen_walk;                  /* the frozen entries are found in the tables, their list is empty */
+    bool walk_aside;                   /* by the walker */
+    bool walk_left_many;               /* it could not write most of the rows */
+    struct walker *walker;             /* NULL until it is needed */
     uint32_t walk_column;
     struct table_cursor walk_cursor;
     size_t payload_bytes;              /* heap bytes of slots */
@@ -78,6 +81,9 @@ static inline bool frozen_unswept(const struct keyed_state *state, const struct 
 {
     return entry->dirty_epoch != 0 && entry->dirty_epoch == (uint32_t)state->frozen_epoch;
 }
+
+/* Room for so many more items. */
+void dirty_list_reserve(struct dirty_list *list, size_t more);
 
 /* The functions of keyed_state.h without the parts. */
 void state_freeze(struct keyed_state *state, uint64_t checkpoint);
@@ -146,8 +152,8 @@ void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *
 
 /* Encode one entry into the buffer of its epoch. */
 void state_sweep_entry(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch, uint32_t column, struct entry *entry);
-/* A frozen entry is about to be written before the sweep reached it. */
-void state_hand_over(struct keyed_state *state, uint32_t column, struct entry *entry);
+/* Frozen entries (one of them may be there twice) are about to be written before the sweep reached them. */
+void state_hand_over(struct keyed_state *state, uint32_t column, struct entry **entries, uint32_t count);
 void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer);
 /* Sweep `entries` of a dirty list; frees entries whose row is gone. */
 void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64_t epoch, struct state_buffer **buffer, uint32_t entries);

@@ -23,6 +23,12 @@ static bool number_slots_of(const struct row_layout *layout, struct number_slots
     return true;
 }
 
+bool row_may_be_numbers(const struct row_layout *layout)
+{
+    struct number_slots slots;
+    return number_slots_of(layout, &slots);
+}
+
 /* Length of the key and what stands before it, as one word: 5 bytes of it count. */
 static inline uint64_t row_head(const struct row_layout *layout, const struct entry *entry)
 {

@@ -35,6 +35,8 @@ static inline uint32_t row_put_number(uint8_t *target, double number)
 /* The longest row of numbers, and what is written behind it. */
 #define ROW_NUMBERS_BYTES_MAX 128
 
+/* May a row be one of numbers? */
+bool row_may_be_numbers(const struct row_layout *layout);
 /* Write the rows of the first entries, up to one that holds something else or nothing; answers how many. */
 uint32_t row_write_numbers(struct buffer *out, const struct row_layout *layout, struct entry *const *entries, uint32_t count);
 

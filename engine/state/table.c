@@ -371,8 +371,7 @@ static inline struct entry *candidate_fetched(const struct table *table, uint64_
 {
     struct entry *entry = bucket_entry(candidate(table, hash));
     fetch_line(entry);
-    if (table->entry_bytes > CACHE_LINE_BYTES)
-        fetch_line((char *)entry + CACHE_LINE_BYTES);
+    fetch_line((char *)entry + table->entry_bytes - 1); /* of those that fit one line, half lie across two */
     return entry;
 }
 

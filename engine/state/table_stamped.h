@@ -3,7 +3,7 @@
  * (their dirty_epoch). Whoever works on many of them goes through their pages once, as
  * fast as memory can be read, instead of at random.
  *
- * Thread   the worker that owns the table.
+ * Thread   the worker that owns the table, or a walker that has a copy of its chunks.
  */
 #pragma once
 

@@ -11,13 +11,14 @@
 #include "state/keyed_state_internal.h"
 
 #include "base/memory.h"
+#include "state/walker.h"
 
-#define LOOKED_EVERY 32      /* batches */
+#define LOOKED_EVERY 61      /* batches; a prime: in step with the trials of runtime/renewal.lua it would have them compile loops for what is rare */
 #define LOOKED_CLEAN_MIN 64  /* fewer tell nothing */
 #define FEW_CLEAN_SHARE 64   /* one clean entry in so many is not worth a look at the others */
 #define MARKED_AT_ONCE 128
 
-static void list_reserve(struct dirty_list *list, size_t more)
+void dirty_list_reserve(struct dirty_list *list, size_t more)
 {
     if (list->capacity - list->count >= more)
         return;
@@ -25,16 +26,23 @@ static void list_reserve(struct dirty_list *list, size_t more)
     list->items = memory_resize(list->items, list->capacity * sizeof list->items[0]);
 }
 
+/* Who sweeps takes the stamp away and says that there is a row now. A walker does not: a stamp that is left of an earlier epoch says it. */
+static inline uint32_t was_walked(const struct entry *entry)
+{
+    return (entry->dirty_epoch != 0) * ENTRY_DURABLE;
+}
+
 void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry)
 {
     if (dirty_in_running_epoch(state, entry))
         return;
     if (frozen_unswept(state, entry))
-        state_hand_over(state, column, entry);
+        state_hand_over(state, column, &entry, 1);
+    entry->flags |= (uint16_t)(ENTRY_UNSTORED | was_walked(entry));
     entry->dirty_epoch = (uint32_t)state->epoch;
-    entry->flags |= ENTRY_UNSTORED;
+    fence_stamps();
     state->ahead.touched += column == 0;
-    list_reserve(&state->dirty, 1);
+    dirty_list_reserve(&state->dirty, 1);
     state->dirty.items[state->dirty.count++] = (uint64_t)column << 48 | (uint64_t)(uintptr_t)entry;
 }
 
@@ -52,10 +60,7 @@ static void hand_over_all(struct keyed_state *state, struct entry **entries, int
         frozen[frozen_count] = entries[i];
         frozen_count += entries[i]->dirty_epoch == epoch;
     }
-    for (uint32_t i = 0; i < frozen_count; i++) {
-        if (frozen_unswept(state, frozen[i])) /* it is not, where a key comes twice */
-            state_hand_over(state, 0, frozen[i]);
-    }
+    state_hand_over(state, 0, frozen, frozen_count);
 }
 
 /* Would it be marked? Not what is new: a key that is only looked up should not be kept. */
@@ -67,7 +72,7 @@ static inline bool is_clean(const struct entry *entry, uint32_t epoch)
 /* Without a branch for each: what is not to be marked is listed too, and the next one takes its place. */
 static void mark_all(struct keyed_state *state, struct entry **entries, int32_t count)
 {
-    list_reserve(&state->dirty, (size_t)count + 1);
+    dirty_list_reserve(&state->dirty, (size_t)count + 1);
     uint64_t *items = state->dirty.items;
     size_t listed = state->dirty.count;
     uint32_t epoch = (uint32_t)state->epoch;
@@ -76,9 +81,10 @@ static void mark_all(struct keyed_state *state, struct entry **entries, int32_t 
         bool clean = is_clean(entry, epoch);
         items[listed] = (uint64_t)(uintptr_t)entry; /* of column 0 */
         listed += clean;
+        entry->flags |= (uint16_t)(clean * (ENTRY_UNSTORED | was_walked(entry)));
         entry->dirty_epoch = clean ? epoch : entry->dirty_epoch;
-        entry->flags |= (uint16_t)(clean * ENTRY_UNSTORED);
     }
+    fence_stamps();
     state->dirty.count = listed;
 }
 

@@ -38,9 +38,9 @@ end
 
 function M.remove(path) os.execute("rm -rf '" .. path .. "'") end
 
---- The budget and, with a directory, the store below it.
-function M.backend(memory_bytes, directory)
-  local config = ffi.new("struct backend_config", { memory_bytes = memory_bytes })
+--- The budget and, with a directory, the store below it. Tables from `walked_places` on are walked by another thread.
+function M.backend(memory_bytes, directory, walked_places)
+  local config = ffi.new("struct backend_config", { memory_bytes = memory_bytes, walked_places = walked_places or 0 })
   if directory then config.directory = directory end
   return C.backend_new(config)
 end

@@ -22,7 +22,7 @@ end
 
 --- `case`: kind, backend, parallelism (a number or a function answering one for each attempt), steps (nil, or a
 --- function answering the parallelism of steps by name for each attempt),
---- split, memory, base_bytes, records, seed, pause_us, patience, tolerable, restart, storage; home: where its directory is made.
+--- split, memory, base_bytes, walked_places, records, seed, pause_us, patience, tolerable, restart, storage; home: where its directory is made.
 function M.new(case)
   local directory = temporary_directory(case.home)
   local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",
@@ -55,7 +55,9 @@ end
 
 --- One attempt; `point` is "name:N" or nil, `kill_ms` a time or nil.
 function Round:attempt(point, kill_ms)
-  local environment = { MOONTIDE_BASE_BYTES = self.case.base_bytes and tostring(self.case.base_bytes) or "", MOONTIDE_CRASH_POINT = point or "" }
+  local environment = {
+    MOONTIDE_BASE_BYTES = tostring(self.case.base_bytes or ""), MOONTIDE_WALKED_PLACES = tostring(self.case.walked_places or ""), MOONTIDE_CRASH_POINT = point or "",
+  }
   local ended = attempt.run(self:words(), environment, kill_ms)
   self.attempts = self.attempts + 1
   self.kills = self.kills + (ended.killed and 1 or 0)
