@@ -5,8 +5,8 @@
  * monotonic clock (mt.random_keys with `due`): its delay goes into a histogram
  * whose cells are at most 1/64 wide. Beside that, the longest time between two
  * writes is kept for every checkpoint, from its barrier to the next one; and the
- * longest of those in which the thread was never put aside for another one, so
- * that on a busy machine the engine's own share can be told.
+ * longest while it was under way, which is what it may have stalled: at other times
+ * there is nothing of it.
  *
  * What was seen is written when the sink is closed, as one line of JSON, into
  * `path`.<subtask>: the moment of the first write, delays as pairs of nanoseconds
@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define CELL_BITS 6
 #define CELLS ((64 - CELL_BITS + 1) << CELL_BITS)
@@ -33,9 +32,9 @@ struct sink {
     uint64_t warm_up_ns, records;
     bool delays;
     uint64_t first_ns, last_ns;   /* 0: nothing was written yet */
-    long put_aside;               /* how often this thread was, by the last write */
-    uint64_t gap_ns, own_gap_ns;  /* the longest since the last barrier; of those without being put aside */
-    struct buffer gaps, own_gaps; /* uint64_t each */
+    bool under_way;               /* a checkpoint is, from its barrier on */
+    uint64_t gap_ns, stall_ns;    /* the longest since the last barrier; of those while its checkpoint was under way */
+    struct buffer gaps, stalls;   /* uint64_t each */
     uint64_t cells[CELLS];
 };
 
@@ -89,22 +88,13 @@ static int delays_count(struct sink *sink, const struct batch *batch, int32_t fr
     return 0;
 }
 
-static long times_put_aside(void)
-{
-    struct rusage usage = { 0 };
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nivcsw;
-}
-
 static void gap_count(struct sink *sink, uint64_t now_ns, bool counts)
 {
-    long put_aside = times_put_aside();
     uint64_t gap_ns = counts && sink->last_ns > 0 ? now_ns - sink->last_ns : 0;
     if (gap_ns > sink->gap_ns)
         sink->gap_ns = gap_ns;
-    if (gap_ns > sink->own_gap_ns && put_aside == sink->put_aside)
-        sink->own_gap_ns = gap_ns;
-    sink->put_aside = put_aside;
+    if (gap_ns > sink->stall_ns && sink->under_way)
+        sink->stall_ns = gap_ns;
     sink->last_ns = now_ns;
 }
 
@@ -122,11 +112,19 @@ static int sink_write(struct sink *sink, const struct batch *batch, int32_t from
 static int sink_prepare(struct sink *sink, uint64_t checkpoint, enum prepare_kind kind, struct buffer *committable)
 {
     (void)checkpoint, (void)kind, (void)committable;
-    if (sink->gap_ns > 0) {
+    if (sink->gap_ns > 0)
         buffer_append(&sink->gaps, &sink->gap_ns, sizeof sink->gap_ns);
-        buffer_append(&sink->own_gaps, &sink->own_gap_ns, sizeof sink->own_gap_ns);
-    }
-    sink->gap_ns = sink->own_gap_ns = 0;
+    sink->gap_ns = sink->stall_ns = 0;
+    sink->under_way = true;
+    return 0;
+}
+
+static int sink_commit(struct sink *sink, uint64_t checkpoint)
+{
+    (void)checkpoint;
+    if (sink->stall_ns > 0)
+        buffer_append(&sink->stalls, &sink->stall_ns, sizeof sink->stall_ns);
+    sink->under_way = false;
     return 0;
 }
 
@@ -151,8 +149,8 @@ static void results_append(const struct sink *sink, struct buffer *json)
     }
     buffer_append_format(json, "],\"gaps\":[");
     numbers_append(&sink->gaps, json);
-    buffer_append_format(json, "],\"own_gaps\":[");
-    numbers_append(&sink->own_gaps, json);
+    buffer_append_format(json, "],\"stalls\":[");
+    numbers_append(&sink->stalls, json);
     buffer_append_format(json, "]}\n");
 }
 
@@ -172,7 +170,7 @@ static void sink_close(struct sink *sink)
         fprintf(stderr, "moontide: meter: cannot write %s: %s\n", sink->path.data, strerror(errno));
     buffer_deinit(&json);
     buffer_deinit(&sink->gaps);
-    buffer_deinit(&sink->own_gaps);
+    buffer_deinit(&sink->stalls);
     buffer_deinit(&sink->path);
     free(sink);
 }
@@ -185,6 +183,7 @@ const struct sink_vtab meter_sink = {
     .open = sink_open,
     .write = sink_write,
     .prepare = sink_prepare,
+    .commit = sink_commit,
     .counts = sink_counts,
     .close = sink_close,
 };

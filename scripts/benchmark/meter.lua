@@ -9,9 +9,9 @@ local function numbers_of(text)
   return list
 end
 
---- The results of all subtasks: `delays` as { ns, count } in order, `gaps` and `own_gaps` in nanoseconds, `first` in seconds.
+--- The results of all subtasks: `delays` as { ns, count } in order, `gaps` and `stalls` in nanoseconds, `first` in seconds.
 function M.read(path, subtasks)
-  local by_ns, all = {}, { delays = {}, gaps = {}, own_gaps = {}, first = math.huge, records = 0 }
+  local by_ns, all = {}, { delays = {}, gaps = {}, stalls = {}, first = math.huge, records = 0 }
   for subtask = 0, subtasks - 1 do
     local text = assert(process.read_file(("%s.%d"):format(path, subtask)), "the job has left no " .. path)
     all.first = math.min(all.first, tonumber(text:match '"first_ns":(%d+)') / 1e9)
@@ -19,14 +19,14 @@ function M.read(path, subtasks)
     for ns, count in text:match('"delays":%[(.-)%],"gaps"'):gmatch "%[(%d+),(%d+)%]" do
       by_ns[tonumber(ns)] = (by_ns[tonumber(ns)] or 0) + tonumber(count)
     end
-    for _, kind in ipairs { "gaps", "own_gaps" } do
+    for _, kind in ipairs { "gaps", "stalls" } do
       for _, gap in ipairs(numbers_of(text:match('"' .. kind .. '":%[(.-)%]'))) do table.insert(all[kind], gap) end
     end
   end
   for ns, count in pairs(by_ns) do all.delays[#all.delays + 1] = { ns, count } end
   table.sort(all.delays, function(a, b) return a[1] < b[1] end)
   table.sort(all.gaps)
-  table.sort(all.own_gaps)
+  table.sort(all.stalls)
   return all
 end
 
@@ -41,7 +41,7 @@ function M.delay_ms(results, percent)
   return 0 / 0
 end
 
---- Of `gaps` or `own_gaps`: what so many percent of the checkpoints stay at or below, in milliseconds.
+--- Of `gaps` or `stalls`: what so many percent of the checkpoints stay at or below, in milliseconds.
 function M.gap_ms(gaps, percent)
   return (gaps[math.max(1, math.ceil(#gaps * percent / 100))] or 0 / 0) / 1e6
 end
