@@ -12,7 +12,6 @@
 #include "state/table_stamped.h"
 #include "state/walker.h"
 
-#define BUFFER_BYTES (1024 * 1024)
 #define PREFETCH_AHEAD 12
 #define LIST_ROOM_MIN 1024
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
@@ -61,7 +60,7 @@ void state_sweep_entry(struct keyed_state *state, struct state_buffer **buffer, 
     struct state_buffer *target = buffer_of(state, buffer, epoch);
     row_write(&target->rows, layout, entry);
     entry->flags |= ENTRY_DURABLE;
-    if (target->rows.bytes >= BUFFER_BYTES)
+    if (target->rows.bytes >= STATE_BUFFER_BYTES)
         state_flush_buffer(state, buffer);
 }
 
@@ -182,7 +181,7 @@ static uint32_t sweep_numbers(struct keyed_state *state, struct state_buffer **b
         entries[i]->dirty_epoch = 0;
         entries[i]->flags |= ENTRY_DURABLE;
     }
-    if (target->rows.bytes >= BUFFER_BYTES)
+    if (target->rows.bytes >= STATE_BUFFER_BYTES)
         state_flush_buffer(state, buffer);
     return written;
 }
@@ -297,7 +296,7 @@ void state_dump_entry(struct keyed_state *state, uint32_t column, struct entry *
     struct state_buffer *target = buffer_of(state, &state->dump_buffer, state->epoch);
     row_write(&target->rows, layout, entry);
     entry->flags |= ENTRY_DURABLE;
-    if (target->rows.bytes >= BUFFER_BYTES)
+    if (target->rows.bytes >= STATE_BUFFER_BYTES)
         state_flush_buffer(state, &state->dump_buffer);
 }
 

@@ -29,6 +29,7 @@
 #include "state/table.h"
 
 #define KEYED_STATES_MAX 31
+#define STATE_BUFFER_BYTES (1u << 20) /* of rows: then a buffer is full */
 
 /* <cdef> */
 /* Encoded rows on their way to a file. */

@@ -12,7 +12,7 @@
 
 #define KEPT_MAX 8
 #define KEPT_BYTES_MAX (2u << 20)
-#define ROOM_BYTES ((1u << 20) + 16384) /* a megabyte, and the rows that fill it */
+#define ROOM_BYTES (STATE_BUFFER_BYTES + 16384) /* and the rows that fill it */
 
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct state_buffer *kept;

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define BUFFER_BYTES (1024 * 1024)
 #define ENTRY_BYTES_MAX (offsetof(struct entry, slots) + WALKER_SLOTS_MAX * sizeof(struct cell))
 #define ENTRY_WORDS_MAX (ENTRY_BYTES_MAX / sizeof(uint64_t))
 
@@ -16,9 +15,9 @@ struct walker {
     bool started;
     pthread_mutex_t lock;             /* of what follows up to the line */
     pthread_cond_t changed;
-    bool begun, done, end;
+    bool begun, end;                  /* begun: a walk is, and not done */
     struct state_buffer *full, **full_last;
-    /* ---- of the thread while a walk is begun and not done, else of the worker ---- */
+    /* ---- of the thread while a walk is begun, else of the worker ---- */
     struct table table;               /* nothing but chunks */
     struct table_chunk *chunks;
     struct row_layout layout;
@@ -35,7 +34,6 @@ struct walker *walker_new(void)
     pthread_mutex_init(&walker->lock, NULL);
     pthread_cond_init(&walker->changed, NULL);
     walker->full_last = &walker->full;
-    walker->done = true;
     return walker;
 }
 
@@ -53,7 +51,7 @@ static void push_full(struct walker *walker)
 
 static struct buffer *rows_of(struct walker *walker)
 {
-    if (walker->buffer != NULL && walker->buffer->rows.bytes >= BUFFER_BYTES)
+    if (walker->buffer != NULL && walker->buffer->rows.bytes >= STATE_BUFFER_BYTES)
         push_full(walker);
     if (walker->buffer == NULL) {
         walker->buffer = state_buffer_new();
@@ -146,7 +144,6 @@ static void *run(void *self)
         walk(walker);
         pthread_mutex_lock(&walker->lock);
         walker->begun = false;
-        walker->done = true;
         pthread_cond_broadcast(&walker->changed);
     }
     pthread_mutex_unlock(&walker->lock);
@@ -175,7 +172,6 @@ void walker_begin(struct walker *walker, const struct walk_order *order)
     walker->rows = 0;
     pthread_mutex_lock(&walker->lock);
     walker->begun = true;
-    walker->done = false;
     pthread_cond_broadcast(&walker->changed);
     pthread_mutex_unlock(&walker->lock);
     if (!walker->started)
@@ -183,7 +179,6 @@ void walker_begin(struct walker *walker, const struct walk_order *order)
     if (!walker->started) { /* then here */
         walk(walker);
         walker->begun = false;
-        walker->done = true;
     }
 }
 
@@ -200,7 +195,7 @@ struct state_buffer *walker_take(struct walker *walker)
 bool walker_is_done(struct walker *walker)
 {
     pthread_mutex_lock(&walker->lock);
-    bool done = walker->done;
+    bool done = !walker->begun;
     pthread_mutex_unlock(&walker->lock);
     return done;
 }
@@ -208,7 +203,7 @@ bool walker_is_done(struct walker *walker)
 void walker_wait(struct walker *walker)
 {
     pthread_mutex_lock(&walker->lock);
-    while (!walker->done)
+    while (walker->begun)
         pthread_cond_wait(&walker->changed, &walker->lock);
     pthread_mutex_unlock(&walker->lock);
 }

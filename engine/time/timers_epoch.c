@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 
-#define BUFFER_BYTES (1024 * 1024)
 #define CLEANED_WORDS_MAX 16384 /* of a log that a sweep cleans: longer ones are not worth the pause */
 #define LIST_MIN 1024
 #define VALUE_EMPTY 1           /* a value's length plus one; 0 is a tombstone */
@@ -20,7 +19,7 @@
 
 static struct buffer *rows_room(struct timers *timers, struct timer_rows *rows)
 {
-    if (rows->last != NULL && rows->last->rows.bytes < BUFFER_BYTES)
+    if (rows->last != NULL && rows->last->rows.bytes < STATE_BUFFER_BYTES)
         return &rows->last->rows;
     struct state_buffer *fresh = state_buffer_new();
     fresh->epoch = rows == &timers->frozen_rows ? timers->frozen_epoch : timers->epoch;
@@ -39,7 +38,7 @@ static struct buffer *rows_room(struct timers *timers, struct timer_rows *rows)
 
 void timers_send_rows(struct timers *timers, struct timer_rows *rows, bool all)
 {
-    while (rows->first != NULL && (all || rows->first->rows.bytes >= BUFFER_BYTES)) {
+    while (rows->first != NULL && (all || rows->first->rows.bytes >= STATE_BUFFER_BYTES)) {
         struct state_buffer *full = rows->first;
         rows->first = full->next;
         if (rows->first == NULL)

@@ -6,7 +6,7 @@ local keys, rounds = 70000, 40
 
 local function script()
   local mt = require "moontide"
-  local keys, rounds = 70000, 40
+  local keys, rounds = 70000, 40 -- once more: the job is sent as byte code, without upvalues
   local job = mt.job("large", { checkpoint = { interval = "20ms" }, state = { backend = mt.args.backend } })
   job:from(mt.sequence { from = 0, to = keys * rounds - 1, rate = 2000000 })
     :key_by(function(n) return n % keys end)

@@ -12,7 +12,7 @@ local function count_run(run, interval, more)
   return { script = "keyed_count", cores = "0,1", settings = settings }
 end
 
---- The longest gaps while checkpoints of a million dirty keys are under way, in a run long enough for 30 of them.
+--- The longest gaps around checkpoints of a million dirty keys, in a run long enough for 30 of them.
 local function stalls(run)
   local path = run:path "meter"
   local options = count_run(run, "1s", { path = path, warm_up = "2s" })
@@ -49,11 +49,11 @@ local function stall(run)
   figures.stall_p50_ms, figures.stall_p99_ms, figures.stalls = meter.gap_ms(seen.stalls, 50), meter.gap_ms(seen.stalls, 99), #seen.stalls
   figures.share_each_second = rate.each_second / rate.without
   figures.share_each_50_ms = rate.each_50_ms / rate.without
-  figures.score = -figures.stall_p99_ms
+  figures.score = -figures.gap_p99_ms
   local floor = run:floor_on("0,1", "bench_gaps", stalls_wanted)
   figures.floor_gap_p50_ms, figures.floor_gap_p99_ms = floor.median_ms, floor.largest_ms
-  local gaps = ("largest gap: median %.2f ms, p99 of %d %.2f ms (in the whole second %.2f and %.2f; bare loops on both cores that look at the clock %.2f and %.2f)")
-    :format(figures.stall_p50_ms, figures.stalls, figures.stall_p99_ms, figures.gap_p50_ms, figures.gap_p99_ms, floor.median_ms, floor.largest_ms)
+  local gaps = ("largest gap: median %.2f ms, p99 of %d %.2f ms (while it is under way %.2f and %.2f; bare loops that look at the clock, on both cores, %.2f and %.2f)")
+    :format(figures.gap_p50_ms, figures.gaps, figures.gap_p99_ms, figures.stall_p50_ms, figures.stall_p99_ms, floor.median_ms, floor.largest_ms)
   figures.note = ("%s; throughput: each second %.0f %%, each 50 ms %.0f %% (%d taken) of %.0f records/s"):format(
     gaps, figures.share_each_second * 100, figures.share_each_50_ms * 100, rate.checkpoints, rate.without)
   return figures
@@ -91,7 +91,7 @@ return {
   {
     name = "checkpoint_stall", what = "1 M dirty keys at each barrier, 2 cores: gaps between batches, and throughput by interval",
     target = "gap <= 2 ms (p99 of 30), >= 95 % and >= 80 % of without", run = stall,
-    reached = function(result) return result.stall_p99_ms <= 2 and result.share_each_second >= 0.95 and result.share_each_50_ms >= 0.8 end,
+    reached = function(result) return result.gap_p99_ms <= 2 and result.share_each_second >= 0.95 and result.share_each_50_ms >= 0.8 end,
   },
   {
     name = "checkpoint_small", what = "1 % of 10 M keys changed since the checkpoint before", target = "<= 3 % of a full one", run = small,

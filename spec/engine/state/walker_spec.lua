@@ -4,16 +4,15 @@ local keyed = require "engine.state.keyed"
 local C = keyed.C
 local random = math.random
 
+local states = { { "count", "value", default = 0 } }
 local batch_keys = 1000
 local batches = 60
 
 describe("a walk beside the worker", function()
   local backend, state, opened
 
-  local function open(more)
-    local options = { states = { { "count", "value", default = 0 } }, backend = backend }
-    for name, value in pairs(more or {}) do options[name] = value end
-    local made = keyed.new(options)
+  local function open()
+    local made = keyed.new { states = states, backend = backend }
     opened[#opened + 1] = made
     return made
   end
@@ -160,7 +159,7 @@ describe("a walk beside the worker", function()
   it("meets rows that leave for the store and come back", function()
     local root = keyed.temporary()
     local small = keyed.backend(1.5 * 2 ^ 20, root .. "/rows", 1)
-    local made = keyed.new { states = { { "count", "value", default = 0 } }, backend = small }
+    local made = keyed.new { states = states, backend = small }
     local model, rows, at_barrier = {}, {}, {}
     math.randomseed(keyed.seed)
     for step = 1, 400 do
