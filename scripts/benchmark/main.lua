@@ -7,19 +7,22 @@ local context = require "benchmark.context"
 local report = require "benchmark.report"
 local rows = require "benchmark.rows"
 
+--- The best of --repeat runs; what the others reached is told beside it.
 local function measure(row, given)
-  local best
-  for _ = 1, given["repeat"] do
+  local best, scores = nil, {}
+  for i = 1, given["repeat"] do
     local run = context.open(row, given)
     local good, result = xpcall(row.run, function(message)
       return type(message) == "string" and message or debug.traceback(tostring(message))
     end, run)
     run:close()
     if not good then
-      result = { failure = result }
+      result = { failure = result, score = -math.huge }
     end
-    if not best or (result.score or 0) > (best.score or 0) then best = result end
+    scores[i] = result.failure and "failed" or ("%.4g"):format(math.abs(result.score))
+    if not best or result.score > best.score then best = result end
   end
+  if #scores > 1 then best.note = (best.note and best.note .. "; " or "") .. "the best of " .. table.concat(scores, ", ") end
   best.name, best.target = row.name, row.target
   best.ok = not best.failure and row.reached(best)
   return best
