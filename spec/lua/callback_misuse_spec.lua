@@ -195,6 +195,51 @@ describe("what is kept of a callback that has returned", function()
     end)
   end
 
+  -- Their names, while their class is still to be seen.
+  local function methods_of(object)
+    local names = {}
+    for name, method in pairs(getmetatable(object)) do
+      if type(method) == "function" then names[#names + 1] = name end
+    end
+    return names
+  end
+
+  for name, keeper in pairs(keepers) do
+    it("and says so once the harness is closed: " .. name, function()
+      local objects = {}
+      local function keep(object)
+        if object then objects[object] = methods_of(object) end
+      end
+      assert.is_nil(failure(keeper(function(self, ctx, out)
+        keep(ctx)
+        keep(out)
+        if ctx and rawget(getmetatable(ctx), "timers") then keep(ctx:timers()) end
+        for state in pairs(states) do
+          if self[state] then keep(self[state]) end
+        end
+      end)))
+      close()
+      local tried = 0
+      for object, names in pairs(objects) do
+        for _, method in ipairs(names) do
+          local ok, message = pcall(function() return object[method](object, 1, 1) end)
+          assert.is_false(ok, method)
+          assert.is_truthy(message:find("callback_misuse_spec.lua:%d+: the harness is closed$"), message)
+          tried = tried + 1
+        end
+      end
+      assert.is_true(tried > 1)
+    end)
+  end
+
+  it("as does the ctx of open", function()
+    local kept
+    failure(process { open = function(_, ctx) kept = ctx end, process_element = function() end })
+    close()
+    local _, message = pcall(function() kept:request_checkpoint() end)
+    assert.is_truthy(message:find("callback_misuse_spec.lua:%d+: the harness is closed$"), message)
+  end)
+
   it("nor in close, nor outside of all callbacks", function()
     local kept
     local function build(input)

@@ -1,6 +1,7 @@
 --- What the callbacks of a definition find in `self` and in the ctx of `open`.
 local C = require "moontide.engine"
 local folding_state = require "moontide.runtime.folding_state"
+local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
 
@@ -45,11 +46,11 @@ end
 ---@param call ffi.cdata* struct call
 ---@return OpenContext
 function M.open_context(call)
-  return methods({
+  return lend(call, methods({
     subtask = function() return call.subtask end,
     parallelism = function() return call.parallelism end,
     request_checkpoint = function() C.call_request_checkpoint(call) end,
-  }, "ctx of open")
+  }, "ctx of open"))
 end
 
 --- Why a step has no timers: a function that raises it; nil if it has.

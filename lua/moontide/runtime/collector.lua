@@ -2,6 +2,7 @@
 --- output batch. Made anew for each output, for the sake of its traces.
 local C = require "moontide.engine"
 local encoding = require "moontide.runtime.encode"
+local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local times = require "moontide.runtime.times"
 
@@ -46,5 +47,5 @@ return Collector
 return function(call, port, fields, default_time)
   local text = source:gsub("DEFAULT_TIME", default_time and "call." .. default_time or "call.times[call.index]")
   local class = assert(loadstring(text, "=collector"))(call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
-  return methods(class, "out")
+  return lend(call, methods(class, "out"))
 end

@@ -1,5 +1,6 @@
 --- Reducing and aggregating state, bound to a step's call cell: a value state that
 --- takes in what is added (S51).
+local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local value_state = require "moontide.runtime.value_state"
 
@@ -41,14 +42,15 @@ local M = {}
 --- State of `mt.reducing_state`.
 function M.reducing(call, slot_index, descriptor, binding)
   local reduce = descriptor.reduce
-  return new("a reducing state", value_state(call, slot_index, {}, binding), same, reduce, same, reduce)
+  return lend(call, new("a reducing state", value_state(call, slot_index, {}, binding), same, reduce, same, reduce))
 end
 
 --- State of `mt.aggregating_state`.
 function M.aggregating(call, slot_index, descriptor, binding)
   local create, add = descriptor.create, descriptor.add
   local function first(value) return add(create(), value) end
-  return new("an aggregating state", value_state(call, slot_index, {}, binding), first, add, descriptor.result, descriptor.merge)
+  local kept = value_state(call, slot_index, {}, binding)
+  return lend(call, new("an aggregating state", kept, first, add, descriptor.result, descriptor.merge))
 end
 
 return M

@@ -3,6 +3,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local check_list = require "moontide.runtime.check_list"
+local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
 local encoding = require "moontide.runtime.encode"
@@ -57,5 +58,6 @@ function ListState:clear()
 end
 
 return function(call, slot_index)
-  return methods(ListState, "a list state", { call = call, slot = slot_index, place = encoding.place(), cursor = ffi.new("struct list_cursor") })
+  local fields = { call = call, slot = slot_index, place = encoding.place(), cursor = ffi.new("struct list_cursor") }
+  return lend(call, methods(ListState, "a list state", fields))
 end

@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
 local encoding = require "moontide.runtime.encode"
@@ -111,5 +112,5 @@ return MapState
 
 return function(call, slot_index)
   local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, no_key, values, encoding)
-  return methods(class, "a map state")
+  return lend(call, methods(class, "a map state"))
 end

@@ -5,6 +5,7 @@
 local C = require "moontide.engine"
 local copy = require "moontide.runtime.copy"
 local encoding = require "moontide.runtime.encode"
+local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local values = require "moontide.runtime.values"
 local no_key = require "moontide.runtime.no_key"
@@ -75,5 +76,5 @@ return function(call, slot_index, descriptor, binding)
   local place = encoding.place(binding.fields)
   local class = assert(loadstring(source, "=value_state"))(call, slot_index, descriptor.default, binding.plain_writes, C,
     watching_decoder(place), encoding.encode, place, no_key, copy)
-  return methods(class, "a value state")
+  return lend(call, methods(class, "a value state"))
 end

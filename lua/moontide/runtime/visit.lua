@@ -5,6 +5,7 @@ local C = require "moontide.engine"
 local binding = require "moontide.runtime.binding"
 local check = require "moontide.runtime.fail"
 local describe = require "moontide.describe"
+local lent = require "moontide.runtime.lent"
 local nearest = require "moontide.nearest"
 local unpack_key = require("moontide.runtime.msgpack").unpack
 
@@ -22,6 +23,7 @@ local M = {}
 function M.new(call, step, guarded)
   local handle = ffi.gc(C.call_visit_new(call), C.call_visit_free)
   local cell = C.call_visit_cell(handle)
+  lent.count_with(cell, call)
   local self = setmetatable({ handle = handle, cell = cell, slots = {}, names = step.state_names }, Visit)
   self.states = binding.bind_states(cell, step.state_names, step.definition.state, guarded)
   for slot, name in ipairs(step.state_names) do self.slots[name] = slot - 1 end

@@ -2,6 +2,7 @@
 --- window, side outputs. And the window itself, as a table.
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local timer_methods = require "moontide.runtime.timer_methods"
 local times = require "moontide.runtime.times"
@@ -29,7 +30,7 @@ end
 local function new(text, call, place, outputs, unread)
   local chunk = assert(loadstring(clocks .. text .. "return Context", "=context of a window"))
   local class = chunk(call, C, check, times.to_engine, times.from_engine, place, outputs, unread)
-  return methods(class, "ctx")
+  return lend(call, methods(class, "ctx"))
 end
 
 --- Of an evictor: the clocks.

@@ -7,6 +7,7 @@ local check = require "moontide.runtime.fail"
 local collector = require "moontide.runtime.collector"
 local context = require "moontide.runtime.context"
 local describe = require "moontide.describe"
+local lent = require "moontide.runtime.lent"
 local made_fields = require "moontide.runtime.made_fields"
 local saved = require "moontide.runtime.saved"
 local side_outputs = require "moontide.runtime.side_outputs"
@@ -56,7 +57,9 @@ local function states_of_panes(call, step, guarded)
   for slot, state in ipairs(step.pane_states) do names[slot], descriptors[state.name] = state.name, state.descriptor end
   local aggregate = not step.evictor and step.contents.aggregate
   local fields = { ["window-contents"] = aggregate and made_fields.of_aggregate(aggregate) or nil }
-  return binding.bind_states(call.windows.panes, names, descriptors, guarded, fields)
+  local panes = call.windows.panes
+  lent.count_with(panes, call)
+  return binding.bind_states(panes, names, descriptors, guarded, fields)
 end
 
 local function with_prefix(states, prefix, names)

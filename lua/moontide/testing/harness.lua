@@ -8,6 +8,7 @@ local check = require "moontide.runtime.fail"
 local describe = require "moontide.describe"
 local graph = require "moontide.runtime.graph"
 local input = require "moontide.testing.input"
+local lent = require "moontide.runtime.lent"
 local on_error = require "moontide.on_error"
 local options = require "moontide.options"
 local output = require "moontide.testing.output"
@@ -34,6 +35,7 @@ local M = {}
 local Harness = {}
 Harness.__index = Harness
 
+local closed = "the harness is closed"
 local channels_max, inputs_max, groups_max = 1024, 64, 32768
 
 local function snapshots(value)
@@ -139,12 +141,13 @@ end
 
 function Harness:_free()
   if not self._handle then return end
+  for _, call in pairs(self._worker and self._worker.calls or {}) do lent.take_back(call, closed) end
   C.harness_free(ffi.gc(self._handle, nil))
   self._handle, self._worker_handle, self._worker = nil, nil, nil
 end
 
 function Harness:_check_open()
-  if not self._handle then where.raise("the harness is closed") end
+  if not self._handle then where.raise(closed) end
   if self._failed then where.raise("the harness has failed, only close() is left to call; it failed with: %s", self._failed) end
 end
 
