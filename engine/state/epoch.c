@@ -20,17 +20,19 @@
 #define WALK_SHARE 8
 #define LOOKED_PER_SWEPT 4
 
+static struct state_buffer head_of(const struct keyed_state *state, uint64_t epoch, bool dump)
+{
+    const struct keyed_state_config *config = &state->config;
+    return (struct state_buffer){ .epoch = epoch, .subtask = config->subtask, .group_first = config->group_first, .group_last = config->group_last, .dump = dump };
+}
+
 static struct state_buffer *buffer_of(struct keyed_state *state, struct state_buffer **buffer, uint64_t epoch)
 {
-    if (*buffer != NULL)
-        return *buffer;
-    struct state_buffer *fresh = state_buffer_new();
-    fresh->epoch = epoch;
-    fresh->subtask = state->config.subtask;
-    fresh->group_first = state->config.group_first;
-    fresh->group_last = state->config.group_last;
-    fresh->dump = buffer == &state->dump_buffer;
-    return *buffer = fresh;
+    if (*buffer == NULL) {
+        struct state_buffer head = head_of(state, epoch, buffer == &state->dump_buffer);
+        *buffer = state_buffer_new(&head);
+    }
+    return *buffer;
 }
 
 void state_flush_buffer(struct keyed_state *state, struct state_buffer **buffer)
@@ -125,11 +127,7 @@ static void walk_aside_begin(struct keyed_state *state, uint64_t places)
         return;
     if (state->walker == NULL)
         state->walker = walker_new();
-    const struct keyed_state_config *config = &state->config;
-    struct walk_order order = {
-        .table = &keys->table, .layout = &keys->layout,
-        .head = { .epoch = state->frozen_epoch, .subtask = config->subtask, .group_first = config->group_first, .group_last = config->group_last },
-    };
+    struct walk_order order = { .table = &keys->table, .layout = &keys->layout, .head = head_of(state, state->frozen_epoch, false) };
     walker_begin(state->walker, &order);
 }
 

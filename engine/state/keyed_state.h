@@ -41,7 +41,8 @@ struct state_buffer {
     bool dump;                 /* rows of a base, not of a delta */
     struct buffer rows;
 };
-struct state_buffer *state_buffer_new(void);
+/* An empty one, which says about itself what `head` does. */
+struct state_buffer *state_buffer_new(const struct state_buffer *head);
 void state_buffer_free(struct state_buffer *buffer);
 
 struct state_output {

@@ -43,17 +43,18 @@ static bool kept_add(struct state_buffer *buffer)
     return room;
 }
 
-struct state_buffer *state_buffer_new(void)
+struct state_buffer *state_buffer_new(const struct state_buffer *head)
 {
     struct state_buffer *buffer = kept_take();
     if (buffer == NULL) {
         buffer = memory_new_zeroed(1, sizeof *buffer);
         buffer_reserve(&buffer->rows, ROOM_BYTES);
-        return buffer;
     }
     struct buffer rows = buffer->rows;
     buffer_clear(&rows);
-    *buffer = (struct state_buffer){ .rows = rows };
+    *buffer = *head;
+    buffer->next = NULL;
+    buffer->rows = rows;
     return buffer;
 }
 

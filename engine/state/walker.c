@@ -53,12 +53,8 @@ static struct buffer *rows_of(struct walker *walker)
 {
     if (walker->buffer != NULL && walker->buffer->rows.bytes >= STATE_BUFFER_BYTES)
         push_full(walker);
-    if (walker->buffer == NULL) {
-        walker->buffer = state_buffer_new();
-        struct buffer rows = walker->buffer->rows;
-        *walker->buffer = walker->head;
-        walker->buffer->rows = rows;
-    }
+    if (walker->buffer == NULL)
+        walker->buffer = state_buffer_new(&walker->head);
     return &walker->buffer->rows;
 }
 

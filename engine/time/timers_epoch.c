@@ -21,13 +21,14 @@ static struct buffer *rows_room(struct timers *timers, struct timer_rows *rows)
 {
     if (rows->last != NULL && rows->last->rows.bytes < STATE_BUFFER_BYTES)
         return &rows->last->rows;
-    struct state_buffer *fresh = state_buffer_new();
-    fresh->epoch = rows == &timers->frozen_rows ? timers->frozen_epoch : timers->epoch;
-    fresh->subtask = timers->config.subtask;
-    fresh->group_first = timers->config.group_first;
-    fresh->group_last = timers->config.group_last;
-    fresh->dump = rows == &timers->dump_rows;
-    fresh->next = NULL;
+    struct state_buffer head = {
+        .epoch = rows == &timers->frozen_rows ? timers->frozen_epoch : timers->epoch,
+        .subtask = timers->config.subtask,
+        .group_first = timers->config.group_first,
+        .group_last = timers->config.group_last,
+        .dump = rows == &timers->dump_rows,
+    };
+    struct state_buffer *fresh = state_buffer_new(&head);
     if (rows->last == NULL)
         rows->first = fresh;
     else
