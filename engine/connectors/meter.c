@@ -4,9 +4,9 @@
  * A record is a number, the moment at which it was due, in nanoseconds of the
  * monotonic clock (mt.random_keys with `due`): its delay goes into a histogram
  * whose cells are at most 1/64 wide. Beside that, the longest time between two
- * writes is kept for every checkpoint, from its barrier to the next one; and the
- * longest while it was under way, which is what it may have stalled: at other times
- * there is nothing of it.
+ * writes is kept for every checkpoint, from its barrier to the next one, or for each
+ * time of a given length; and the longest while a checkpoint was under way, which is
+ * what it may have stalled: at other times there is nothing of it.
  *
  * What was seen is written when the sink is closed, as one line of JSON, into
  * `path`.<subtask>: the moment of the first write, delays as pairs of nanoseconds
@@ -29,11 +29,12 @@
 
 struct sink {
     struct buffer path;
-    uint64_t warm_up_ns, records;
+    uint64_t warm_up_ns, every_ns, records;
     bool delays;
     uint64_t first_ns, last_ns;   /* 0: nothing was written yet */
     bool under_way;               /* a checkpoint is, from its barrier on */
     uint64_t gap_ns, stall_ns;    /* the longest since the last barrier; of those while its checkpoint was under way */
+    uint64_t counted_ns;          /* with every_ns: the moment that gap_ns is counted from */
     struct buffer gaps, stalls;   /* uint64_t each */
     uint64_t cells[CELLS];
 };
@@ -42,6 +43,7 @@ static const struct option_spec meter_options[] = {
     { "path", OPTION_TEXT, true, NULL, "The file for what was measured; \".0\" and so on is added for each subtask." },
     { "delays", OPTION_BOOL, false, "true", "Records are numbers, the nanosecond at which each was due; false: they may be anything, only gaps are measured." },
     { "warm_up", OPTION_DURATION, false, "0", "Neither delays nor gaps of so long after the first record are counted." },
+    { "every", OPTION_DURATION, false, "0", "The longest gap of each so long, instead of that from barrier to barrier." },
     { NULL, 0, false, NULL, NULL },
 };
 
@@ -51,6 +53,7 @@ static int sink_open(struct sink **sink, const struct options *options, const st
     (void)format;
     struct sink *fresh = memory_new_zeroed(1, sizeof *fresh);
     fresh->warm_up_ns = (uint64_t)options_integer(options, "warm_up") * 1000000u;
+    fresh->every_ns = (uint64_t)options_integer(options, "every") * 1000000u;
     fresh->delays = options_bool(options, "delays");
     buffer_append_format(&fresh->path, "%s.%" PRIu32, options_text(options, "path"), context->subtask);
     *sink = fresh;
@@ -88,6 +91,13 @@ static int delays_count(struct sink *sink, const struct batch *batch, int32_t fr
     return 0;
 }
 
+static void gap_done(struct sink *sink)
+{
+    if (sink->gap_ns > 0)
+        buffer_append(&sink->gaps, &sink->gap_ns, sizeof sink->gap_ns);
+    sink->gap_ns = 0;
+}
+
 static void gap_count(struct sink *sink, uint64_t now_ns, bool counts)
 {
     uint64_t gap_ns = counts && sink->last_ns > 0 ? now_ns - sink->last_ns : 0;
@@ -96,6 +106,10 @@ static void gap_count(struct sink *sink, uint64_t now_ns, bool counts)
     if (gap_ns > sink->stall_ns && sink->under_way)
         sink->stall_ns = gap_ns;
     sink->last_ns = now_ns;
+    if (sink->every_ns == 0 || now_ns - sink->counted_ns < sink->every_ns)
+        return;
+    gap_done(sink);
+    sink->counted_ns = now_ns;
 }
 
 static int sink_write(struct sink *sink, const struct batch *batch, int32_t from, int32_t to, int32_t *failed)
@@ -112,9 +126,9 @@ static int sink_write(struct sink *sink, const struct batch *batch, int32_t from
 static int sink_prepare(struct sink *sink, uint64_t checkpoint, enum prepare_kind kind, struct buffer *committable)
 {
     (void)checkpoint, (void)kind, (void)committable;
-    if (sink->gap_ns > 0)
-        buffer_append(&sink->gaps, &sink->gap_ns, sizeof sink->gap_ns);
-    sink->gap_ns = sink->stall_ns = 0;
+    if (sink->every_ns == 0)
+        gap_done(sink);
+    sink->stall_ns = 0;
     sink->under_way = true;
     return 0;
 }

@@ -1,6 +1,6 @@
 -- The smallest keyed job: count the records of each key, answer the count for every record.
 -- settings: keys, s (exponent of Zipf; 0 is uniform), interval, memory, preload (1: every key once, first),
---   path (of what mt.meter writes about gaps between batches)
+--   path (of what mt.meter writes about gaps between batches), every (of so long, not of each checkpoint)
 local mt = require "moontide"
 local args = mt.args
 
@@ -22,6 +22,6 @@ job:from(mt.random_keys {
       out:collect(count)
     end,
   })
-  :to(args.path and mt.meter { path = args.path, delays = false, warm_up = args.warm_up or 0 } or mt.blackhole {})
+  :to(args.path and mt.meter { path = args.path, delays = false, warm_up = args.warm_up or 0, every = args.every or 0 } or mt.blackhole {})
 
 return job

@@ -37,13 +37,7 @@ end
 
 --- Runs one of the programs in C, pinned to the core that jobs are pinned to; its figures by name.
 function Context:floor(program, ...)
-  return self:floor_on("0", program, ...)
-end
-
---- The same on other cores.
----@param cores string for taskset
-function Context:floor_on(cores, program, ...)
-  local words = { "taskset", "-c", cores, build .. "/" .. program }
+  local words = { "taskset", "-c", "0", build .. "/" .. program }
   for _, word in ipairs { ... } do words[#words + 1] = tostring(word) end
   local text, status = process.capture(words)
   if status ~= 0 then error(table.concat(words, " ") .. " ended with status " .. tostring(status), 0) end
