@@ -6,7 +6,7 @@ describe("mt.meter", function()
   before_each(function() here = run.new() end)
   after_each(function() here:destroy() end)
 
-  -- What it writes when 2000 records come at 10,000 a second: each a number that is `due` late.
+  -- What it writes when 2000 records come at 10,000 a second. Each is a small number, which it takes for the moment that it was due at.
   local function measured(options, checkpoint)
     local script = here:write("job.lua", ([[
 local mt = require "moontide"

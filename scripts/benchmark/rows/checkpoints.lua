@@ -4,7 +4,7 @@ local meter = require "benchmark.meter"
 local process = require "benchmark.process"
 
 local stalls_wanted = 30
-local rounds, turn_seconds = 10, 3
+local rounds, turn_share = 10, 0.3 -- of --seconds
 
 local function count_run(run, interval, more)
   local settings = { keys = 1000000, interval = interval }
@@ -24,44 +24,37 @@ local function gaps_of(run, interval, every)
   return engine_run.between(first, last), meter.read(path, 1)
 end
 
-local function median(list)
-  table.sort(list)
-  return (list[math.ceil(#list / 2)] + list[math.floor(#list / 2) + 1]) / 2
-end
-
---- Throughput by interval: in short turns, each compared with the one without in the same round,
---- since the machine is faster and slower for seconds at a time; the median round counts.
-local function throughput(run)
-  local without, each_second, each_50_ms, checkpoints = {}, {}, {}, 0
-  local function measured(interval)
-    local options = count_run(run, interval)
-    options.seconds, options.warm_up = turn_seconds, 1
-    return run:measure(options)
-  end
+--- Records a second by interval: in short turns, since the machine is faster and slower for seconds at a time. All turns count.
+local function rates(run)
+  local records, seconds, checkpoints = {}, {}, 0
   for _ = 1, rounds do
-    local rate = measured("false").records_per_second
-    table.insert(without, rate)
-    table.insert(each_second, measured("1s").records_per_second / rate)
-    local often = measured "50ms"
-    table.insert(each_50_ms, often.records_per_second / rate)
-    checkpoints = checkpoints + often.checkpoints
+    for _, interval in ipairs { "false", "1s", "50ms" } do
+      local options = count_run(run, interval)
+      options.seconds = run.seconds * turn_share
+      local figures = run:measure(options)
+      records[interval] = (records[interval] or 0) + figures.records
+      seconds[interval] = (seconds[interval] or 0) + figures.seconds
+      if interval == "50ms" then checkpoints = checkpoints + figures.checkpoints end
+    end
   end
-  return { without = median(without), each_second = median(each_second), each_50_ms = median(each_50_ms), checkpoints = checkpoints }
+  local function rate(interval) return records[interval] / seconds[interval] end
+  return { without = rate "false", each_second = rate "1s", each_50_ms = rate "50ms", checkpoints = checkpoints }
 end
 
 local function stall(run)
   local figures, seen = gaps_of(run, "1s")
   local _, without = gaps_of(run, "false", "1s")
-  local share = throughput(run)
+  local rate = rates(run)
   figures.gap_p50_ms, figures.gap_p99_ms, figures.gaps = meter.gap_ms(seen.gaps, 50), meter.gap_ms(seen.gaps, 99), #seen.gaps
   figures.floor_gap_p50_ms, figures.floor_gap_p99_ms = meter.gap_ms(without.gaps, 50), meter.gap_ms(without.gaps, 99)
   figures.stall_p50_ms, figures.stall_p99_ms, figures.stalls = meter.gap_ms(seen.stalls, 50), meter.gap_ms(seen.stalls, 99), #seen.stalls
-  figures.share_each_second, figures.share_each_50_ms = share.each_second, share.each_50_ms
+  figures.share_each_second = rate.each_second / rate.without
+  figures.share_each_50_ms = rate.each_50_ms / rate.without
   figures.score = -figures.gap_p99_ms
   local gaps = ("largest gap: median %.2f ms, p99 of %d %.2f ms (while it is under way %.2f and %.2f; of each second without checkpoints %.2f and %.2f)")
     :format(figures.gap_p50_ms, figures.gaps, figures.gap_p99_ms, figures.stall_p50_ms, figures.stall_p99_ms, figures.floor_gap_p50_ms, figures.floor_gap_p99_ms)
   figures.note = ("%s; throughput: each second %.0f %%, each 50 ms %.0f %% (%d taken) of %.0f records/s"):format(
-    gaps, figures.share_each_second * 100, figures.share_each_50_ms * 100, share.checkpoints, share.without)
+    gaps, figures.share_each_second * 100, figures.share_each_50_ms * 100, rate.checkpoints, rate.without)
   return figures
 end
 
