@@ -6,10 +6,13 @@ local graph = require "moontide.runtime.graph"
 local moontide = require "moontide"
 local physical = require "moontide.runtime.physical"
 local plan = require "moontide.plan"
+local trace_guard = require "moontide.runtime.trace_guard"
 local where = require "moontide.where"
 local worker = require "moontide.runtime.worker"
 
 local M = {}
+
+trace_guard.install()
 
 local levels = { debug = 0, info = 1, warn = 2, error = 3 }
 

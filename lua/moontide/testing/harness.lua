@@ -12,6 +12,7 @@ local lent = require "moontide.runtime.lent"
 local on_error = require "moontide.on_error"
 local options = require "moontide.options"
 local output = require "moontide.testing.output"
+local trace_guard = require "moontide.runtime.trace_guard"
 local where = require "moontide.where"
 local worker = require "moontide.runtime.worker"
 
@@ -124,6 +125,7 @@ end
 function M.new(build, given)
   local what = "testing.harness"
   options.callable(what, build, "the first argument")
+  trace_guard.install()
   local checked = options.check(what, given, specs)
   if checked.subtask >= checked.parallelism then
     where.raise("%s: option 'subtask' must be below 'parallelism', got %d and %d", what, checked.subtask, checked.parallelism)

@@ -1,0 +1,98 @@
+--- Keeps a fault of LuaJIT away from jobs. Where a compiled `next` or `pairs` answers its two
+--- results in each other's registers, LuaJIT before April 2022 (Debian 12's is of March) swaps
+--- them by an instruction of 32 bits, which cuts the upper half off an address: the trace dies
+--- with SIGSEGV as soon as it runs (LuaJIT #829, mended by "x64: Fix RETHI/RETLO swap after
+--- call"). It takes a loop in which many values are alive, such as a walk through nested tables.
+---
+--- A trace that holds such a swap is thrown away before it ever runs, with all others, as some
+--- may lead to it. What is compiled anew hardly ever has it again: which registers are free
+--- depends on the order in which the parts of a loop were met; a function that has it time and again is left to the interpreter. A tool that
+--- watches traces itself (jit.v, jit.dump) takes the guard's place.
+local has_util, util = pcall(require, "jit.util")
+local jit = require "jit"
+
+local M = {
+  --- How many traces were thrown away in this Lua state.
+  dropped = 0,
+}
+
+local tries_max = 3
+local call, swap = "\xE8", 0x92
+local call_bytes = 5
+-- Between a call and the swap: both results may be written to the stack.
+local stores = { "^H?\x89[\x44\x54]$.", "^H?\x89[\x84\x94]$...." }
+
+-- Addresses of the C functions that compiled code calls.
+local function functions()
+  local set, i = {}, 0
+  while true do
+    local address = util.ircalladdr(i)
+    if not address then return set end
+    set[address], i = true, i + 1
+  end
+end
+
+local function signed_at(code, at)
+  local a, b, c, d = code:byte(at, at + 3)
+  local value = a + b * 0x100 + c * 0x10000 + d * 0x1000000
+  return value < 2 ^ 31 and value or value - 2 ^ 32
+end
+
+local function behind_stores(code, at)
+  local from
+  repeat
+    from = at
+    for _, store in ipairs(stores) do
+      local _, last = code:find(store, at)
+      if last then at = last + 1 end
+    end
+  until at == from
+  return at
+end
+
+--- Does machine code swap the results of a call by 32 bits?
+---@param code string
+---@param address number where its first byte lies
+---@param targets table<number, boolean> addresses of what it may call
+---@return boolean
+function M.is_flawed(code, address, targets)
+  local at = code:find(call, 1, true)
+  while at and at + call_bytes <= #code do
+    local target = address + at - 1 + call_bytes + signed_at(code, at + 1)
+    if targets[target] and code:byte(behind_stores(code, at + call_bytes)) == swap then return true end
+    at = code:find(call, at + 1, true)
+  end
+  return false
+end
+
+-- A function's place in its script: closures of one place share their instructions, which jit.off() is about.
+local function place_of(fn)
+  local info = util.funcinfo(fn)
+  return ("%s:%d"):format(info.source or "?", info.linedefined or 0)
+end
+
+local function guard()
+  local targets, tries, start = functions(), {}, nil
+  return function(what, trace, fn)
+    if what == "start" then start = fn end
+    if what ~= "stop" then return end
+    local code, address = util.tracemc(trace)
+    if not code or not M.is_flawed(code, address, targets) then return end
+    M.dropped = M.dropped + 1
+    local place = place_of(start)
+    tries[place] = (tries[place] or 0) + 1
+    if tries[place] >= tries_max then jit.off(start) end
+    jit.flush()
+  end
+end
+
+local function is_watched()
+  return next(debug.getregistry()._VMEVENTS or {}) ~= nil
+end
+
+--- Watch this Lua state's traces, unless somebody watches them already.
+function M.install()
+  if has_util and jit.arch == "x64" and not is_watched() then jit.attach(guard(), "trace") end
+end
+
+return M
