@@ -98,7 +98,9 @@ end
 local function answer(count)
   local same = 0
   for _ = 1, count do same = same + (round() and 1 or 0) end
-  return { same = same, dropped = guard.dropped }
+  local is_later = pcall(require, "table.nkeys") -- luajit2, OpenResty's branch as of 2023
+  local faulty = jit.arch == "x64" and jit.version == "LuaJIT 2.1.0-beta3" and not is_later
+  return { same = same, dropped = guard.dropped, faulty = faulty and 1 or 0 }
 end
 ]==]
 
@@ -128,8 +130,7 @@ return job
     local started = start(rounds, count)
     assert.equal(0, started:wait(), started.err)
     assert.equal(count, answer_of(started, "same"))
-    local has_fault = jit.arch == "x64" and jit.version == "LuaJIT 2.1.0-beta3"
-    assert.equal(has_fault, answer_of(started, "dropped") > 0, started.out)
+    assert.equal(answer_of(started, "faulty") == 1, answer_of(started, "dropped") > 0, started.out)
   end)
 
   it("leaves to the interpreter what is never written rightly", function()
