@@ -6,9 +6,11 @@
 ---
 --- A trace that holds such a swap is thrown away before it ever runs, with all others, as some
 --- may lead to it. What is compiled anew hardly ever has it again: which registers are free
---- depends on the order in which the parts of a loop were met; a function that has it time and again is left to the interpreter. A tool that
---- watches traces itself (jit.v, jit.dump) takes the guard's place.
+--- depends on the order in which the parts of a loop were met; a function that has it time and
+--- again is left to the interpreter. A tool that watches traces itself (jit.v, jit.dump) takes
+--- the guard's place.
 local has_util, util = pcall(require, "jit.util")
+local bit = require "bit"
 local jit = require "jit"
 
 local M = {
@@ -34,8 +36,7 @@ end
 
 local function signed_at(code, at)
   local a, b, c, d = code:byte(at, at + 3)
-  local value = a + b * 0x100 + c * 0x10000 + d * 0x1000000
-  return value < 2 ^ 31 and value or value - 2 ^ 32
+  return bit.tobit(a + b * 0x100 + c * 0x10000 + d * 0x1000000)
 end
 
 local function behind_stores(code, at)
@@ -65,7 +66,8 @@ function M.is_flawed(code, address, targets)
   return false
 end
 
--- A function's place in its script: closures of one place share their instructions, which jit.off() is about.
+-- A function's place in its script: closures of one place share their instructions, which
+-- jit.off() is about.
 local function place_of(fn)
   local info = util.funcinfo(fn)
   return ("%s:%d"):format(info.source or "?", info.linedefined or 0)
