@@ -6,6 +6,7 @@ local graph = require "moontide.runtime.graph"
 local moontide = require "moontide"
 local physical = require "moontide.runtime.physical"
 local plan = require "moontide.plan"
+local report = require "moontide.runtime.report"
 local trace_guard = require "moontide.runtime.trace_guard"
 local where = require "moontide.where"
 local worker = require "moontide.runtime.worker"
@@ -18,6 +19,13 @@ local levels = { debug = 0, info = 1, warn = 2, error = 3 }
 
 local function script_directory(path)
   return path:match("^(.*)/[^/]*$") or "."
+end
+
+-- What the script returns. An error that is no text is not for C to show.
+local function answer_of(chunk, path)
+  local ok, answer = pcall(chunk)
+  if ok then return answer end
+  error(type(answer) == "string" and answer or ("%s: %s"):format(path, report.message_text(answer)), 0)
 end
 
 --- Load a script: answers its job, checked.
@@ -36,7 +44,7 @@ function M.load(path, settings)
   local chunk, message = loadfile(path)
   if not chunk then error(message, 0) end
   where.script = path
-  M.job = plan.check(chunk())
+  M.job = plan.check(answer_of(chunk, path))
   return M.job
 end
 

@@ -36,11 +36,26 @@ local function user_frames(level, names)
   return frames
 end
 
+local function clipped(text)
+  if #text <= shown_bytes_max then return text end
+  return text:sub(1, shown_bytes_max) .. ("... (%d bytes)"):format(#text)
+end
+
+--- What error() was given: a table without __tostring by what is in it, for its address says nothing.
+---@param message any
+---@return string
+function M.message_text(message)
+  if type(message) == "string" then return message end
+  local ok, text = pcall(tostring, message)
+  if ok and type(text) == "string" and not (type(message) == "table" and text:find("^table: 0x")) then return text end
+  return clipped(json_text(message))
+end
+
 --- The handler for xpcall: message and frames, taken while the stack still stands.
 ---@param names table<function, string> of callbacks
 function M.catcher(names)
   return function(message)
-    return { message = tostring(message), frames = user_frames(3, names) }
+    return { message = M.message_text(message), frames = user_frames(3, names) }
   end
 end
 
@@ -51,11 +66,6 @@ function M.caught(failure)
   if type(failure) == "table" then return failure end
   collectgarbage()
   return { message = tostring(failure), frames = {} }
-end
-
-local function clipped(text)
-  if #text <= shown_bytes_max then return text end
-  return text:sub(1, shown_bytes_max) .. ("... (%d bytes)"):format(#text)
 end
 
 local function time_text(time)
@@ -106,6 +116,16 @@ end
 -- "fraud.lua:14: attempt to ..." without the place, which stands on its own line.
 local function bare(message)
   return (message:gsub("^[^\n]-%.lua:%d+: ", "", 1):gsub("^loop of [^\n]-:%d+: ", "", 1):gsub("^timers of [^\n]-:%d+: ", "", 1))
+end
+
+local with_addresses = { "table: ", "function: ", "thread: ", "userdata: ", "cdata<[^>\n]*>: ", "file %(" }
+
+--- A text without the addresses that Lua shows: they differ from attempt to attempt.
+---@param text string
+---@return string
+function M.without_addresses(text)
+  for _, kind in ipairs(with_addresses) do text = text:gsub("(" .. kind .. ")0x%x+", "%1") end
+  return text
 end
 
 --- The whole report.

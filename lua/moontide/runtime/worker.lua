@@ -4,6 +4,7 @@ local C = require "moontide.engine"
 local collector = require "moontide.runtime.collector"
 local garbage = require "moontide.runtime.garbage"
 local handlers = require "moontide.runtime.handlers"
+local json_text = require "moontide.runtime.json_text"
 local physical = require "moontide.runtime.physical"
 local report = require "moontide.runtime.report"
 
@@ -66,8 +67,8 @@ local function describe(self, index, failure)
   local operator, call = self.operators[index], self.calls[index]
   local step, record = step_of(operator, call), report.record(call, operator)
   local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
-  local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and tostring(record.key) or "", record and record.text or "")
-  return text, place, record, step
+  local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and json_text(record.key) or "", record and record.text or "")
+  return text, report.without_addresses(place), record, step
 end
 
 -- A callback threw: 0 to fail, else the loop goes on behind the record.

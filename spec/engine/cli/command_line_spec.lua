@@ -114,6 +114,15 @@ describe("the command line", function()
     end
   end)
 
+  it("check and run: shows an error that is no text", function()
+    local script = here:write("job.lua", "error { code = 5 }")
+    for _, command in ipairs { "check", "run" } do
+      local _, status, err = process.run { command, script }
+      assert.are.equal(2, status)
+      assert.are.equal(("moontide: %s: {\"code\":5}\n"):format(script), err)
+    end
+  end)
+
   it("names the script where a call in tail position leaves no line", function()
     for text, complaint in pairs {
       ["mt.job('x')"] = "job 'x' has no source: begin with job:from",

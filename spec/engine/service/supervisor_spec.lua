@@ -218,6 +218,22 @@ describe("the supervisor", function()
     assert.is_truthy(err:match("attempt 2 in 1 ms") and not err:match("attempt 3"), err)
   end)
 
+  it("ends so also where key, record or error are tables or hold addresses, which differ from attempt to attempt", function()
+    local keyed = "  :map(function(n) return { a = n, b = 'x' } end):key_by { 'a', 'b' }"
+    for steps, message in pairs {
+      [keyed .. ":process('p', function(r) if r.a == 7 then error('bad') end end)"] = "bad\n",
+      ["  :map(function(n) if n == 7 then error { code = 5 } end return n end)"] = '{"code":5}\n',
+      ["  :map(function(n) if n == 7 then error('at ' .. tostring {}) end return n end)"] = "at table: 0x%x+\n",
+      ["  :process('p', { open = function() error { 'closed' } end, process_element = function() end })"] = '%["closed"%]\n',
+    } do
+      local script = here:job('{ parallelism = 1, restart = { initial = 1 } }', steps .. ":to(mt.blackhole {})")
+      local status, err = finish(here:run(script, "--fresh"))
+      assert.are.equal(1, status)
+      assert.is_truthy(err:match(message), err)
+      assert.is_truthy(err:match("attempt 2 in 1 ms") and not err:match("attempt 3"), err)
+    end
+  end)
+
   it("ends a callback that hangs, and names its line in the next attempt", function()
     local script = here:job('{ parallelism = 1, watchdog = "200ms", restart = { initial = 1 } }', [[
       :process("detector", function(n, ctx, out)
