@@ -66,6 +66,23 @@ describe("an error of user code", function()
     names(fail(script_with("out:collect { f = print }")), in_detector .. "a record cannot hold a function", line_7)
   end)
 
+  it("names the map whose answer no record can hold, and sends what it was given as a dead letter", function()
+    local source, answers = "mt.values { { a = 1 }, { a = 2 } }", "  :map(function(r) return r.a == 1 and { f = %s } or r end)"
+    for value, message in pairs { ["print"] = "a record cannot hold a function", ["coroutine.create(print)"] = "a record cannot hold a thread" } do
+      for steps, step in pairs {
+        [answers .. ":filter(function() return true end)"] = "map-1",
+        [answers .. ":key_by(function(r) return 1 end):process('p', function(r, ctx, out) out:collect(r) end)"] = "map-1",
+        [answers .. ":map(function(r) if r.f then error('%s') end return r end)"] = "map-2",
+      } do
+        local options = "{ parallelism = 1, on_error = { dead_letter = mt.stdout {} } }"
+        local started = here:run(here:job(options, steps:format(value, message) .. ":to(mt.stdout {})", source), "--fresh")
+        assert.are.equal(0, started:wait(), started.err)
+        names(started.out, message .. '","record":{"a":1},"step":"' .. step .. '"')
+        names(started.out, '{"a":2}\n')
+      end
+    end
+  end)
+
   it("names the field that JSON cannot hold", function()
     names(fail(script_with('out:collect { text = "\\255\\254" }')), 'step "sink-1", subtask 0: field \'text\': JSON cannot hold a string that is not UTF-8')
     names(fail(script_with('out:collect { ["\\255"] = 1 }')), 'step "sink-1", subtask 0: JSON cannot hold a field name that is not UTF-8')

@@ -1,6 +1,7 @@
 --- What a failure of user code reads like (api.md section 6), and where it was.
 local ffi = require "ffi"
 local decode = require("moontide.runtime.values").decode
+local encoding = require "moontide.runtime.encode"
 local json_text = require "moontide.runtime.json_text"
 local msgpack = require "moontide.runtime.msgpack"
 local times = require "moontide.runtime.times"
@@ -84,23 +85,55 @@ local function passed(value, stages, count)
   return value
 end
 
-local function record_of_failing(call, operator)
-  local stage = call.stage > 0 and call.stage or #operator.stages + 1
+local function value_at(call, operator, stage)
   return passed(decode(call.values[call.index], call.bytes), operator.stages, stage - 1)
+end
+
+local function is_record(call, value)
+  call.scratch.used = 0
+  return value ~= nil and pcall(encoding.encode, call.scratch, call.cell, value, encoding.place())
+end
+
+local function last_map(stages)
+  for i = #stages, 1, -1 do
+    if stages[i].kind == "map" then return i end
+  end
+end
+
+--- Which of the operator's stages failed; one more than there are: the step behind them.
+--- What a map answered is written behind all of them: that no record can hold it is the map's failure.
+---@param call ffi.cdata* struct call
+---@param operator Operator
+---@param failure { message: string, frames: string[] }
+---@return integer
+function M.stage(call, operator, failure)
+  if call.stage > 0 then return call.stage end
+  local behind = #operator.stages + 1
+  if behind == 1 or #failure.frames > 0 or call.request ~= 1 or call.index >= call.count then return behind end
+  local ok, value = pcall(value_at, call, operator, behind)
+  return ok and not is_record(call, value) and last_map(operator.stages) or behind
+end
+
+-- It may be sent as a dead letter. What no record can hold is passed between two functions only; then it is what came to the first.
+local function record_of_failing(call, operator, stage)
+  local value = value_at(call, operator, stage)
+  if is_record(call, value) then return value end
+  return value_at(call, operator, 1)
 end
 
 --- Key, time and value of the record that the failing step was given, as text; nil without one.
 ---@param call ffi.cdata* struct call
 ---@param operator Operator
+---@param stage integer of M.stage
 ---@return { time: number?, text: string, value: any, key: any }?
-function M.record(call, operator)
+function M.record(call, operator, stage)
   local timer = call.request == 7
   if not (timer or call.request == 1) or call.index >= call.count then return nil end
   local record = { time = times.from_engine((timer and call.timer_times or call.times)[call.index]) }
   if timer then
     record.text = call.domain == 0 and "(none: an event time timer)" or "(none: a processing time timer)"
   else
-    local ok, value = pcall(record_of_failing, call, operator)
+    local ok, value = pcall(record_of_failing, call, operator, stage)
     if ok then record.value = value end
     record.text = ok and clipped(json_text(value)) or "(unreadable)"
   end

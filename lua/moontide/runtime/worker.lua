@@ -46,11 +46,6 @@ function M.new(handle, job, graph)
   return self
 end
 
--- The logical step whose function was running.
-local function step_of(operator, call)
-  return operator.stages[call.stage] or operator.step
-end
-
 local function letter_collector(self, index, port)
   local key = index * 64 + port
   self.letters[key] = self.letters[key] or collector(self.calls[index], port)
@@ -65,7 +60,8 @@ end
 
 local function describe(self, index, failure)
   local operator, call = self.operators[index], self.calls[index]
-  local step, record = step_of(operator, call), report.record(call, operator)
+  local stage = report.stage(call, operator, failure)
+  local step, record = operator.stages[stage] or operator.step, report.record(call, operator, stage)
   local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
   local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and json_text(record.key) or "", record and record.text or "")
   return text, report.without_addresses(place), record, step
