@@ -58,7 +58,7 @@ local checks = {
   [SIZE] = { type = "size", min = 0 },
   [TEXTS] = { type = "custom", check = texts },
   [PAIRS] = { type = "custom", check = pairs_of_texts },
-  [SIZE_OR_FALSE] = { type = "size", min = 0, off = -1 },
+  [SIZE_OR_FALSE] = { type = "size", min = 1, off = -1 },
 }
 
 local function read_specs(pointer)

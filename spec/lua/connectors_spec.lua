@@ -128,7 +128,9 @@ describe("a mistake in a connector's options", function()
     ["mt.job('x'):from(mt.file { path = 'a', format = 'json', folow = true })"] = "mt.file: unknown option 'folow' (did you mean 'follow'?)",
     ["mt.job('x'):from(mt.file { path = 'a', format = 'json', follow = 1 })"] = "mt.file: option 'follow' must be true or false, got 1",
     ["mt.job('x'):from(mt.file { path = 'a', format = 'json', split = '64mb' })"] =
-      [[mt.file: option 'split' must be a size, not below 0 (bytes, or "64KB", "256MB", "2GB"), or false, got "64mb"]],
+      [[mt.file: option 'split' must be a size above 0 (bytes, or "64KB", "256MB", "2GB"), or false, got "64mb"]],
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'json', split = 0 })"] =
+      [[mt.file: option 'split' must be a size above 0 (bytes, or "64KB", "256MB", "2GB"), or false, got 0]],
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { 'a' } })"] =
       "mt.file: option 'columns' must be a table of names and texts, got a table",
     ["mt.job('x'):from(mt.file { dir = 'out', path = 'a', format = 'json' })"] =
