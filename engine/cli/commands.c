@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct cli_option status_options[] = {
     { "format", "FORMAT", "text (default) or json", false, NULL },
@@ -109,8 +111,21 @@ static int run_command(const struct cli_command *command, int count, char **word
     return command->run(&line);
 }
 
+/* Whoever started this may have closed them (`moontide run job.lua >&-`). The next file opened would then be
+ * stdout or stderr, and results and messages would go into it. Now stdin is empty, results fail as they would
+ * on what is closed, and messages go nowhere. */
+static void occupy_standard_streams(void)
+{
+    static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };
+    for (int stream = 0; stream < 3; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", modes[stream]) < 0) /* it takes the lowest number that is free: this one */
+            _exit(CLI_FAILED);
+    }
+}
+
 int cli_main(int count, char **words)
 {
+    occupy_standard_streams();
     if (count < 2) {
         error_set(ERROR_ARGUMENT, "which command?");
         return cli_complain(NULL);

@@ -4,15 +4,17 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* Nobody reads what the job prints: `moontide run job.lua | head`. Trying again would not help. */
+/* Nobody reads what the job prints: `moontide run job.lua | head`, or `>&-`. Trying again would not help. */
 static bool reader_has_gone(void)
 {
     struct pollfd out = { STDOUT_FILENO, 0, 0 };
-    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+    bool closed = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY;
+    return closed || (poll(&out, 1, 0) == 1 && (out.revents & POLLERR));
 }
 
 /* A library below may end the process where it meets a full disk, instead of telling (RocksDB's assertions do). */

@@ -281,4 +281,21 @@ describe("the supervisor", function()
     assert.are.equal("1\n", out)
     assert.is_nil(err:match("attempt 2"), err)
   end)
+
+  it("ends when its stdout is closed, and does not take files of its own for stdout and stderr", function()
+    local script = here:job('{ parallelism = 1, checkpoint = { interval = "10ms" }, restart = { initial = 1 } }', [[
+  :to(mt.stdout { format = 'lines' })]], "mt.sequence { from = 1, to = 3000, rate = 30000 }")
+    local function run_with(redirections)
+      return process.run({ "-c", ("exec '%s' run '%s' --data '%s' --fresh --no-progress %s"):format(
+        os.getenv("MOONTIDE_EXECUTABLE") or "build/moontide", script, here.data, redirections) }, { program = "/bin/sh" })
+    end
+    local _, status, err = run_with(">&-")
+    assert.are.equal(1, status, err)
+    assert.is_truthy(err:match("stdout: Bad file descriptor\n") and not err:match("attempt 2"), err)
+    local out, good = run_with("2>&-")
+    assert.are.equal(0, good)
+    assert.are.equal(3000, select(2, out:gsub("\n", "\n")))
+    assert.is_falsy((here:read("data/lock") or ""):find("finished", 1, true))
+    assert.are.equal(1, (select(2, run_with("<&- >&- 2>&-"))))
+  end)
 end)
