@@ -13,7 +13,7 @@
 /* <cdef> */
 enum option_type {
     OPTION_TEXT = 0,
-    OPTION_NUMBER = 1,     /* a double */
+    OPTION_NUMBER = 1,     /* a double; Lua takes only one above 0 */
     OPTION_INTEGER = 2,
     OPTION_BOOL = 3,
     OPTION_DURATION = 4,   /* milliseconds; Lua also takes "5s" */

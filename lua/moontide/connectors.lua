@@ -51,7 +51,7 @@ end
 -- How an option of C is checked in Lua.
 local checks = {
   [TEXT] = { type = "string" },
-  [NUMBER] = { type = "number" },
+  [NUMBER] = { type = "positive" },
   [INTEGER] = { type = "custom", check = whole_number },
   [BOOL] = { type = "boolean" },
   [DURATION] = { type = "duration", min = 0 },
