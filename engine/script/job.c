@@ -54,6 +54,7 @@ static void config_read(struct job *job)
     config->restart_failures = (uint64_t)number_or(vm, "restart.failures", 1);
     config->restart_within_ms = (uint64_t)number_or(vm, "restart.within", 60000);
     config->watchdog_ms = (uint64_t)number_or(vm, "watchdog", 30000);
+    job->reads_once = number_or(vm, "reads_once", 0) != 0;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     job->parallelism = job->arguments.parallelism > 0 ? job->arguments.parallelism : (uint32_t)number_or(vm, "parallelism", (double)(cores > 0 ? cores : 1));
     job->watched = memory_new_zeroed(job->parallelism, sizeof job->watched[0]);

@@ -43,7 +43,7 @@ enum job_end {
     JOB_FINISHED = 0,     /* the input is read to its end and committed */
     JOB_STOPPED = 1,      /* as asked, with a last checkpoint (or without: cancel) */
     JOB_FAILED = 2,       /* may be tried again */
-    JOB_FAILED_FINALLY = 3, /* user code failed at the same record as in the attempt before: trying again is of no use */
+    JOB_FAILED_FINALLY = 3, /* user code failed at the same record as in the attempt before: trying again is of no use; or what failed cannot be read again */
     JOB_REFUSED = 4,      /* a restore was refused; nothing was changed */
 };
 

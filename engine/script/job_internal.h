@@ -24,6 +24,7 @@ struct job {
     char script_hash[17];
     uint32_t parallelism;
     bool at_least_once, older;
+    bool reads_once;                   /* has a source that cannot be read again */
     struct vm *vm;                     /* of the main thread, and of worker 0 */
     const char *data_directory;
     uint64_t run_id;

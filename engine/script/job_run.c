@@ -120,6 +120,11 @@ static enum job_end failed(struct job *job, const char *previous_failure)
     say(report);
     job->failure = failure_of(job, place);
     bool again = previous_failure != NULL && *previous_failure != 0 && strcmp(previous_failure, job->failure) == 0;
+    if (*place != 0 && job->reads_once && !again) {
+        /* The next attempt would go on behind the record, and end well without it. */
+        say("no other attempt: what this one has read cannot be read again");
+        return JOB_FAILED_FINALLY;
+    }
     return again ? JOB_FAILED_FINALLY : JOB_FAILED;
 }
 

@@ -65,4 +65,14 @@ function M.warnings(value)
   return list
 end
 
+--- Whether records are lost that a failing attempt took from its input. A source in Lua without a position begins anew.
+---@param value Job
+---@return boolean
+function M.reads_once(value)
+  for _, step in ipairs(value.steps) do
+    if step.kind == "source" and step.replayable == false and not step.definition then return true end
+  end
+  return false
+end
+
 return M

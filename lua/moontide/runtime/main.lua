@@ -63,6 +63,7 @@ function M.config()
   for _, group in ipairs { "checkpoint", "state", "restart" } do
     for name, value in pairs(options[group]) do put(group .. "." .. name, value) end
   end
+  put("reads_once", plan.reads_once(job))
   flat.warnings = table.concat(plan.warnings(job), "\n")
   return flat
 end

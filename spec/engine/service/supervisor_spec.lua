@@ -234,6 +234,16 @@ describe("the supervisor", function()
     end
   end)
 
+  it("ends at the first record that fails where it could not be read again", function()
+    local steps = "  :map(function(n) return n == 7 and nil + 1 or n end):to(mt.blackhole {})"
+    local script = here:job("{ parallelism = 1, restart = { initial = 1 } }", steps, "mt.stdin { format = 'json' }")
+    local _, status, err = process.run({ "-c", ("seq 1 100000 | '%s' run '%s' --no-progress"):format(
+      os.getenv("MOONTIDE_EXECUTABLE") or "build/moontide", script) }, { program = "/bin/sh" })
+    assert.are.equal(1, status, err)
+    assert.is_truthy(err:match("job%.lua:4") and err:match("moontide: no other attempt: what this one has read cannot be read again\n"), err)
+    assert.is_nil(err:match("attempt 2"), err)
+  end)
+
   it("ends a callback that hangs, and names its line in the next attempt", function()
     local script = here:job('{ parallelism = 1, watchdog = "200ms", restart = { initial = 1 } }', [[
       :process("detector", function(n, ctx, out)
