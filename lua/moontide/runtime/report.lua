@@ -173,7 +173,7 @@ function M.text(job_name, step_name, subtask, failure, record)
   local frames = failure.frames
   if #frames == 0 then
     local place = failure.message:match("^([^\n]-%.lua:%d+): ")
-    if place then frames = { place:match("[^/]*$") } end
+    if place and not is_own(place) and not place:find("^moontide%.") then frames = { place:match("[^/]*$") } end
   end
   for _, frame in ipairs(frames) do lines[#lines + 1] = "  " .. frame end
   if record then
