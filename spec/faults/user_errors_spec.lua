@@ -83,6 +83,11 @@ describe("an error of user code", function()
     end
   end)
 
+  it("names a field that is set in mt.null, which all records share", function()
+    names(fail("  :map(function(n) if n == 7 then mt.null.x = n end return n end):to(mt.blackhole {})"),
+      "a field 'x' of mt.null", "job%.lua:4: in map\n.*record  7\n")
+  end)
+
   it("names the field that JSON cannot hold", function()
     names(fail(script_with('out:collect { text = "\\255\\254" }')), 'step "sink-1", subtask 0: field \'text\': JSON cannot hold a string that is not UTF-8')
     names(fail(script_with('out:collect { ["\\255"] = 1 }')), 'step "sink-1", subtask 0: JSON cannot hold a field name that is not UTF-8')
