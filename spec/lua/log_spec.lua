@@ -1,4 +1,5 @@
 local mt = require "moontide"
+local run = require "support.run"
 
 describe("mt.log", function()
   local lines, before
@@ -31,5 +32,21 @@ describe("mt.log", function()
     mt.log.info({}, 6)
     assert.equal("info %d items many", lines[1])
     assert.matches("^info table: 0x%x+ 6$", lines[2])
+  end)
+
+  it("names step and subtask in a job, also of steps that are fused", function()
+    local here = run.new()
+    finally(function() here:destroy() end)
+    local started = here:run(here:job("{ parallelism = 1 }", [[
+  :map(function(n) mt.log.warn("one") return n end)
+  :map(function(n) mt.log.warn("two") return n end)
+  :process("p", { open = function() mt.log.warn("three") end, process_element = function() mt.log.warn("four") end }):to(mt.blackhole {})
+mt.log.warn("five")]], "mt.sequence { from = 1, to = 1 }"))
+    assert.equal(0, started:wait(), started.err)
+    for place, text in pairs { ["map-1"] = "one", ["map-2"] = "two", p = "three" } do
+      assert.is_truthy(started.err:find(('warn  step "%s", subtask 0: %s\n'):format(place, text), 1, true), started.err)
+    end
+    assert.is_truthy(started.err:find('warn  step "p", subtask 0: four\n', 1, true), started.err)
+    assert.is_truthy(started.err:find("warn  five\n", 1, true), started.err)
   end)
 end)

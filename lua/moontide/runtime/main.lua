@@ -38,7 +38,10 @@ function M.load(path, settings)
     if not key then error(("--set %s: needs key=value"):format(setting), 0) end
     moontide.args[key] = value
   end
-  require("moontide.log").write = function(level, text) C.log_text(levels[level] or 1, text) end
+  require("moontide.log").write = function(level, text)
+    local place = worker.place()
+    C.log_text(levels[level] or 1, place and place .. ": " .. text or text)
+  end
   local directory = script_directory(path)
   package.path = directory .. "/?.lua;" .. directory .. "/?/init.lua;" .. package.path
   local chunk, message = loadfile(path)

@@ -85,11 +85,25 @@ local function recover(self, index, failure)
   return true
 end
 
+-- Whose callback runs in this Lua state.
+local running = { worker = nil, index = 0 }
+
+--- The step whose callback runs, as log lines name it; nil between callbacks.
+---@return string?
+function M.place()
+  local worker = running.worker
+  if not worker then return nil end
+  local operator, call = worker.operators[running.index], worker.calls[running.index]
+  return ("step %q, subtask %d"):format((operator.stages[call.stage] or operator.step).name, tonumber(call.subtask))
+end
+
 --- Do what the engine asked of operator `index`: false and the report if the job fails by it.
 function Worker:handle_call(index)
   local handler = self.handlers[index]
   while true do
+    running.worker, running.index = self, index
     local ok, failure = xpcall(handler, self.catch)
+    running.worker = nil
     if ok then return true end
     local go_on, text = recover(self, index, report.caught(failure))
     if not go_on then return false, text end
