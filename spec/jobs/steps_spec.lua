@@ -371,6 +371,48 @@ describe("records that user code fails on", function()
     assert.are.same({ { "first", 11 }, { "second", -12 }, { "third", false } }, letters)
   end)
 
+  local function fail_where_bad(record)
+    if record.bad then error("bad record") end
+    return record.n
+  end
+
+  -- Each fails at a record that is bad.
+  local failing_steps = {
+    map = function(input) return input:map(fail_where_bad) end,
+    filter = function(input) return input:filter(fail_where_bad) end,
+    flat_map = function(input) return input:flat_map(fail_where_bad) end,
+    ["key_by with a function"] = function(input) return input:key_by(fail_where_bad) end,
+    ["key_by with a field"] = function(input) return input:key_by("k") end,
+    ["assign_timestamps with a function"] = function(input) return input:assign_timestamps { fn = fail_where_bad } end,
+    ["assign_timestamps with a field"] = function(input) return input:assign_timestamps { field = "k" } end,
+    process = function(input) return input:process("p", fail_where_bad) end,
+    ["keyed process"] = function(input) return input:key_by("n"):process("p", fail_where_bad) end,
+    reduce = function(input) return input:key_by(function() return 1 end):reduce("r", function(a, b) return { n = a.n, key = fail_where_bad(b) } end) end,
+    sum = function(input) return input:key_by("n"):sum("s", "k") end,
+    ["a window's count"] = function(input)
+      return input:assign_timestamps { field = "n" }:key_by("n"):window(mt.session { gap = fail_where_bad }):count("w")
+    end,
+    ["a window"] = function(input)
+      return input:assign_timestamps { field = "n" }:key_by("n"):window(mt.count_window { size = 1 })
+        :process("w", function(_, _, records) fail_where_bad(records[1]) end)
+    end,
+    connect = function(input)
+      return input:connect(input:filter(function() return false end)):process("c", { process_element1 = function(_, record) fail_where_bad(record) end,
+        process_element2 = function() end })
+    end,
+  }
+  for name, build in pairs(failing_steps) do
+    it("dead_letter: each bad record of a batch leaves one: " .. name, function()
+      local letters = {}
+      local sink = mt.sink { write = function(_, letter) letters[#letters + 1] = letter.record.n end }
+      local h = harness(build, { on_error = { dead_letter = sink } })
+      local records = {}
+      for n = 1, 9 do records[n] = { n = n, k = n % 3 ~= 0 and n or nil, bad = n % 3 == 0 } end
+      h.inputs[1].channels[1]:push_all(records)
+      assert.are.same({ 3, 6, 9 }, letters)
+    end)
+  end
+
   it("fail: the report names step, key, time and record", function()
     local h = harness(function(input) return input:key_by("k"):process("p", failing(false)) end)
     local report = fails(h.push, h, { k = "a", n = 1, bad = true }, 978307500000)
