@@ -157,6 +157,27 @@ for _, backend in ipairs(backends) do
       end, { on_error = "skip" })
     end)
 
+    it("S24: is forgotten at its end also where it failed there, and its record may be skipped", function()
+      local function fails() error("no") end
+      local windows = { mt.tumbling { size = 10 }, mt.session { gap = 10 }, mt.tumbling { size = 10, time = "processing" } }
+      local ways = {
+        function(windowed) return windowed:process("p", fails) end,
+        function(windowed) return windowed:reduce("p", function(a) return a end, fails) end,
+        function(windowed) return windowed:evictor { before = fails }:process("p", function() end) end,
+      }
+      for _, window in ipairs(windows) do
+        for _, way in ipairs(ways) do
+          run(backend, function(input) return way(input:key_by("key"):window(window)) end, function(h)
+            for _, key in ipairs { "a", "b", "c" } do push(h, key, 1, 0) end
+            h.it:watermark(20)
+            h.it:set_processing_time(20)
+            assert.same({}, h.it:values())
+            assert.equal(0, h.it:state_size() + h.it:timer_count("event") + h.it:timer_count("processing"))
+          end, { on_error = "skip" })
+        end
+      end
+    end)
+
     it("S22: a record without a time is an error of the record; the others are handled", function()
       local windows = { mt.tumbling { size = 10 }, mt.sliding { size = 10, slide = 5 }, mt.session { gap = 10 } }
       local function counted(window, build)

@@ -14,6 +14,26 @@ local fire, act, forget, trigger, trigger_ctx = b.fire, b.act, b.forget, b.trigg
 local window_of, place, on_event_time, on_processing_time = b.window_of, b.place, b.on_event_time, b.on_processing_time
 local live, stale = 1, 3
 return function()
+]]
+
+-- A window whose last timer failed is forgotten all the same: no timer comes after it.
+local forget_failed = [[
+  if b.failed then
+    local i = b.failed
+    b.failed, call.index = nil, i
+    local has = C.call_window_of_timer(call, i)
+    if has < 0 then check(has) end
+    if has == 1 then
+      panes.index = 0
+      C.call_mark(call)
+      if C.call_window_is_cleanup(call, 0, call.domain, call.timer_times[i]) then forget() end
+      if call.view.undo_count > 0 then C.keyed_state_commit_record(call.state) end
+    end
+    call.index = i + 1
+  end
+]]
+
+local each_timer = [[
   for i = call.index, call.count - 1 do
     call.index = i
     local take = C.call_take_timer(call, i)
@@ -58,8 +78,8 @@ end
 
 local function source_of(step, guarded)
   local behind, body = "", window_loops.is_direct(step) and own[step.window.time] or asked_source(step)
-  if guarded then body, behind = "      C.call_mark(call)\n" .. body, commit end
-  return head .. body .. tail .. behind .. "    end\n  end\nend"
+  if guarded then body, behind = "      b.failed = i\n      C.call_mark(call)\n" .. body, commit .. "      b.failed = nil\n" end
+  return head .. (guarded and forget_failed or "") .. each_timer .. body .. tail .. behind .. "    end\n  end\nend"
 end
 
 --- The function that fires the timers [call.index, call.count) of the run in `call`.
