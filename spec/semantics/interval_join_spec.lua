@@ -54,7 +54,12 @@ describe("an interval join", function()
     end
   end
 
-  for name, given in pairs { before = { lower = -1, upper = 0 }, behind = { lower = 0, upper = 1 } } do
+  local kept = {
+    before = { lower = -1, upper = 0 }, behind = { lower = 0, upper = 1 },
+    ["before, exclusive,"] = { lower = -2, upper = 1, lower_exclusive = true, upper_exclusive = true },
+    ["behind, exclusive,"] = { lower = -1, upper = 2, lower_exclusive = true, upper_exclusive = true },
+  }
+  for name, given in pairs(kept) do
     variants.it(it, "T42: keeps what can still meet something " .. name .. ", and no more", keyed, function(open)
       local h = open(build(given))
       for input = 1, 2 do

@@ -133,6 +133,17 @@ describe("a join over windows", function()
     assert.equal(0, h:state_size())
   end)
 
+  variants.it(it, "S58: of a stream with itself has each pair in both orders", { key = key_of }, function(open)
+    local h = open(function(stream)
+      return stream:join(stream, { left = "key", right = "key" }):window(mt.tumbling { size = 3 })
+        :apply("pairs", function(l, r) return ("%s%d-%d"):format(l.key, l.at, r.at) end)
+    end)
+    for _, row in ipairs { { "a", 0 }, { "a", 2 }, { "b", 3 }, { "a", 5 } } do h:push({ key = row[1], at = row[2] }, row[2]) end
+    h:finish()
+    h:expect "a0-0@2 a0-2@2 a2-0@2 a2-2@2 b3-3@5 a5-5@5 W(MAX) END"
+    assert.equal(0, h:state_size())
+  end)
+
   variants.it(it, "S58: joins in sessions of both sides", keyed, function(open)
     local h = open(function(left, right)
       return left:join(right, { left = "key", right = "key" }):window(mt.session { gap = 10 })

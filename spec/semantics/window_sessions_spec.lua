@@ -108,6 +108,35 @@ describe("a session", function()
     wm 2999 -> rows=0 timers=0
   ]], function(windowed) return windowed:allowed_lateness(1000) end)
 
+  local told = mt.session { gap = function(element) return element.value end }
+
+  each_way("S29: grown step by step, and ended beside another one", told, [[
+    a:4@0 a:4@0 a:2@3 a:2@4 a:3@1 a:2@3 -> timers=1
+    a:3@11 a:3@10 a:3@12 a:3@11 -> timers=2
+    wm 5 -> a-17[0,6)@5 timers=1
+    wm 14 -> a-12[10,15)@14 rows=0 timers=0
+  ]])
+
+  each_way("S29: a new one where another one lay before it grew", told, [[
+    a:2@10 a:8@3 a:1@30
+    wm 11 -> a-10[3,12)@11 timers=1
+    a:2@20 a:20@8 -> timers=2
+    wm 30 -> a-22[8,28)@27 a-1[30,31)@30 rows=0 timers=0
+  ]])
+
+  each_way("S29b: two that have fired become one, and one that has fired is open again", told, [[
+    a:2@0 a:2@3 b:2@0 -> timers=6
+    wm 9 -> a-2[0,2)@1 a-2[3,5)@4 b-2[0,2)@1 timers=3
+    a:1@2 -> a-5[0,5)@4 timers=2
+    b:10@1 -> timers=3
+    wm 10 -> b-12[0,11)@10 timers=2
+    wm 14 -> timers=1
+    a:1@2 -> late>a:1@2
+    b:5@11 -> timers=2
+    wm 15 -> b-17[0,16)@15
+    wm 25 -> rows=0 timers=0
+  ]], function(windowed) return late(windowed):allowed_lateness(10) end)
+
   each_way("T22: session 3 s, lateness 10", mt.session { gap = "3s" }, [[
     key2:1@1000
     wm 4998 -> key2-1[1000,4000)@3999 timers=1
