@@ -143,6 +143,22 @@ describe("broadcast state", function()
     assert.equal("{5000,0}", h:words())
   end)
 
+  it("visits keys again where the author caught the error of a visit", function()
+    local h = rules_case {
+      state = { count = mt.value_state() },
+      process_element = function(self) self.count:update(1) end,
+      process_broadcast_element = function(_, rule, ctx, out)
+        out:collect((pcall(ctx.apply_to_keyed_state, ctx, "count", function(key)
+          assert.is_truthy(fails(ctx.apply_to_keyed_state, ctx, "count", print):find("while it visits keys", 1, true))
+          assert(key ~= rule)
+        end)))
+      end,
+    }
+    for key = 1, 3 do h.inputs[1]:push(key) end
+    h.inputs[2].channels[1]:push_all { 2, 0, 3, 4 } -- records of one batch
+    assert.equal("false true false true", h:words())
+  end)
+
   it("S49: is only read where there is a key, and has no key where it is written", function()
     local wrong = {
       { "element", function(self) self.rules:put("a", 1) end, "broadcast state 'rules' can only be read here" },

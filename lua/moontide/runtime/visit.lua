@@ -40,6 +40,19 @@ local function visit_all(self, state, fn)
   end
 end
 
+local function this_thread() return coroutine.running() or "main" end
+
+-- A visit that failed is over, also where the author has caught its error: then it is not on the stack any more.
+local function is_visiting(self)
+  if self.visiting ~= this_thread() then return self.visiting ~= nil end
+  local level, frame = 1, nil
+  repeat
+    level = level + 1
+    frame = debug.getinfo(level, "f")
+  until not frame or frame.func == visit_all
+  return frame ~= nil
+end
+
 --- Call `fn(key, state)` for each key.
 ---@param name string of the state
 ---@param fn fun(key: any, state: table)
@@ -47,9 +60,9 @@ function Visit:apply(name, fn)
   local slot = self.slots[name]
   if not slot then error(("apply_to_keyed_state: there is no keyed state %s%s"):format(describe(name), nearest.hint(name, self.names)), 3) end
   if type(fn) ~= "function" then error("apply_to_keyed_state: needs a function(key, state), got " .. describe(fn), 3) end
-  if self.visiting then error("apply_to_keyed_state cannot be called while it visits keys", 3) end
+  if is_visiting(self) then error("apply_to_keyed_state cannot be called while it visits keys", 3) end
   check(C.call_visit_begin(self.handle, slot))
-  self.visiting = true
+  self.visiting = this_thread()
   visit_all(self, self.states[name], fn)
   self.visiting = nil
 end
