@@ -114,6 +114,13 @@ describe("list state", function()
       d:fails_at("k", call("add_all", { 1, nil, 3 }))
       d:fails_at("k", call("update", { [1] = 1, [3] = 3 }))
       assert.are.same({ 1 }, d:at("k", get))
+      for _, name in ipairs { "add_all", "update" } do
+        for _, list in ipairs { { 2, print }, { 2, { 3, { print } } } } do
+          assert.is_truthy(d:fails_at("k", call(name, list)):find("cannot", 1, true))
+        end
+        assert.is_truthy(d:fails_at("k", call(name, mt.null)):find("needs a list, got null", 1, true))
+      end
+      assert.are.same({ 1 }, d:at("k", get))
       d:at("k", call("add", mt.null))
       assert.are.same({ 1, mt.null }, d:at("k", get))
     end)
@@ -150,6 +157,23 @@ describe("map state", function()
       d:at("k", function(self) self.m:put(1LL, "one") end)
       assert.are.equal("one", d:at("k", function(self) return self.m:get(1) end))
       assert.is_nil(d:at("k", function(self) return self.m:get("1") end))
+    end)
+
+    it("takes all of a table or nothing", function()
+      local d = new { m = mt.map_state() }
+      local function put_all(map)
+        return function(self) self.m:put_all(map) end
+      end
+      d:at("k", put_all { a = 1, [2] = { "b" }, [true] = mt.null })
+      for _, map in ipairs { { a = 2, b = 2, c = print, d = 2 }, { a = 2, b = 2, [{}] = 2, d = 2 }, { a = 2, b = 2, c = { { print } }, d = 2 } } do
+        d:fails_at("k", put_all(map))
+      end
+      assert.is_truthy(d:fails_at("k", put_all(mt.null)):find("put_all needs a table, got null", 1, true))
+      assert.are.same({ 1, { "b" }, mt.null, 3 }, d:at("k", function(self)
+        local count = 0
+        for _ in self.m:keys() do count = count + 1 end
+        return { self.m:get("a"), self.m:get(2), self.m:get(true), count }
+      end))
     end)
 
     it("keeps the maps of different keys and states apart", function()

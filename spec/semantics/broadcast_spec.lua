@@ -159,6 +159,20 @@ describe("broadcast state", function()
     assert.equal("false true false true", h:words())
   end)
 
+  it("puts all of a table or nothing", function()
+    local h = rules_case {
+      process_element = print,
+      process_broadcast_element = function(self, _, _, out)
+        self.rules:put_all { a = 1 }
+        assert.is_false(pcall(self.rules.put_all, self.rules, { a = 2, b = 2, c = print, d = 2 }))
+        assert.is_false(pcall(self.rules.put_all, self.rules, mt.null))
+        out:collect(entries(self.rules))
+      end,
+    }
+    h.inputs[2]:push(1)
+    assert.equal("a=1", h:words())
+  end)
+
   it("S49: is only read where there is a key, and has no key where it is written", function()
     local wrong = {
       { "element", function(self) self.rules:put("a", 1) end, "broadcast state 'rules' can only be read here" },

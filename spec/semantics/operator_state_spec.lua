@@ -158,6 +158,21 @@ describe("operator list state", function()
     end
   end)
 
+  it("takes all of a list or nothing", function()
+    local h = case.new(function(input)
+      return input:process("p", {
+        state = { list = mt.operator_list_state() },
+        process_element = function(self, value, _, out)
+          self.list:add(value)
+          for _, method in ipairs { "add_all", "update" } do assert.is_false(pcall(self.list[method], self.list, { 2, print })) end
+          out:collect(self.list:get())
+        end,
+      })
+    end)
+    h:push(1)
+    assert.equal("{1}", h:words())
+  end)
+
   -- A step over one state, which shows it for each record that is "show".
   local function lists(states)
     return function(input)

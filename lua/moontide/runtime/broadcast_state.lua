@@ -1,6 +1,7 @@
 --- Broadcast state: one map for a whole subtask, in Lua. It is read for every
 --- record and written seldom, so values are kept ready, and an iteration walks a
 --- sorted list that lasts until the next write (S52).
+local check_map = require "moontide.runtime.check_map"
 local copy = require "moontide.runtime.copy"
 local methods = require "moontide.runtime.methods"
 local no_write = "broadcast state '%s' can only be read here: it is written in process_broadcast_element"
@@ -80,9 +81,12 @@ function Writer:put(key, value)
   write(self, key_bytes, new_entry(key_bytes, packing.pack(value)))
 end
 
+-- All of them are packed before the first is written: one that cannot be stored changes nothing.
 function Writer:put_all(map)
-  if type(map) ~= "table" then error("map state: put_all needs a table, got " .. type(map), 2) end
-  for key, value in pairs(map) do self:put(key, value) end
+  check_map(map)
+  local entries = {}
+  for key, value in pairs(map) do entries[#entries + 1] = new_entry(packing.pack_key(key), packing.pack(value)) end
+  for _, entry in ipairs(entries) do write(self, entry.key_bytes, entry) end
 end
 
 function Writer:remove(key)

@@ -9,6 +9,8 @@ local no_key = require "moontide.runtime.no_key"
 local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 
+local cells_type = ffi.typeof("struct cell[?]")
+
 local ListState = {}
 
 local function entry_of(call)
@@ -29,28 +31,37 @@ function ListState:get()
   end
 end
 
-local function add(self, entry, value)
-  local call = self.call
+function ListState:add(value)
+  if value == nil then error("list state: nil cannot be an element (mt.null can)", 2) end
+  local call, entry = self.call, entry_of(self.call)
   call.scratch.used = 0
   encoding.encode(call.scratch, call.cell, value, self.place)
   check(C.list_state_add(call.state, entry, self.slot, call.cell, call.scratch.bytes))
 end
 
-function ListState:add(value)
-  if value == nil then error("list state: nil cannot be an element (mt.null can)", 2) end
-  add(self, entry_of(self.call), value)
+-- All elements as cells before the first is added: one that cannot be stored changes nothing.
+local function encode_all(self, list, length)
+  local scratch, cells = self.call.scratch, cells_type(length)
+  scratch.used = 0
+  for i = 1, length do encoding.encode(scratch, cells + (i - 1), list[i], self.place) end
+  return cells
+end
+
+local function add_cells(self, entry, cells, length)
+  local call = self.call
+  for i = 0, length - 1 do check(C.list_state_add(call.state, entry, self.slot, cells + i, call.scratch.bytes)) end
 end
 
 function ListState:add_all(list)
-  local entry = entry_of(self.call)
-  for i = 1, check_list(list) do add(self, entry, list[i]) end
+  local entry, length = entry_of(self.call), check_list(list)
+  add_cells(self, entry, encode_all(self, list, length), length)
 end
 
 function ListState:update(list)
-  local length = check_list(list)
+  local entry, length = entry_of(self.call), check_list(list)
+  local cells = encode_all(self, list, length)
   self:clear()
-  local entry = entry_of(self.call)
-  for i = 1, length do add(self, entry, list[i]) end
+  add_cells(self, entry, cells, length)
 end
 
 function ListState:clear()

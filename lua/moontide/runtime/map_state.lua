@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local check_map = require "moontide.runtime.check_map"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
@@ -10,7 +11,7 @@ local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 
 local source = [[
-local call, slot_index, ffi, C, check, no_key, values, encoding = ...
+local call, slot_index, ffi, C, check, check_map, no_key, values, encoding = ...
 local decode, decode_slot, encode = values.decode, values.decode_slot, encoding.encode
 local key_place, value_place = encoding.place(), encoding.place()
 local found = ffi.new("const struct cell *[1]")
@@ -66,8 +67,15 @@ function MapState:put(key, value)
   if status < 0 then check(status) end
 end
 
+-- What cannot be stored is met before the first entry is put: it changes nothing.
 function MapState:put_all(map)
-  if type(map) ~= "table" then error("map state: put_all needs a table, got " .. type(map), 2) end
+  check_map(map)
+  local entry, cell, scratch = entry_of(), call.cell, call.scratch
+  for key, value in pairs(map) do
+    set_key(entry, key)
+    scratch.used = 0
+    encode(scratch, cell, value, value_place)
+  end
   for key, value in pairs(map) do self:put(key, value) end
 end
 
@@ -111,6 +119,6 @@ return MapState
 ]]
 
 return function(call, slot_index)
-  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, no_key, values, encoding)
+  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, check_map, no_key, values, encoding)
   return lend(call, methods(class, "a map state"))
 end

@@ -19,21 +19,30 @@ function OperatorList:get()
   return list
 end
 
-function OperatorList:add(value)
-  if value == nil then error("list state: nil cannot be an element (mt.null can)", 2) end
-  local item, items, count = packing.pack(value), self.items, #self.items + 1
+local function append(self, item)
+  local items, count = self.items, #self.items + 1
   self.journal:note(function() items[count] = nil end)
   items[count] = item
 end
 
+function OperatorList:add(value)
+  if value == nil then error("list state: nil cannot be an element (mt.null can)", 2) end
+  append(self, packing.pack(value))
+end
+
+-- All of them before the first is kept: one that cannot be stored changes nothing.
+local function pack_all(list, length)
+  local items = {}
+  for i = 1, length do items[i] = packing.pack(list[i]) end
+  return items
+end
+
 function OperatorList:add_all(list)
-  for i = 1, check_list(list) do self:add(list[i]) end
+  for _, item in ipairs(pack_all(list, check_list(list))) do append(self, item) end
 end
 
 function OperatorList:update(list)
-  local items = {}
-  for i = 1, check_list(list) do items[i] = packing.pack(list[i]) end
-  replace(self, items)
+  replace(self, pack_all(list, check_list(list)))
 end
 
 function OperatorList:clear() replace(self, {}) end
