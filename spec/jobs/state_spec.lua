@@ -43,9 +43,9 @@ function Driver:fails_at(key, fn)
   return message
 end
 
---- |SNAP|: snapshot, destroy, restore in a fresh step.
-function Driver:restart()
-  local snapshot, options = self.harness:snapshot(), {}
+--- |SNAP|: snapshot, destroy, restore in a fresh step; or the snapshot that is given.
+function Driver:restart(older)
+  local snapshot, options = older or self.harness:snapshot(), {}
   self.harness:close()
   for name, value in pairs(self.options) do options[name] = value end
   options.restore = snapshot
@@ -186,6 +186,59 @@ describe("map state", function()
       assert.are.same({ 4, nil }, d:at("b", function(self) return { self.m:get("x"), self.other:get("x") } end))
       assert.are.equal(2, d:at("a", function(self) return self.other:get("x") end))
       assert.are.equal(3, d.harness:state_size())
+    end)
+  end)
+end)
+
+describe("a snapshot", function()
+  each_backend(function(new)
+    it("holds what was there when it was taken, whatever is written behind it", function()
+      local states = {
+        v = mt.value_state(), l = mt.list_state(), m = mt.map_state(), r = mt.reducing_state { reduce = function(a, b) return a .. b end },
+        a = mt.aggregating_state {
+          create = function() return { n = 0 } end,
+          add = function(acc, n) return { n = acc.n + n } end,
+          result = function(acc) return acc.n end,
+        },
+      }
+      local function write(value)
+        return function(self)
+          self.v:update(value)
+          self.l:add(value)
+          self.m:put(value, value)
+          self.r:add(tostring(value))
+          self.a:add(value)
+        end
+      end
+      local function clear(self)
+        for _, name in ipairs { "v", "l", "m", "r", "a" } do self[name]:clear() end
+      end
+      local function show(self)
+        local keys = {}
+        for key in self.m:keys() do keys[#keys + 1] = key end
+        return ("%s {%s} {%s} %s %s"):format(tostring(self.v:value()), table.concat(self.l:get(), " "), table.concat(keys, " "), tostring(self.r:get()),
+          tostring(self.a:get()))
+      end
+      local d = new(states)
+      for key = 1, 2 do d:at(key, write(key)) end
+      local first = d.harness:snapshot()
+      d:at(1, write(3))
+      d:at(2, clear)
+      d:at(2, write(4))
+      d:at(3, write(5))
+      local second = d.harness:snapshot()
+      for key = 1, 3 do d:at(key, clear) end
+      local empty = "nil {} {} nil nil"
+      local expected = {
+        [first] = { "1 {1} {1} 1 1", "2 {2} {2} 2 2", empty },
+        [second] = { "3 {1 3} {1 3} 13 4", "4 {4} {4} 4 4", "5 {5} {5} 5 5" },
+        [d.harness:snapshot()] = { empty, empty, empty },
+      }
+      for snapshot, shown in pairs(expected) do
+        d:restart(snapshot)
+        d:restart() -- of what was not looked at
+        assert.are.same(shown, { d:at(1, show), d:at(2, show), d:at(3, show) })
+      end
     end)
   end)
 end)

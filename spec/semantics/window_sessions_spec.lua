@@ -1,4 +1,5 @@
 -- Sessions: windows that merge.
+local case = require "support.case"
 local mt = require "moontide"
 local scenario = require "support.scenario"
 local testing = require "moontide.testing"
@@ -47,6 +48,8 @@ end
 local function late(windowed) return windowed:side_output_late("late") end
 
 describe("a session", function()
+  after_each(case.close)
+
   each_way("T3: gap 3 s", mt.session { gap = "3s" }, [[
     key2:1@0 key2:2@1000 key2:3@2500 key1:1@10 key1:2@1000
     |SNAP|
@@ -233,6 +236,59 @@ describe("a session", function()
     assert.equal(0, h:state_size())
     assert.equal(0, h:timer_count("event"))
     h:close()
+  end)
+
+  -- Of three sessions of a key that become one, each subset has something in the trigger's states: key n has those of n's bits.
+  case.each_backend(function(backend)
+    it("S29: the states of a trigger merge, also those that some of the windows lack, on " .. backend, function()
+      local seen
+      local function changing(acc, value) -- may change what it was given
+        acc.sum = acc.sum + value
+        return acc
+      end
+      local trigger = {
+        state = {
+          times = mt.list_state(),
+          sum = mt.reducing_state { reduce = function(a, b) return a + b end },
+          total = mt.aggregating_state {
+            create = function() return { sum = 0 } end, add = changing, result = function(acc) return acc.sum end,
+            merge = function(a, b) return changing(a, b.sum) end,
+          },
+        },
+        on_element = function(self, element)
+          if not element.value then return "continue" end
+          self.times:add_all { element.value, 10 * element.value }
+          self.sum:add(element.value)
+          self.total:add(element.value)
+          return "continue"
+        end,
+        on_merge = function(self)
+          local times = self.times:get()
+          table.sort(times)
+          seen = ("{%s} %s %s"):format(table.concat(times, " "), tostring(self.sum:get()), tostring(self.total:get()))
+        end,
+        clear = function(self)
+          self.times:clear()
+          self.sum:clear()
+          self.total:clear()
+        end,
+      }
+      local h = case.new(function(input)
+        return input:key_by("key"):window(mt.session { gap = 10 }):trigger(trigger):process("p", of_elements)
+      end, { backend = backend, memory = 1 })
+      for key = 0, 7 do
+        for bit = 0, 2 do h:push({ key = key, value = math.floor(key / 2 ^ bit) % 2 == 1 and 1 + bit or nil }, bit * 15) end
+      end
+      h:snap()
+      local expected = { [0] = "{} nil nil", "{1 10} 1 1", "{2 20} 2 2", "{1 2 10 20} 3 3", "{3 30} 3 3", "{1 3 10 30} 4 4", "{2 3 20 30} 5 5", "{1 2 3 10 20 30} 6 6" }
+      for key = 0, 7 do
+        for _, between in ipairs { 8, 23 } do h:push({ key = key }, between) end
+        assert.equal(expected[key], seen, "key " .. key)
+      end
+      h:watermark(100)
+      assert.equal(0, h:state_size())
+      assert.equal(0, h:timer_count("event"))
+    end)
   end)
 
   it("S29: against a plain recomputation, at random", function()
