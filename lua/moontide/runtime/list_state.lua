@@ -10,6 +10,8 @@ local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 
 local cells_type = ffi.typeof("struct cell[?]")
+local kept_count = 1024
+local kept_cells = cells_type(kept_count) -- for lists of usual lengths: no garbage for each
 
 local ListState = {}
 
@@ -41,7 +43,7 @@ end
 
 -- All elements as cells before the first is added: one that cannot be stored changes nothing.
 local function encode_all(self, list, length)
-  local scratch, cells = self.call.scratch, cells_type(length)
+  local scratch, cells = self.call.scratch, length <= kept_count and kept_cells or cells_type(length)
   scratch.used = 0
   for i = 1, length do encoding.encode(scratch, cells + (i - 1), list[i], self.place) end
   return cells
