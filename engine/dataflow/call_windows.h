@@ -37,6 +37,7 @@ enum window_record {
     WINDOW_RECORD_TAKEN = 0,      /* some window took it, or none holds it or none does any more */
     WINDOW_RECORD_LATE = 1,       /* no window took it, and it is late by its own time: to the late output (S25) */
     WINDOW_RECORD_TIMELESS = 2,   /* it has no time stamp: an error of the record (S22) */
+    WINDOW_RECORD_TOO_LONG = 3,   /* its key is, beside a window: an error of the record */
 };
 
 enum session_add {

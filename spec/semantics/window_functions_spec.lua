@@ -198,6 +198,22 @@ for _, backend in ipairs(backends) do
       end
     end)
 
+    it("a key that is too long beside its window is an error of the record; the others of its batch are handled", function()
+      for _, window in ipairs { mt.tumbling { size = 10 }, mt.sliding { size = 10, slide = 5 }, mt.session { gap = 10 } } do
+        for bytes = 59985, 59997 do -- with its head a key has three more, of at most 60000
+          run(backend, function(input)
+            return input:assign_timestamps { field = "at" }:key_by("key"):window(window):process("p", function(key, _, elements, _, out)
+              if key == "a" then out:collect(#elements) end
+            end)
+          end, function(h)
+            h.it.inputs[1].channels[1]:push_all { { key = "a", at = 6 }, { key = ("k"):rep(bytes), at = 7 }, { key = "a", at = 8 } }
+            h.it:finish()
+            assert.equal(2, h.it:values()[1])
+          end, { on_error = "skip" })
+        end
+      end
+    end)
+
     it("S29d: a gap that is no duration above 0 is an error of the record", function()
       for _, gap in ipairs { 0, -5, 1.5, "soon", false } do
         local failure = failure_of(backend, function(input)

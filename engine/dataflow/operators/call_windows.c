@@ -146,7 +146,7 @@ static bool dropped_for(const struct call *call, const struct window *window)
 }
 
 /* The panes of one record, behind those that are there; negative: failed. */
-static int compose_record(const struct call *call, int32_t record, int64_t clock_ms)
+static int compose_panes(const struct call *call, int32_t record, int64_t clock_ms)
 {
     struct window_step *windows = window_step_of(call);
     int32_t before = windows->keys->count;
@@ -169,6 +169,19 @@ static int compose_record(const struct call *call, int32_t record, int64_t clock
     if (any && windows->keys->count == before) /* in a gap between windows it is not late (S22) */
         record_is_late(call, record);
     return status;
+}
+
+/* The same; a key that is too long together with its window is an error of its record, which Lua raises. */
+static int compose_record(const struct call *call, int32_t record, int64_t clock_ms)
+{
+    struct window_step *windows = window_step_of(call);
+    int32_t before = windows->keys->count;
+    int status = compose_panes(call, record, clock_ms);
+    if (status != ERROR_TOO_LARGE)
+        return status;
+    windows->keys->count = before;
+    windows->late[record] = WINDOW_RECORD_TOO_LONG;
+    return 0;
 }
 
 static int32_t windows_per_record(const struct operator *op)

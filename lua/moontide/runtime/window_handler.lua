@@ -20,9 +20,9 @@ local window_loops = require "moontide.runtime.window_loops"
 local window_merge = require "moontide.runtime.window_merge"
 local window_timers = require "moontide.runtime.window_timers"
 
-local timeless, late = 2, 1
+local late, timeless, too_long = 1, 2, 3
 
--- A record that no window took: late, without a time, or in a gap between windows.
+-- A record that no window took: late, without a time, with a key that is too long, or in a gap between windows.
 local function skipper(call, operator)
   local tag, records = operator.step.late, call.windows.late
   local outputs, unread = side_outputs(call, operator.ports, operator.rest_port)
@@ -31,6 +31,7 @@ local function skipper(call, operator)
     if records[i] == timeless then
       error("a window of event time needs records with time stamps, and this one has none: call :assign_timestamps", 0)
     end
+    if records[i] == too_long then error(("the key of %d bytes is too long to stand beside a window"):format(call.keys[i].bytes), 0) end
     if records[i] ~= late then return end
     if not tag then return C.call_count_late(call) end
     local value = values.decode(call.values[i], call.bytes)
