@@ -34,6 +34,7 @@ CRASH_POINT("journal.after_sync")          /* sealed */
 CRASH_POINT("sink.before_sync")            /* all records of the checkpoint are written, not synced */
 CRASH_POINT("sink.after_sync")             /* they are synced; the names of new parts are not */
 CRASH_POINT("sink.after_directory_sync")   /* the checkpoint is prepared; nobody was told */
+CRASH_POINT("sink.after_mark")             /* the mark of what is going to be published is there */
 CRASH_POINT("sink.before_rename")          /* before each part that gets its final name */
 CRASH_POINT("sink.after_rename")           /* after each of them */
 CRASH_POINT("sink.before_directory_sync")  /* all have their final names, not synced */

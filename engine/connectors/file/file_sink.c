@@ -24,6 +24,7 @@ struct sink {
     struct part_writer writer;
     struct closed_part *closed;
     uint32_t closed_count, closed_capacity;
+    struct part marked;      /* the parts before it are published; its counter is 0 as long as there are none */
     uint64_t roll_bytes, roll_interval_ns;
     uint64_t records, bytes;
 };
@@ -217,19 +218,42 @@ static int publish(const struct sink *sink, const struct part *part)
     return status;
 }
 
+/* How many parts the checkpoint knows as closed: checkpoints rise along the list. */
+static uint32_t committed_count(const struct sink *sink, uint64_t checkpoint)
+{
+    uint32_t count = 0;
+    while (count < sink->closed_count && sink->closed[count].checkpoint != 0 && sink->closed[count].checkpoint <= checkpoint)
+        count++;
+    return count;
+}
+
+/* Before the first of them gets its name, which is when a reader may take it away: a recovery must know that it was there. */
+static int mark(struct sink *sink, const struct part *last)
+{
+    struct part next = *last, before = sink->marked;
+    next.counter++;
+    if (next.counter == before.counter)
+        return 0;            /* of a commit that failed half way */
+    int status = part_mark(&sink->writer.folder, &next);
+    if (status < 0)
+        return status;
+    sink->marked = next;
+    return before.counter == 0 ? 0 : part_remove(&sink->writer.folder, &before, PART_MARK);
+}
+
 static int sink_commit(struct sink *sink, uint64_t checkpoint)
 {
-    uint32_t count = 0;      /* checkpoints rise along the list */
-    while (count < sink->closed_count && sink->closed[count].checkpoint != 0 && sink->closed[count].checkpoint <= checkpoint) {
-        int status = publish(sink, &sink->closed[count].part);
-        if (status < 0)
-            return status;
-        count++;
-    }
+    uint32_t count = committed_count(sink, checkpoint);
     if (count == 0)
         return 0;
+    int status = mark(sink, &sink->closed[count - 1].part);
+    crash_point("sink.after_mark");
+    for (uint32_t i = 0; status == 0 && i < count; i++)
+        status = publish(sink, &sink->closed[i].part);
+    if (status < 0)
+        return status;
     crash_point("sink.before_directory_sync");
-    int status = part_folder_sync(&sink->writer.folder);
+    status = part_folder_sync(&sink->writer.folder);
     if (status < 0)
         return status;
     crash_point("sink.after_commit");

@@ -118,6 +118,21 @@ const struct part_bound *history_bound(const struct history *history, uint64_t r
     return bsearch(&wanted, history->bounds, history->bound_count, sizeof history->bounds[0], bound_compare);
 }
 
+bool history_published(const struct history *history, const struct part *part, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < history->runs.count; i++) {
+        const struct run *run = &history->runs.list[i];
+        for (uint32_t b = 0; b < run->count; b++) {
+            const struct part_bound *bound = &run->bounds[b];
+            if (bound->run != part->run || bound->subtask != part->subtask)
+                continue;
+            if (part->counter < bound->whole || (part->counter == bound->whole && bound->open_bytes > 0 && bound->open_bytes >= bytes))
+                return true;
+        }
+    }
+    return false;
+}
+
 bool history_withdraws(const struct history *history, uint64_t run)
 {
     const struct run *line = runs_find(&history->runs, run);

@@ -33,5 +33,7 @@ int history_read(struct history *history, const struct part_folder *folder, cons
 bool history_has_own(const struct history *history, uint64_t run);
 /* How far the checkpoint knows this subtask of a run, or NULL. */
 const struct part_bound *history_bound(const struct history *history, uint64_t run, uint32_t subtask);
+/* A run began behind so much of this part: it was published then. */
+bool history_published(const struct history *history, const struct part *part, uint64_t bytes);
 /* What this run published and the bounds do not cover is to be withdrawn. */
 bool history_withdraws(const struct history *history, uint64_t run);

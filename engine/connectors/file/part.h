@@ -4,6 +4,7 @@
  *   part-00000000000004d2-0-000007.jsonl          published: what readers see
  *   .part-00000000000004d2-0-000007.jsonl.open    hidden: open, or closed and not committed
  *   .withdrawn-part-00000000000004d2-0-000007.jsonl   was published by a checkpoint that a restore went behind
+ *   .published-part-00000000000004d2-0-000007.jsonl   a mark, empty: those before this one have been published
  *
  * The numbers are run, subtask and counter, so no two parts of a folder ever have
  * the same name. Names of another form belong to someone else.
@@ -20,7 +21,7 @@
 #define PART_EXTENSION_MAX 16
 #define PART_NAME_BYTES 192
 
-enum part_state { PART_HIDDEN, PART_PUBLISHED, PART_WITHDRAWN };
+enum part_state { PART_HIDDEN, PART_PUBLISHED, PART_WITHDRAWN, PART_MARK };
 
 struct part {
     char prefix[PART_PREFIX_MAX + 1];
@@ -52,6 +53,8 @@ int64_t part_bytes(const struct part_folder *folder, const struct part *part, en
 /* Give it the name of another state, over what has that name. ERROR_NOT_FOUND where there is none. */
 int part_rename(const struct part_folder *folder, const struct part *part, enum part_state from, enum part_state to);
 int part_remove(const struct part_folder *folder, const struct part *part, enum part_state state);
+/* Leave the mark that the parts of its run and subtask before this one are published: from then on a reader may take them away. */
+int part_mark(const struct part_folder *folder, const struct part *part);
 /* A descriptor for writing, or negative. */
 int part_create(const struct part_folder *folder, const struct part *part);
 /* Cut it and make its length durable. */

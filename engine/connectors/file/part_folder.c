@@ -104,6 +104,12 @@ static int part_open(const struct part_folder *folder, const struct part *part, 
     return fd < 0 ? error_set_errno(errno == EEXIST ? ERROR_EXISTS : ERROR_IO, "%s/%s", folder->path, name) : fd;
 }
 
+int part_mark(const struct part_folder *folder, const struct part *part)
+{
+    int fd = part_open(folder, part, PART_MARK, O_WRONLY | O_CREAT);
+    return fd < 0 ? fd : close(fd);
+}
+
 int part_create(const struct part_folder *folder, const struct part *part)
 {
     return part_open(folder, part, PART_HIDDEN, O_WRONLY | O_CREAT | O_EXCL);

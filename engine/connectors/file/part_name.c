@@ -9,6 +9,7 @@
 
 #define HIDDEN_ENDING ".open"
 #define WITHDRAWN_BEGIN ".withdrawn-"
+#define MARK_BEGIN ".published-"
 #define RUN_DIGITS 16
 
 static bool is_name_byte(char c)
@@ -44,8 +45,8 @@ bool part_extension_valid(const char *extension)
 
 void part_format(const struct part *part, enum part_state state, char name[PART_NAME_BYTES])
 {
-    static const char *const begins[] = { ".", "", WITHDRAWN_BEGIN };
-    static const char *const ends[] = { HIDDEN_ENDING, "", "" };
+    static const char *const begins[] = { ".", "", WITHDRAWN_BEGIN, MARK_BEGIN };
+    static const char *const ends[] = { HIDDEN_ENDING, "", "", "" };
     snprintf(name, PART_NAME_BYTES, "%s%s-%016" PRIx64 "-%" PRIu32 "-%06" PRIu64 "%s%s", begins[state], part->prefix, part->run,
              part->subtask, part->counter, part->extension, ends[state]);
 }
@@ -66,10 +67,11 @@ static bool state_parse(const char *name, char plain[PART_NAME_BYTES], enum part
         plain[bytes - ending - 1] = 0;
         return true;
     }
-    *state = PART_WITHDRAWN;
-    if (strncmp(name, WITHDRAWN_BEGIN, strlen(WITHDRAWN_BEGIN)) != 0)
+    *state = strncmp(name, MARK_BEGIN, strlen(MARK_BEGIN)) == 0 ? PART_MARK : PART_WITHDRAWN;
+    const char *begin = *state == PART_MARK ? MARK_BEGIN : WITHDRAWN_BEGIN;
+    if (strncmp(name, begin, strlen(begin)) != 0)
         return false;
-    strcpy(plain, name + strlen(WITHDRAWN_BEGIN));
+    strcpy(plain, name + strlen(begin));
     return true;
 }
 

@@ -18,6 +18,8 @@ struct recovery {
     bool older;
     struct part_files *files;    /* every part of the folder, in order */
     uint64_t file_count;
+    struct part *marks;
+    uint64_t mark_count;
 };
 
 static int committables_read(struct recovery *recovery, const struct slice *slices, uint32_t count)
@@ -36,9 +38,8 @@ static int committables_read(struct recovery *recovery, const struct slice *slic
     return 0;
 }
 
-static int entry_compare(const void *a, const void *b)
+static int part_compare(const struct part *left, const struct part *right)
 {
-    const struct part *left = &((const struct part_entry *)a)->part, *right = &((const struct part_entry *)b)->part;
     if (left->run != right->run)
         return left->run < right->run ? -1 : 1;
     if (left->subtask != right->subtask)
@@ -46,6 +47,25 @@ static int entry_compare(const void *a, const void *b)
     if (left->counter != right->counter)
         return left->counter < right->counter ? -1 : 1;
     return strcmp(left->prefix, right->prefix);
+}
+
+static int entry_compare(const void *a, const void *b)
+{
+    return part_compare(&((const struct part_entry *)a)->part, &((const struct part_entry *)b)->part);
+}
+
+static void file_add(struct recovery *recovery, const struct part_entry *entry)
+{
+    if (entry->state == PART_MARK) {
+        recovery->marks[recovery->mark_count++] = entry->part;
+        return;
+    }
+    struct part_files *last = recovery->file_count == 0 ? NULL : &recovery->files[recovery->file_count - 1];
+    if (last == NULL || part_compare(&last->part, &entry->part) != 0) {
+        last = &recovery->files[recovery->file_count++];
+        *last = (struct part_files){ entry->part, { -1, -1, -1 } };
+    }
+    last->bytes[entry->state] = part_bytes(&recovery->folder, &entry->part, entry->state);
 }
 
 /* The files of each part together. */
@@ -58,20 +78,16 @@ static int files_read(struct recovery *recovery)
     if (list.count > 0)
         qsort(list.entries, list.count, sizeof list.entries[0], entry_compare);
     recovery->files = memory_new((list.count + 1) * sizeof recovery->files[0]);
-    for (uint64_t i = 0; i < list.count; i++) {
-        const struct part_entry *entry = &list.entries[i];
-        if (i == 0 || entry_compare(entry, entry - 1) != 0)
-            recovery->files[recovery->file_count++] = (struct part_files){ entry->part, { -1, -1, -1 } };
-        recovery->files[recovery->file_count - 1].bytes[entry->state] = part_bytes(&recovery->folder, &entry->part, entry->state);
-    }
+    recovery->marks = memory_new((list.count + 1) * sizeof recovery->marks[0]);
+    for (uint64_t i = 0; i < list.count; i++)
+        file_add(recovery, &list.entries[i]);
     part_list_deinit(&list);
     return 0;
 }
 
 static int files_compare(const void *a, const void *b)
 {
-    struct part_entry left = { .part = ((const struct part_files *)a)->part }, right = { .part = ((const struct part_files *)b)->part };
-    return entry_compare(&left, &right);
+    return part_compare(&((const struct part_files *)a)->part, &((const struct part_files *)b)->part);
 }
 
 static bool has_other_parts(const struct recovery *recovery)
@@ -100,17 +116,28 @@ static int64_t bytes_there(const struct recovery *recovery, const struct part *p
     return files == NULL ? -1 : part_files_bytes(files);
 }
 
+/* It was published here: where it is not any more, a reader has taken it away, which is what it was published for. */
+static bool was_published(const struct recovery *recovery, const struct part *part, uint64_t bytes)
+{
+    for (uint64_t i = 0; i < recovery->mark_count; i++) {
+        const struct part *mark = &recovery->marks[i];
+        if (mark->run == part->run && mark->subtask == part->subtask && part->counter < mark->counter && strcmp(mark->prefix, part->prefix) == 0)
+            return true;
+    }
+    return history_published(&recovery->history, part, bytes);
+}
+
 static int part_check(const struct recovery *recovery, const struct committable *committable, uint64_t counter, uint64_t bytes)
 {
     struct part part = committable_part(committable, counter);
     int64_t there = bytes_there(recovery, &part);
-    if (there >= (int64_t)bytes)
+    if (there >= (int64_t)bytes || (there < 0 && was_published(recovery, &part, bytes)))
         return 0;
     char name[PART_NAME_BYTES];
     part_format(&part, PART_PUBLISHED, name);
     if (there < 0)
-        return error_set(ERROR_CORRUPT, "%s: part %s of the checkpoint is missing", recovery->folder.path, name);
-    return error_set(ERROR_CORRUPT, "%s: part %s has %" PRId64 " bytes, the checkpoint %" PRIu64, recovery->folder.path, name, there, bytes);
+        return error_set(ERROR_REFUSED, "%s: part %s of the checkpoint is missing, and was never published here", recovery->folder.path, name);
+    return error_set(ERROR_REFUSED, "%s: part %s has %" PRId64 " bytes, the checkpoint %" PRIu64, recovery->folder.path, name, there, bytes);
 }
 
 /* All that the checkpoint counts on must be there before anything is changed. */
@@ -181,12 +208,24 @@ static int run_note(const struct recovery *recovery, const char *prefix, const s
     return status;
 }
 
+/* The line of the new run tells now what they told. */
+static int marks_remove(const struct recovery *recovery)
+{
+    int status = 0;
+    for (uint64_t i = 0; status == 0 && i < recovery->mark_count; i++) {
+        if (prefix_known(recovery, &recovery->marks[i]))
+            status = part_remove(&recovery->folder, &recovery->marks[i], PART_MARK);
+    }
+    return status;
+}
+
 static void recovery_deinit(struct recovery *recovery)
 {
     for (uint32_t i = 0; i < recovery->committable_count; i++)
         committable_deinit(&recovery->committables[i]);
     free(recovery->committables);
     free(recovery->files);
+    free(recovery->marks);
     history_deinit(&recovery->history);
     part_folder_close(&recovery->folder);
 }
@@ -210,6 +249,8 @@ int file_sink_recover(const char *folder_path, const char *prefix, const struct 
         status = settle(&recovery);
     if (status == 0)
         status = run_note(&recovery, prefix, context);
+    if (status == 0 && !older)
+        status = marks_remove(&recovery);
     recovery_deinit(&recovery);
     return status;
 }

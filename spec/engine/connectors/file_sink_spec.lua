@@ -45,11 +45,11 @@ describe("sink file", function()
     return table.concat(text)
   end
 
-  --- Names in the folder without the history.
+  --- Names in the folder without the history and the marks.
   local function parts()
     local list = {}
     for _, name in ipairs(temporary.names(out)) do
-      if not name:find "^%.runs%-" then list[#list + 1] = name end
+      if not (name:find "^%.runs%-" or name:find "^%.published%-") then list[#list + 1] = name end
     end
     return list
   end
@@ -212,6 +212,68 @@ describe("sink file", function()
     os.rename(dir .. "/away", closed_name)
     assert.equal(0, drive.recover("file", options(), { run_id = 2 }, { committable }))
     assert.equal("0123456789\nopen\n", published())
+  end)
+
+  local function marks()
+    local list = {}
+    for _, name in ipairs(temporary.names(out)) do list[#list + 1] = name:match "^%.published%-(.*)" end
+    return list
+  end
+
+  it("recovers where a reader has taken published parts away, at any moment after", function()
+    local sink = start({ run_id = 1 }, nil, false, { roll_size = 1 })
+    sink:write { "one" }
+    sink:write { "two" }
+    sink:prepare(1)
+    sink:commit(1)
+    assert.same({ "part-0000000000000001-0-000002.txt" }, marks())
+    sink:write { "three" }
+    local committable = sink:prepare(2)
+    sink:commit(2)
+    sink:commit(2)
+    sink:write { "never" }
+    sink:close()
+    assert.equal("one\ntwo\nthree\n", published())
+    assert.same({ "part-0000000000000001-0-000003.txt" }, marks())
+    for _, name in ipairs(without_dot(parts())) do os.remove(out .. "/" .. name) end
+    for run = 2, 4 do
+      assert.equal(0, drive.recover("file", options(), { run_id = run }, { committable }), drive.message())
+      assert.same({}, parts())
+      assert.same({}, marks())
+    end
+  end)
+
+  it("recovers where a reader has taken away what a recovery published", function()
+    local sink = start({ run_id = 1 }, nil, false, { roll_size = 10 })
+    sink:write { "0123456789" }
+    sink:write { "open" }
+    local committable = sink:prepare(1)
+    sink:close()
+    assert.equal(0, drive.recover("file", options(), { run_id = 2 }, { committable }))
+    assert.equal("0123456789\nopen\n", published())
+    for _, name in ipairs(parts()) do os.remove(out .. "/" .. name) end
+    assert.equal(0, drive.recover("file", options(), { run_id = 3 }, { committable }), drive.message())
+    assert.same({}, parts())
+  end)
+
+  it("takes a mark of another folder, prefix, run or subtask, or before the part, for nothing", function()
+    local sink = start({ run_id = 1, subtask = 1 }, nil, false, { roll_size = 1 })
+    sink:write { "one" }
+    local committable = sink:prepare(1)
+    sink:close()
+    os.remove(out .. "/.part-0000000000000001-1-000000.txt.open")
+    local function refused(folder)
+      assert.is_true(drive.recover("file", options { dir = folder }, { run_id = 2 }, { committable }) < 0)
+      assert.truthy(drive.message():find("part-0000000000000001-1-000000.txt of the checkpoint is missing, and was never published here", 1, true))
+    end
+    for _, name in ipairs { "part-0000000000000001-0-000009.txt", "part-0000000000000002-1-000009.txt", "other-0000000000000001-1-000009.txt",
+      "part-0000000000000001-1-000000.txt" } do
+      temporary.write(out .. "/.published-" .. name, "")
+    end
+    refused(out)
+    temporary.write(out .. "/.published-part-0000000000000001-1-000001.txt", "")
+    refused(dir .. "/elsewhere")
+    assert.equal(0, drive.recover("file", options(), { run_id = 2 }, { committable }), drive.message())
   end)
 
   it("refuses committables that are damaged", function()
