@@ -341,7 +341,17 @@ static int rows_finish(struct coordinator *coordinator, struct live_file *base)
     return storage_sync_tree(path);
 }
 
-/* A base that failed costs nothing but the work: the deltas before it are all still named. */
+static void dump_discard(struct coordinator *coordinator)
+{
+    if (coordinator->dump != NULL)
+        journal_discard(coordinator->dump);
+    coordinator->dump = NULL;
+}
+
+/*
+ * A base that failed costs nothing but the work: the deltas before it are all still named.
+ * ERROR_STATE: the store was opened after the base was begun without it; the next one goes there.
+ */
 void files_base_done(struct coordinator *coordinator, int status)
 {
     struct live_file base = { 0 };
@@ -349,11 +359,15 @@ void files_base_done(struct coordinator *coordinator, int status)
     if (status == 0)
         status = coordinator->base_into_store ? rows_finish(coordinator, &base) : dump_finish(coordinator, &base);
     coordinator->base_running = false;
+    if (status == ERROR_STATE && !coordinator->base_into_store) {
+        dump_discard(coordinator);
+        files_base_begin(coordinator);
+        dataflow_wake_all(coordinator->dataflow);
+        return;
+    }
     if (status < 0) {
         log_warn("a new base of the state could not be written: %s", error_message());
-        if (coordinator->dump != NULL)
-            journal_discard(coordinator->dump);
-        coordinator->dump = NULL;
+        dump_discard(coordinator);
         live_free(&base);
         return;
     }

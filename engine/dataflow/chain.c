@@ -396,12 +396,27 @@ static void sweep_slice(struct worker *worker, struct chain *chain)
         ack_send(worker, chain);
 }
 
+static bool has_stored(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->dataflow->plan->count; i++) {
+        struct keyed_state *state = operator_keyed_state(&worker->ops[i]);
+        if (state != NULL && keyed_state_stored(state))
+            return true;
+    }
+    return false;
+}
+
 static void bases_begin(struct worker *worker, uint64_t base)
 {
     struct checkpointing *checkpointing = worker->dataflow->checkpointing;
     bool into_store = atomic_load(&checkpointing->base_into_store);
     worker->base_seen = base;
     worker->bases_running = 0;
+    if (!into_store && has_stored(worker)) {
+        /* Rows have left the cache since it was decided that the base is what is in it: it would lack them. */
+        checkpointing->base_done(checkpointing->self, base, ERROR_STATE);
+        return;
+    }
     for (uint32_t i = 0; i < worker->dataflow->plan->count; i++) {
         struct keyed_state *state = operator_keyed_state(&worker->ops[i]);
         if (state == NULL)

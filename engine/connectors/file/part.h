@@ -4,7 +4,7 @@
  *   part-00000000000004d2-0-000007.jsonl          published: what readers see
  *   .part-00000000000004d2-0-000007.jsonl.open    hidden: open, or closed and not committed
  *   .withdrawn-part-00000000000004d2-0-000007.jsonl   was published by a checkpoint that a restore went behind
- *   .published-part-00000000000004d2-0-000007.jsonl   a mark, empty: those before this one have been published
+ *   .published-part-00000000000004d2-0-000007.jsonl   a mark, empty: those before this one are published, or about to be
  *
  * The numbers are run, subtask and counter, so no two parts of a folder ever have
  * the same name. Names of another form belong to someone else.

@@ -78,7 +78,7 @@ static int files_read(struct recovery *recovery)
     if (list.count > 0)
         qsort(list.entries, list.count, sizeof list.entries[0], entry_compare);
     recovery->files = memory_new((list.count + 1) * sizeof recovery->files[0]);
-    recovery->marks = memory_new((list.count + 1) * sizeof recovery->marks[0]);
+    recovery->marks = memory_new((list.count + recovery->committable_count + 1) * sizeof recovery->marks[0]);
     for (uint64_t i = 0; i < list.count; i++)
         file_add(recovery, &list.entries[i]);
     part_list_deinit(&list);
@@ -181,9 +181,25 @@ static int part_settle(const struct recovery *recovery, const struct part_files 
     return settle_hidden(&recovery->folder, files);
 }
 
-static int settle(const struct recovery *recovery)
+/* As before a commit: what is published now may be gone when a recovery that was killed is done again. */
+static int marks_leave(struct recovery *recovery)
 {
     int status = 0;
+    for (uint32_t i = 0; status == 0 && i < recovery->committable_count; i++) {
+        const struct committable *committable = &recovery->committables[i];
+        bool open = committable->bound.open_bytes > 0;
+        if (!open && committable->closed_count == 0)
+            continue;
+        struct part next = committable_part(committable, committable->bound.whole + open);
+        recovery->marks[recovery->mark_count++] = next;
+        status = part_mark(&recovery->folder, &next);
+    }
+    return status;
+}
+
+static int settle(struct recovery *recovery)
+{
+    int status = marks_leave(recovery);
     for (uint64_t i = 0; status == 0 && i < recovery->file_count; i++) {
         if (prefix_known(recovery, &recovery->files[i].part))
             status = part_settle(recovery, &recovery->files[i]);

@@ -22,12 +22,13 @@ end
 
 --- `case`: kind, backend, parallelism (a number or a function answering one for each attempt), steps (nil, or a
 --- function answering the parallelism of steps by name for each attempt),
---- split, memory, base_bytes, walked_places, records, seed, pause_us, patience, tolerable, restart, storage; home: where its directory is made.
+--- split, memory, base_bytes, walked_places, records, seed, pause_us, patience, tolerable, restart, storage;
+--- reader: published parts are taken away after each attempt; home: where its directory is made.
 function M.new(case)
   local directory = temporary_directory(case.home)
   local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",
-    input = directory .. "/input", kills = 0, attempts = 0, restores = {} }, Round)
-  shell(("mkdir '%s'"):format(self.out))
+    taken = directory .. "/taken", input = directory .. "/input", kills = 0, attempts = 0, restores = {} }, Round)
+  shell(("mkdir '%s' '%s'"):format(self.out, self.taken))
   self.records = model.records(case.records, case.seed)
   model.write_input(self.input, self.records, case.kind == "rows" and "json" or "csv")
   return self
@@ -59,6 +60,7 @@ function Round:attempt(point, kill_ms)
     MOONTIDE_BASE_BYTES = tostring(self.case.base_bytes or ""), MOONTIDE_WALKED_PLACES = tostring(self.case.walked_places or ""), MOONTIDE_CRASH_POINT = point or "",
   }
   local ended = attempt.run(self:words(), environment, kill_ms)
+  if self.case.reader then shell(("ls '%s' | (cd '%s' && xargs -r mv -t '%s')"):format(self.out, self.out, self.taken)) end
   self.attempts = self.attempts + 1
   self.kills = self.kills + (ended.killed and 1 or 0)
   if ended.checkpoint then self.restores[#self.restores + 1] = ended.checkpoint end
@@ -70,9 +72,9 @@ end
 --- The texts of all committed parts.
 function Round:parts()
   local texts = {}
-  local pipe = assert(io.popen(("ls '%s'"):format(self.out)))
-  for name in pipe:lines() do
-    local file = assert(io.open(self.out .. "/" .. name, "rb"))
+  local pipe = assert(io.popen(("find '%s' '%s' -type f -not -name '.*'"):format(self.out, self.taken)))
+  for path in pipe:lines() do
+    local file = assert(io.open(path, "rb"))
     texts[#texts + 1] = file:read("*a")
     file:close()
   end

@@ -35,15 +35,15 @@ function Storm:_case(kind, backend)
     kind = kind, backend = backend, parallelism = parallelism, steps = steps, seed = random(1, 2 ^ 30),
     split = random(2) == 1 and "32KB" or nil, memory = rows and backend == "rocksdb" and ({ "1KB", "300KB", "3MB" })[random(3)] or "64MB",
     base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = rows and 30000 or 60000, pause_us = random(1, 8) * 1000,
-    walked_places = random(2) == 1 and 1 or nil,
+    walked_places = random(2) == 1 and 1 or nil, reader = kind ~= "lua_sink" and random(2) == 1,
   }
 end
 
 local function describe(case)
   local parallelism = type(case.parallelism) == "number" and case.parallelism or "changing"
   if case.steps then parallelism = parallelism .. ", steps" end
-  return ("%-8s %-7s parallelism %-15s split %-5s base %-5s %s"):format(case.kind, case.backend, parallelism, case.split or "-",
-    case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-", case.walked_places and "walker" or "")
+  return ("%-8s %-7s parallelism %-15s split %-5s base %-5s %-13s"):format(case.kind, case.backend, parallelism, case.split or "-",
+    case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-", (case.walked_places and "walker" or "") .. (case.reader and " reader" or ""))
 end
 
 -- Short delays fall into the start, the restore and the first checkpoints; longer ones anywhere.
