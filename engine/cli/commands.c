@@ -111,9 +111,11 @@ static int run_command(const struct cli_command *command, int count, char **word
     return command->run(&line);
 }
 
-/* Whoever started this may have closed them (`moontide run job.lua >&-`). The next file opened would then be
+/*
+ * Whoever started this may have closed them (`moontide run job.lua >&-`). The next file opened would then be
  * stdout or stderr, and results and messages would go into it. Now stdin is empty, results fail as they would
- * on what is closed, and messages go nowhere. */
+ * on what is closed, and messages go nowhere.
+ */
 static void occupy_standard_streams(void)
 {
     static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };

@@ -115,7 +115,10 @@ void keyed_state_freeze(struct keyed_state *state, uint64_t checkpoint);
 bool keyed_state_sweep(struct keyed_state *state, uint32_t entries);
 bool keyed_state_swept(const struct keyed_state *state);
 
-/* Begin a new base; step until it answers 1 (done) or a negative code. Into the output, or into the store if rows live there. */
+/*
+ * Begin a new base; step until it answers 1 (done) or a negative code. Into the store, or a dump of the cache into the
+ * output: right only where no row has left the cache yet (keyed_state_stored() is false).
+ */
 void keyed_state_base_begin(struct keyed_state *state, bool into_store);
 int keyed_state_base_step(struct keyed_state *state, uint32_t entries);
 bool keyed_state_base_running(const struct keyed_state *state);

@@ -1,5 +1,5 @@
 -- A few of the kills of scripts/chaos.
-local attempt = require "faults.chaos.attempt"
+local clock = require "support.clock"
 local storms = require "faults.chaos.storm"
 
 -- What the storm prints is shown only where something is wrong.
@@ -16,7 +16,7 @@ end
 describe("S42: kill -9", function()
   for _, backend in ipairs { "rocksdb", "memory" } do
     it("at random times loses nothing and doubles nothing, on " .. backend, function()
-      local seed = math.floor(attempt.now_ms()) % 2 ^ 30
+      local seed = math.floor(clock.now_ms()) % 2 ^ 30
       print(("seed %d, %s"):format(seed, backend))
       local blown
       for patience = 1, 4 do -- on a slow machine no checkpoint may be done before the first kills

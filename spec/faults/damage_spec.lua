@@ -1,7 +1,7 @@
 -- Checkpoints that were torn or damaged after they were written: a run goes on from the newest
 -- whole one, with the right output, or refuses by name; it never crashes and never goes wrong.
 local bit = require "bit"
-local attempt = require "faults.chaos.attempt"
+local clock = require "support.clock"
 local rounds = require "faults.chaos.round"
 
 local function shell(command)
@@ -82,7 +82,7 @@ describe("a damaged checkpoint", function()
 
   for _, case in ipairs(cases) do
     it("is refused by name or passed over, whatever file of it is damaged, on " .. case.backend, function()
-      case.seed = math.floor(attempt.now_ms()) % 2 ^ 30
+      case.seed = math.floor(clock.now_ms()) % 2 ^ 30
       math.randomseed(case.seed)
       print(("seed %d"):format(case.seed))
       prepare(case)

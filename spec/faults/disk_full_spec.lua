@@ -1,7 +1,7 @@
 -- A disk that is full for a while, below the data directory or below the output: the checkpoint
 -- fails with the reason, the job goes on or stops by tolerable_failures, and nothing committed
 -- is harmed. On a small tmpfs; needs the right to mount one.
-local attempt = require "faults.chaos.attempt"
+local clock = require "support.clock"
 local process = require "support.process"
 local rounds = require "faults.chaos.round"
 
@@ -22,7 +22,7 @@ describe("S34: a full disk", function()
   --- A round whose `which` ("data" or "out") lies on a disk of its own; false where none can be mounted.
   local function new(which, options)
     local case = { kind = "rows", backend = "memory", memory = "64MB", parallelism = 2, records = 30000,
-      seed = math.floor(attempt.now_ms()) % 2 ^ 30, pause_us = 8000 }
+      seed = math.floor(clock.now_ms()) % 2 ^ 30, pause_us = 8000 }
     for name, value in pairs(options) do case[name] = value end
     print(("seed %d"):format(case.seed))
     round = rounds.new(case)

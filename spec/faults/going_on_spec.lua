@@ -1,6 +1,6 @@
 -- Jobs that end before their input does, in other ways than by a crash, and go on when they are
 -- run again with their data: stopped, cancelled, interrupted, at another parallelism.
-local attempt = require "faults.chaos.attempt"
+local clock = require "support.clock"
 local process = require "support.process"
 local rounds = require "faults.chaos.round"
 
@@ -9,7 +9,7 @@ describe("a job that is run again with its data", function()
 
   local function new(options)
     local case = { kind = "rows", backend = "rocksdb", memory = "300KB", parallelism = 2, base_bytes = 64 * 1024, records = 20000,
-      seed = math.floor(attempt.now_ms()) % 2 ^ 30, pause_us = 6000 }
+      seed = math.floor(clock.now_ms()) % 2 ^ 30, pause_us = 6000 }
     for name, value in pairs(options or {}) do case[name] = value end
     print(("seed %d"):format(case.seed))
     round = rounds.new(case)

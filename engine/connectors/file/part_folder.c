@@ -107,7 +107,10 @@ static int part_open(const struct part_folder *folder, const struct part *part, 
 int part_mark(const struct part_folder *folder, const struct part *part)
 {
     int fd = part_open(folder, part, PART_MARK, O_WRONLY | O_CREAT);
-    return fd < 0 ? fd : close(fd);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
 }
 
 int part_create(const struct part_folder *folder, const struct part *part)

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #define HIDDEN_ENDING ".open"
-#define WITHDRAWN_BEGIN ".withdrawn-"
-#define MARK_BEGIN ".published-"
-#define RUN_DIGITS 16
+
+/* What stands before the published name in each state. */
+static const char *const begins[] = { [PART_HIDDEN] = ".", [PART_PUBLISHED] = "", [PART_WITHDRAWN] = ".withdrawn-", [PART_MARK] = ".published-" };
 
 static bool is_name_byte(char c)
 {
@@ -45,10 +45,8 @@ bool part_extension_valid(const char *extension)
 
 void part_format(const struct part *part, enum part_state state, char name[PART_NAME_BYTES])
 {
-    static const char *const begins[] = { ".", "", WITHDRAWN_BEGIN, MARK_BEGIN };
-    static const char *const ends[] = { HIDDEN_ENDING, "", "", "" };
     snprintf(name, PART_NAME_BYTES, "%s%s-%016" PRIx64 "-%" PRIu32 "-%06" PRIu64 "%s%s", begins[state], part->prefix, part->run,
-             part->subtask, part->counter, part->extension, ends[state]);
+             part->subtask, part->counter, part->extension, state == PART_HIDDEN ? HIDDEN_ENDING : "");
 }
 
 /* The text without what its state puts around the published name, in `plain`. */
@@ -67,12 +65,14 @@ static bool state_parse(const char *name, char plain[PART_NAME_BYTES], enum part
         plain[bytes - ending - 1] = 0;
         return true;
     }
-    *state = strncmp(name, MARK_BEGIN, strlen(MARK_BEGIN)) == 0 ? PART_MARK : PART_WITHDRAWN;
-    const char *begin = *state == PART_MARK ? MARK_BEGIN : WITHDRAWN_BEGIN;
-    if (strncmp(name, begin, strlen(begin)) != 0)
-        return false;
-    strcpy(plain, name + strlen(begin));
-    return true;
+    for (*state = PART_WITHDRAWN; *state <= PART_MARK; *state += 1) {
+        size_t begin = strlen(begins[*state]);
+        if (strncmp(name, begins[*state], begin) == 0) {
+            strcpy(plain, name + begin);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Cut "-number" off the end of the text. */

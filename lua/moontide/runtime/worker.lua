@@ -58,10 +58,15 @@ local function send_letter(self, index, port, step, failure, record)
   }
 end
 
+-- The step of a stage of an operator.
+local function step_at(operator, stage)
+  return operator.stages[stage] or operator.step
+end
+
 local function describe(self, index, failure)
   local operator, call = self.operators[index], self.calls[index]
   local stage = report.stage(call, operator, failure)
-  local step, record = operator.stages[stage] or operator.step, report.record(call, operator, stage)
+  local step, record = step_at(operator, stage), report.record(call, operator, stage)
   local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
   local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and json_text(record.key) or "", record and record.text or "")
   return text, report.without_addresses(place), record, step
@@ -94,7 +99,7 @@ function M.place()
   local worker = running.worker
   if not worker then return nil end
   local operator, call = worker.operators[running.index], worker.calls[running.index]
-  return ("step %q, subtask %d"):format((operator.stages[call.stage] or operator.step).name, tonumber(call.subtask))
+  return ("step %q, subtask %d"):format(step_at(operator, call.stage).name, tonumber(call.subtask))
 end
 
 --- Do what the engine asked of operator `index`: false and the report if the job fails by it.

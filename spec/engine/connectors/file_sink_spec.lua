@@ -191,12 +191,18 @@ describe("sink file", function()
       "part-0000000000000001-0-000001.txt", "part-x" }, left)
   end)
 
-  it("refuses to recover what is missing or too short, and changes nothing", function()
+  -- Part 0 is full and closed, part 1 holds "open" and a line feed; the committable of checkpoint 1, nothing published.
+  local function prepare_closed_and_open()
     local sink = start({ run_id = 1 }, nil, false, { roll_size = 10 })
     sink:write { "0123456789" }
     sink:write { "open" }
     local committable = sink:prepare(1)
     sink:close()
+    return committable
+  end
+
+  it("refuses to recover what is missing or too short, and changes nothing", function()
+    local committable = prepare_closed_and_open()
     local open_name, closed_name = out .. "/.part-0000000000000001-0-000001.txt.open", out .. "/.part-0000000000000001-0-000000.txt.open"
     temporary.write(open_name, "ope")
     assert.is_true(drive.recover("file", options(), { run_id = 2 }, { committable }) < 0)
@@ -244,11 +250,7 @@ describe("sink file", function()
   end)
 
   it("recovers where a reader has taken away what a recovery published", function()
-    local sink = start({ run_id = 1 }, nil, false, { roll_size = 10 })
-    sink:write { "0123456789" }
-    sink:write { "open" }
-    local committable = sink:prepare(1)
-    sink:close()
+    local committable = prepare_closed_and_open()
     assert.equal(0, drive.recover("file", options(), { run_id = 2 }, { committable }))
     assert.equal("0123456789\nopen\n", published())
     for _, name in ipairs(parts()) do os.remove(out .. "/" .. name) end

@@ -1,24 +1,13 @@
 -- One start of `moontide run` in a process group of its own, and its end: by itself, by a
 -- crash point, or by SIGKILL to the whole group after a time.
+local clock = require "support.clock"
 local ffi = require "ffi"
 local process = require "support.process"
 
-ffi.cdef [[
-struct chaos_time { long seconds, nanoseconds; };
-int clock_gettime(int clock, struct chaos_time *time);
-]]
 local C = ffi.C
-local CLOCK_MONOTONIC = 1
 local LIMIT_MS = 120000
 
 local M = {}
-
-local time = ffi.new("struct chaos_time")
-
-function M.now_ms()
-  C.clock_gettime(CLOCK_MONOTONIC, time)
-  return tonumber(time.seconds) * 1000 + tonumber(time.nanoseconds) / 1e6
-end
 
 function M.executable()
   return os.getenv("MOONTIDE_EXECUTABLE") or "build/moontide"
@@ -31,18 +20,18 @@ end
 --- Words of the command line, environment variables; `kill_ms`: kill the group after this time.
 --- Answers { status (a number or "signal N"), killed, err, out, checkpoint, ms }.
 function M.run(words, environment, kill_ms)
-  local began = M.now_ms()
+  local began = clock.now_ms()
   local deadline = began + (kill_ms or LIMIT_MS)
   local started = start(words, environment)
   local left = deadline - began
-  while left > 0 and started:_pump(math.max(1, math.floor(left))) do left = deadline - M.now_ms() end
+  while left > 0 and started:_pump(math.max(1, math.floor(left))) do left = deadline - clock.now_ms() end
   local late = left <= 0
   if late then C.kill(-started.pid, process.KILL) end
   local group = started.pid
   local status = started:wait()
   C.kill(-group, process.KILL) -- a child that outlives its parent by a moment
   return {
-    status = status, err = started.err, out = started.out, ms = M.now_ms() - began,
+    status = status, err = started.err, out = started.out, ms = clock.now_ms() - began,
     killed = status == "signal 9", late = late, timed_out = late and not kill_ms,
     checkpoint = tonumber(started.err:match("goes on from checkpoint (%d+)")),
   }

@@ -60,7 +60,7 @@ function Round:attempt(point, kill_ms)
     MOONTIDE_BASE_BYTES = tostring(self.case.base_bytes or ""), MOONTIDE_WALKED_PLACES = tostring(self.case.walked_places or ""), MOONTIDE_CRASH_POINT = point or "",
   }
   local ended = attempt.run(self:words(), environment, kill_ms)
-  if self.case.reader then shell(("ls '%s' | (cd '%s' && xargs -r mv -t '%s')"):format(self.out, self.out, self.taken)) end
+  if self.case.reader then shell(("find '%s' -type f -not -name '.*' -exec mv -t '%s' {} +"):format(self.out, self.taken)) end
   self.attempts = self.attempts + 1
   self.kills = self.kills + (ended.killed and 1 or 0)
   if ended.checkpoint then self.restores[#self.restores + 1] = ended.checkpoint end

@@ -1,5 +1,5 @@
 -- Rounds of kills until as many were done as were asked for, and their report.
-local attempt = require "faults.chaos.attempt"
+local clock = require "support.clock"
 local points = require "faults.chaos.points"
 local rounds = require "faults.chaos.round"
 
@@ -12,7 +12,7 @@ local KINDS = { "plain", "lua_sink", "rows" }
 
 function M.new(options)
   local self = setmetatable({ options = options, kills = 0, attempts = 0, rounds = 0, lines = 0, failed = 0,
-    restores = 0, struck = {}, missed = {}, began_ms = attempt.now_ms() }, Storm)
+    restores = 0, struck = {}, missed = {}, began_ms = clock.now_ms() }, Storm)
   math.randomseed(options.seed)
   self.random, self.print = math.random, options.print or print
   return self
@@ -138,7 +138,7 @@ function Storm:report()
     self.print(("points passed: %d of %d%s"):format(#names - #never, #names, #never > 0 and "; never: " .. table.concat(never, ", ") or ""))
   end
   self.print(("seed %d: %d rounds, %d kills, %d attempts, %d restores, %d lines, %d rounds failed, %.1f s"):format(self.options.seed, self.rounds,
-    self.kills, self.attempts, self.restores, self.lines, self.failed, (attempt.now_ms() - self.began_ms) / 1000))
+    self.kills, self.attempts, self.restores, self.lines, self.failed, (clock.now_ms() - self.began_ms) / 1000))
   return self.failed == 0 and #never == 0
 end
 
