@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "dataflow/by_hand.h"
 #include "dataflow/drift.h"
+#include "dataflow/pace.h"
 
 #include <stdlib.h>
 
@@ -286,6 +287,7 @@ static int poll_source(struct worker *worker, struct chain *chain, uint32_t inde
         }
         op->wait_until_ns = 0;
     }
+    pace_step(worker, chain);
     work_push(worker, (struct work){ .kind = WORK_POLL, .op = op });
     return 1;
 }
@@ -344,16 +346,29 @@ static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_
         if (status != 0)
             return status;
     }
+    pace_rest(worker, chain);
+    return 0;
+}
+
+/* Chains downstream come first, and those upstream of one that has input are not asked; but see pace.h. */
+static uint32_t first_asked(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->chain_count; i++) {
+        if (worker->chains[i].starved && pace_is_behind(worker, &worker->chains[i]))
+            return i;
+    }
     return 0;
 }
 
 int chains_poll(struct worker *worker, int64_t *wait_ns)
 {
     int status = 0;
-    for (uint32_t i = 0; i < worker->chain_count; i++) { /* those upstream of a chain that has input are not asked */
-        worker->chains[i].starved = status != 0;
+    uint32_t first = first_asked(worker);
+    for (uint32_t turn = 0; turn < worker->chain_count; turn++) {
+        struct chain *chain = &worker->chains[(first + turn) % worker->chain_count];
+        chain->starved = status != 0;
         if (status == 0)
-            status = chain_poll(worker, &worker->chains[i], wait_ns);
+            status = chain_poll(worker, chain, wait_ns);
     }
     if (status != 0)
         return status;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "dataflow/drift.h"
+#include "dataflow/pace.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ struct dataflow *dataflow_new(const struct plan *plan, struct checkpointing *che
     pthread_mutex_init(&dataflow->lock, NULL);
     rings_new(dataflow);
     dataflow->drift = drift_new(plan);
+    dataflow->pace = pace_new(plan);
     dataflow->survey = survey_new(plan);
     return dataflow;
 }
@@ -56,6 +58,7 @@ void dataflow_free(struct dataflow *dataflow)
     }
     survey_free(dataflow->survey);
     drift_free(dataflow->drift);
+    pace_free(dataflow->pace);
     pthread_mutex_destroy(&dataflow->lock);
     free(dataflow->rings);
     free(dataflow->workers);

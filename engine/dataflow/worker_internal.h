@@ -40,7 +40,8 @@ struct chain {
     uint32_t op_count;
     struct aligner *aligner;
     bool pressed;               /* its outputs had no room when it was asked for input last */
-    bool starved;               /* chains downstream had input, so it was not asked */
+    bool starved;               /* another chain had input, so it was not asked */
+    uint64_t steps;             /* how far its sources are: see pace.h */
     uint64_t turns;             /* how often it was asked, and had room: chains downstream of it come first */
     bool started;               /* all its inputs have, and those behind it were told: until then it takes no record */
     bool ended, halted;         /* halted: behind a final barrier */
@@ -104,6 +105,7 @@ struct dataflow {
     struct ring **rings;         /* [step][from * parallelism + to], NULL for steps without rings */
     struct worker **workers;
     struct drift *drift;         /* NULL: no source waits for others */
+    struct pace *pace;
     struct survey *survey;
     pthread_mutex_t lock;
     char *failure, *place;

@@ -82,8 +82,8 @@ static bool evictable(struct keyed_state *state, uint32_t column, struct entry *
     return column > 0 || !map_has_children(state, entry);
 }
 
-/* The next entry under the hands of all columns in turn. */
-static struct entry *hand_next(struct keyed_state *state, uint32_t *column)
+/* The next entry under the hands of all columns in turn; `ends` counts the tables whose end they have come to. */
+static struct entry *hand_next(struct keyed_state *state, uint32_t *column, uint32_t *ends)
 {
     for (uint32_t turn = 0; turn <= state->column_count; turn++) {
         *column = state->evict_column;
@@ -91,6 +91,7 @@ static struct entry *hand_next(struct keyed_state *state, uint32_t *column)
         if (entry != NULL)
             return entry;
         state->evict_column = (state->evict_column + 1) % state->column_count;
+        *ends += 1;
     }
     return NULL;
 }
@@ -98,11 +99,11 @@ static struct entry *hand_next(struct keyed_state *state, uint32_t *column)
 static size_t evict_bytes(struct keyed_state *state, size_t wanted)
 {
     size_t freed = 0;
-    uint32_t evicted = 0;
+    uint32_t evicted = 0, ends = 0;
     for (uint32_t visited = 0; visited < VISITED_PER_CALL && evicted < EVICTED_PER_CALL && freed < wanted; visited++) {
         uint32_t column;
-        struct entry *entry = hand_next(state, &column);
-        if (entry == NULL)
+        struct entry *entry = hand_next(state, &column, &ends);
+        if (entry == NULL || ends > 2 * state->column_count) /* all were seen twice: what is left has to stay */
             break;
         if (!evictable(state, column, entry))
             continue;

@@ -14,13 +14,13 @@ local function storm(options)
 end
 
 describe("S42: kill -9", function()
-  for _, backend in ipairs { "rocksdb", "memory" } do
-    it("at random times loses nothing and doubles nothing, on " .. backend, function()
+  for kind, backend in pairs { plain = "rocksdb", lua_sink = "memory", rows = "rocksdb", time = "rocksdb" } do
+    it("at random times loses nothing and doubles nothing, kind " .. kind, function()
       local seed = math.floor(clock.now_ms()) % 2 ^ 30
-      print(("seed %d, %s"):format(seed, backend))
+      print(("seed %d, %s"):format(seed, kind))
       local blown
       for patience = 1, 4 do -- on a slow machine no checkpoint may be done before the first kills
-        blown = storm { kills = 20, seed = seed + patience, backend = backend, patience = 2 ^ (patience - 1) }
+        blown = storm { kills = 20, seed = seed + patience, kind = kind, backend = backend, patience = 2 ^ (patience - 1) }
         assert.is_true(blown.kills >= 20)
         if blown.restores > 0 then break end
       end

@@ -127,6 +127,31 @@ describe("back-pressure", function()
     assert.is_true(hot > 5000)
   end)
 
+  it("one key of all records: the source beside it is read as far as the others are", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("beside", { checkpoint = { interval = false } })
+      job:from(mt.generator { count = 600000, fn = function(i) return i end })
+        :process("tag", function(_, ctx, out) out:collect(ctx:subtask()) end)
+        :key_by(function() return "hot" end)
+        :process("behind", {
+          open = function(self) self.seen, self.told = { [0] = 0, 0 }, 0 end,
+          process_element = function(self, from, _, out)
+            self.seen[from] = self.seen[from] + 1
+            for i = 1, 100 do self.spent = (self.spent or 0) + i % (from + 2) end -- more work than reading is
+            local apart = math.abs(self.seen[0] - self.seen[1])
+            if apart < self.told + 1000 then return end
+            self.told = apart
+            out:collect(apart)
+          end,
+        })
+        :to(mt.collect { name = "apart" })
+      return job
+    end, { parallelism = 2 })
+    local apart = result.sinks.apart
+    assert.is_true((apart[#apart] or 0) < 100000, ("one is %d of 300000 records ahead"):format(apart[#apart] or 0))
+  end)
+
   it("a step that makes a thousand records of one does not lock its workers", function()
     local result = testing.run(function()
       local mt = require "moontide"

@@ -118,21 +118,21 @@ return job]]))
     while testing.subtask_of(key, 2, 128) ~= 0 do key = key + 1 end
     local steps = ([[
   :process("dated", function(i, ctx, out)
-    out:collect { t = 978307500000 + i * 10 + (ctx:subtask() == 0 and 1e9 or 0), many = ctx:subtask() == 0 and 2000 or 1 }
+    out:collect { t = 978307500000 + i * 10 + (ctx:subtask() == 0 and 1e9 or 0), many = ctx:subtask() == 0 and 100000 or 1 }
   end)
   :assign_timestamps { field = "t", emit = 1 }
   :flat_map(function(value, out)
     for _ = 1, value.many do out:collect { k = %d } end
   end):key_by("k"):process("slow", function(value, ctx, out)
-    local enough = os.clock() + 0.0003
+    local enough = os.clock() + 0.0001
     while os.clock() < enough do end
     out:collect(value)
   end):key_by("k")]]):format(key) .. window:gsub('^%s*:key_by%("k"%)', "")
-    return start(steps, "mt.generator { count = 1e9, rate = 100, fn = function(i) return i end }", options)
+    return start(steps, "mt.generator { count = 1e9, rate = 4, fn = function(i) return i end }", options)
   end
 
   it("S35: names the checkpoint whose barriers others wait for", function()
-    wait_for_why(uneven "{ parallelism = 2, max_parallelism = 128, checkpoint = { interval = '2s' } }",
+    wait_for_why(uneven "{ parallelism = 2, max_parallelism = 128, checkpoint = { interval = '1s' } }",
       "^step 'hourly' %(subtask %d%) waits .*for checkpoint %d+, which is under way: other inputs have not come to its barrier, "
       .. "behind that of step 'key_by%-%d+' %(subtask 1%)\n$")
   end)

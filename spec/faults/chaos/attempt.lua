@@ -26,7 +26,7 @@ function M.run(words, environment, kill_ms)
   local left = deadline - began
   while left > 0 and started:_pump(math.max(1, math.floor(left))) do left = deadline - clock.now_ms() end
   local late = left <= 0
-  if late then C.kill(-started.pid, process.KILL) end
+  if late and C.kill(-started.pid, process.KILL) ~= 0 then C.kill(started.pid, process.KILL) end -- it may not lead a group yet
   local group = started.pid
   local status = started:wait()
   C.kill(-group, process.KILL) -- a child that outlives its parent by a moment

@@ -1,32 +1,16 @@
 -- The job that is killed. Every line of its input carries its place in the input, every line
 -- of its output that place and what the state of its keys became by it; so an output tells by
 -- itself, line by line, whether anything was lost, doubled or forgotten (see model.lua).
--- mt.args: input, out; kind = plain | lua_sink | rows; split; memory; backend; pause_us; tolerable; restart (a delay in ms);
--- storage; lines, first, second, sink: the parallelism of a step
+-- mt.args: input, out; kind = plain | lua_sink | rows; split; and those of common.lua
+package.path = "spec/?.lua;" .. package.path
 local mt = require "moontide"
-local ffi = require "ffi"
+local common = require "faults.chaos.common"
 
-pcall(ffi.cdef, "int usleep(unsigned microseconds);")
-
-local args = mt.args
-local pause_us = tonumber(args.pause_us or 0)
-
-local job = mt.job("chaos", {
-  checkpoint = { interval = "50ms", retain = 3, tolerable_failures = tonumber(args.tolerable or 0), storage = args.storage },
-  state = { backend = args.backend or "rocksdb", memory = args.memory or "64MB" },
-  restart = args.restart and { strategy = "fixed_delay", attempts = 1000, delay = tonumber(args.restart) } or "none",
-})
-
--- Slow enough that a kill finds the job in the middle of it.
-local function pace(record)
-  if pause_us > 0 and record.n % 256 == 0 then ffi.C.usleep(pause_us) end
-  return record
-end
+local args, own = mt.args, common.own
+local job = common.job()
 
 -- One state of each kind under a key; a map's values are long, so that a small memory does not hold them.
 local filler = ("x"):rep(100)
-
-local function own(step) return tonumber(args[step]) end
 
 local first = {
   parallelism = own "first",
@@ -107,7 +91,7 @@ local input = mt.file { path = args.input, format = rows and "json" or "csv", sp
 local sink = args.kind == "lua_sink" and lua_sink(args.out) or mt.file { dir = args.out, format = "lines", roll_size = "16KB" }
 
 job:from(input, { name = "lines", parallelism = own "lines" })
-   :map(pace)
+   :map(common.pace)
    :key_by("a")
    :process("first", rows and first or first_plain)
    :key_by("b")

@@ -24,10 +24,10 @@ function M.records(count, seed)
   return records
 end
 
-function M.write_input(path, records, format)
-  local file = assert(io.open(path, "w"))
-  if format == "csv" then file:write("n,a,b,v\n") end
-  local line = format == "csv" and "%d,%s,%d,%d\n" or '{"n":%d,"a":"%s","b":%d,"v":%d}\n'
+function M.write_input(path, records, kind)
+  local file, csv = assert(io.open(path, "w")), kind ~= "rows"
+  if csv then file:write("n,a,b,v\n") end
+  local line = csv and "%d,%s,%d,%d\n" or '{"n":%d,"a":"%s","b":%d,"v":%d}\n'
   for _, record in ipairs(records) do file:write(line:format(record.n, record.a, record.b, record.v)) end
   assert(file:close())
 end
@@ -35,9 +35,16 @@ end
 local Report = {}
 Report.__index = Report
 
+--- A list of the first differences, and their `count`.
+function M.new_report() return setmetatable({ count = 0 }, Report) end
+
 function Report:add(...)
   self.count = self.count + 1
   if self.count <= 10 then self[self.count] = (...):format(select(2, ...)) end
+end
+
+function Report:add_torn_end(text)
+  if text ~= "" and text:sub(-1) ~= "\n" then self:add("a part ends within a line: %s", text:match("[^\n]*$")) end
 end
 
 local function parse(text, records, report, lines)
@@ -51,7 +58,7 @@ local function parse(text, records, report, lines)
         pair_count = tonumber(pair_count), pair_sum = tonumber(pair_sum) })
     end
   end
-  if text ~= "" and text:sub(-1) ~= "\n" then report:add("a part ends within a line: %s", text:match("[^\n]*$")) end
+  report:add_torn_end(text)
 end
 
 local function check_each_once(lines, records, report)
@@ -129,7 +136,7 @@ end
 --- differences, with their `count`, and the number of lines.
 --- `case.kind`; `case.ordered`: one subtask read the whole input.
 function M.compare(texts, records, case)
-  local report, lines = setmetatable({ count = 0 }, Report), {}
+  local report, lines = M.new_report(), {}
   for _, text in ipairs(texts) do parse(text, records, report, lines) end
   check_each_once(lines, records, report)
   for _, list in pairs(in_order(lines, "a", "count", report)) do

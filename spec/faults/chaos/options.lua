@@ -4,15 +4,15 @@ local command_line = require "command_line"
 local M = {}
 
 local line = {
-  usage = "scripts/chaos [--kills N] [--seed S] [--backend rocksdb|memory] [--points] [--parallelism N] [--keep]",
+  usage = "scripts/chaos [--kills N] [--seed S] [--backend rocksdb|memory] [--kind plain|time|lua_sink|rows] [--points] [--parallelism N] [--keep]",
   flags = { ["--points"] = "points", ["--keep"] = "keep" },
   values = {
     ["--kills"] = command_line.whole(0), ["--seed"] = command_line.whole(0), ["--parallelism"] = command_line.whole(1),
-    ["--backend"] = command_line.one_of("rocksdb", "memory"),
+    ["--backend"] = command_line.one_of("rocksdb", "memory"), ["--kind"] = command_line.one_of("plain", "time", "lua_sink", "rows"),
   },
 }
 
---- Kills, seed, points; backend and parallelism are nil unless given: all are tried then.
+--- Kills, seed, points; backend, kind and parallelism are nil unless given: all are tried then.
 function M.parse(words)
   local given = command_line.read_or_exit(line, words)
   given.kills = given.kills or (given.points and 0 or 20)

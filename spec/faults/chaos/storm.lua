@@ -8,7 +8,8 @@ local Storm = {}
 Storm.__index = Storm
 
 local TRIES_MAX = 4
-local KINDS = { "plain", "lua_sink", "rows" }
+local RECORDS = { plain = 60000, time = 30000, lua_sink = 60000, rows = 30000 }
+local KINDS = { "plain", "time", "lua_sink", "rows" }
 
 function M.new(options)
   local self = setmetatable({ options = options, kills = 0, attempts = 0, rounds = 0, lines = 0, failed = 0,
@@ -20,7 +21,7 @@ end
 
 function Storm:_case(kind, backend)
   local random, options = self.random, self.options
-  local rows = kind == "rows"
+  local small = kind == "rows" or kind == "time"
   backend = options.backend or backend
   local parallelism = options.parallelism or random(1, 4)
   -- Every fourth job changes its parallelism from attempt to attempt.
@@ -33,8 +34,8 @@ function Storm:_case(kind, backend)
   end or nil
   return {
     kind = kind, backend = backend, parallelism = parallelism, steps = steps, seed = random(1, 2 ^ 30),
-    split = random(2) == 1 and "32KB" or nil, memory = rows and backend == "rocksdb" and ({ "1KB", "300KB", "3MB" })[random(3)] or "64MB",
-    base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = rows and 30000 or 60000, pause_us = random(1, 8) * 1000,
+    split = random(2) == 1 and "32KB" or nil, memory = small and backend == "rocksdb" and ({ "1KB", "300KB", "3MB" })[random(3)] or "64MB",
+    base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = RECORDS[kind], pause_us = random(1, 8) * 1000,
     walked_places = random(2) == 1 and 1 or nil, reader = kind ~= "lua_sink" and random(2) == 1,
   }
 end
@@ -42,7 +43,7 @@ end
 local function describe(case)
   local parallelism = type(case.parallelism) == "number" and case.parallelism or "changing"
   if case.steps then parallelism = parallelism .. ", steps" end
-  return ("%-8s %-7s parallelism %-15s split %-5s base %-5s %-13s"):format(case.kind, case.backend, parallelism, case.split or "-",
+  return ("%-8s %-7s %-5s parallelism %-15s split %-5s base %-5s %-13s"):format(case.kind, case.backend, case.memory, parallelism, case.split or "-",
     case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-", (case.walked_places and "walker" or "") .. (case.reader and " reader" or ""))
 end
 
@@ -115,7 +116,7 @@ function Storm:run()
   local number = 0
   while self.kills < options.kills and self.failed == 0 do
     local backend = number % 2 == 0 and "rocksdb" or "memory"
-    local kind = KINDS[math.floor(number / 2) % #KINDS + 1]
+    local kind = options.kind or KINDS[math.floor(number / 2) % #KINDS + 1]
     self:_random_round(self:_case(kind, backend), math.min(options.kills - self.kills, 40))
     number = number + 1
   end
