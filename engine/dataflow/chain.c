@@ -10,19 +10,14 @@
  */
 #include "dataflow/worker_internal.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "dataflow/by_hand.h"
-#include "dataflow/drift.h"
-#include "dataflow/pace.h"
 
 #include <stdlib.h>
 
 #define SWEPT_PER_INPUT 2048
 #define BASE_PER_INPUT 1024
-#define NO_ROOM_WAIT_NS 500000
-#define HELD_BACK_WAIT_NS 1000000
 
 void checkpoint_ack_free(struct checkpoint_ack *ack)
 {
@@ -36,6 +31,8 @@ static void channel_add(struct chain *chain, struct chain_channel channel)
 {
     chain->channels = memory_resize(chain->channels, (chain->channel_count + 1) * sizeof chain->channels[0]);
     chain->channels[chain->channel_count++] = channel;
+    chain->has_ring = chain->has_ring || channel.kind == CHANNEL_RING;
+    chain->has_source = chain->has_source || channel.kind == CHANNEL_SOURCE;
 }
 
 static bool is_source(const struct step *step)
@@ -176,7 +173,7 @@ static void cancel_send(struct worker *worker, struct operator *op, uint64_t che
         by_hand_mark(op, BY_HAND_CANCEL, (int64_t)checkpoint);
 }
 
-static void aligner_events(struct worker *worker, struct chain *chain)
+void chain_align(struct worker *worker, struct chain *chain)
 {
     struct aligner_event event;
     while (aligner_next_event(chain->aligner, &event)) {
@@ -203,7 +200,7 @@ void chain_end_done(struct worker *worker, struct chain *chain)
     chain->ended = true;
 }
 
-static void channel_end(struct worker *worker, struct chain *chain, uint32_t channel)
+void chain_channel_end(struct worker *worker, struct chain *chain, uint32_t channel)
 {
     struct chain_channel *ended = &chain->channels[channel];
     ended->started = ended->ended = true;
@@ -213,7 +210,7 @@ static void channel_end(struct worker *worker, struct chain *chain, uint32_t cha
         all = all && chain->channels[i].ended;
     if (all)
         chain_end_begin(worker, chain); /* pushed first: a snapshot that the end completes is done before it */
-    aligner_events(worker, chain);
+    chain_align(worker, chain);
     if (ended->kind == CHANNEL_RING) /* and pushed last: time ends before both */
         marks_from_ring(ended->op, ended->number, MARK_END, 0);
     else
@@ -227,158 +224,6 @@ static bool all_ended(const struct worker *worker)
             return false;
     }
     return true;
-}
-
-static void ring_batch(struct worker *worker, struct operator *exchange, uint32_t ring, struct batch *batch)
-{
-    const struct port *edges = &exchange->step->ports[0];
-    for (uint32_t t = edges->count; t-- > 0;)
-        work_push(worker, (struct work){ .kind = WORK_BATCH, .op = &worker->ops[edges->edges[t].step], .batch = batch_share(batch),
-                                         .input = edges->edges[t].input, .channel = edges->edges[t].channel + ring });
-    batch_drop(batch);
-}
-
-static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
-{
-    struct chain_channel *channel = &chain->channels[index];
-    struct ring_item item;
-    if (!ring_pop(channel->ring, &item))
-        return 0;
-    struct worker *sender = worker->dataflow->workers[channel->from];
-    if (sender != NULL && sender != worker)
-        waker_wake_sleeper(&sender->waker);
-    switch (item.kind) {
-    case RING_BATCH:
-        ring_batch(worker, channel->op, channel->number, item.batch);
-        if (channel->op->step->kind == STEP_INPUT) /* what is pushed by hand ends idleness; a step upstream says so itself */
-            marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0);
-        break;
-    case RING_WATERMARK: marks_from_ring(channel->op, channel->number, MARK_WATERMARK, (int64_t)item.number); break;
-    case RING_IDLE: marks_from_ring(channel->op, channel->number, MARK_IDLE, 0); break;
-    case RING_ACTIVE: marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0); break;
-    case RING_START: channel->started = true; break;
-    case RING_TIME_END: marks_from_ring(channel->op, channel->number, MARK_END, 0); break;
-    case RING_BARRIER: aligner_barrier(chain->aligner, index, item.number); break;
-    case RING_CANCEL: aligner_cancel(chain->aligner, item.number); break;
-    case RING_END: channel_end(worker, chain, index); break;
-    }
-    aligner_events(worker, chain);
-    return 1;
-}
-
-static int poll_source(struct worker *worker, struct chain *chain, uint32_t index, int64_t *wait_ns)
-{
-    struct operator *op = chain->channels[index].op;
-    if (op->source_ended || atomic_load_explicit(&worker->dataflow->checkpointing->drain, memory_order_relaxed)) {
-        channel_end(worker, chain, index);
-        return 1;
-    }
-    if (chain->halted)
-        return 0;
-    if (drift_holds_back(op)) {
-        *wait_ns = *wait_ns < HELD_BACK_WAIT_NS ? *wait_ns : HELD_BACK_WAIT_NS;
-        return 0;
-    }
-    if (op->wait_until_ns > 0) { /* idle when it was asked last: only after the pause that it named */
-        int64_t pause = (int64_t)(op->wait_until_ns - clock_monotonic_ns());
-        if (pause > 0) {
-            *wait_ns = pause < *wait_ns ? pause : *wait_ns;
-            return 0;
-        }
-        op->wait_until_ns = 0;
-    }
-    pace_step(worker, chain);
-    work_push(worker, (struct work){ .kind = WORK_POLL, .op = op });
-    return 1;
-}
-
-static bool has_room(const struct worker *worker, const struct chain *chain)
-{
-    if (!plan_has_rings(worker->dataflow->plan))
-        return true;
-    for (uint32_t i = 0; i < chain->op_count; i++) {
-        if (chain->ops[i]->step->kind == STEP_EXCHANGE && !exchange_has_room(chain->ops[i]))
-            return false;
-    }
-    return true;
-}
-
-/* Take in what comes before records; once it is all there, the chains behind are told. */
-static int chain_start(struct worker *worker, struct chain *chain)
-{
-    bool started = true;
-    for (uint32_t i = 0; i < chain->channel_count; i++) {
-        struct chain_channel *channel = &chain->channels[i];
-        if (channel->kind == CHANNEL_SOURCE && channel->op->source_ended && !channel->ended) {
-            channel_end(worker, chain, i);
-            return 1;
-        }
-        if (channel->kind == CHANNEL_RING && !channel->started) {
-            if (poll_ring(worker, chain, i) != 0)
-                return 1;
-            started = false;
-        }
-    }
-    for (uint32_t i = 0; started && i < chain->op_count; i++) {
-        if (chain->ops[i]->step->kind == STEP_EXCHANGE && plan_has_rings(worker->dataflow->plan))
-            exchange_mark(chain->ops[i], RING_START, 0);
-    }
-    chain->started = started;
-    return started;
-}
-
-static int chain_poll(struct worker *worker, struct chain *chain, int64_t *wait_ns)
-{
-    chain->pressed = !has_room(worker, chain); /* also behind its end: what it sent last may still wait */
-    if (chain->pressed)
-        *wait_ns = *wait_ns < NO_ROOM_WAIT_NS ? *wait_ns : NO_ROOM_WAIT_NS;
-    if (chain->pressed || chain->ending)
-        return 0;
-    chain->turns++;
-    if (!chain->started)
-        return chain_start(worker, chain);
-    for (uint32_t turn = 0; turn < chain->channel_count; turn++) {
-        uint32_t index = chain->next_channel;
-        chain->next_channel = (index + 1) % chain->channel_count;
-        if (chain->channels[index].ended || aligner_blocked(chain->aligner, index))
-            continue;
-        int status = chain->channels[index].kind == CHANNEL_RING ? poll_ring(worker, chain, index) : poll_source(worker, chain, index, wait_ns);
-        if (status != 0)
-            return status;
-    }
-    pace_rest(worker, chain);
-    return 0;
-}
-
-/* Chains downstream come first, and those upstream of one that has input are not asked; but see pace.h. */
-static uint32_t first_asked(const struct worker *worker)
-{
-    for (uint32_t i = 0; i < worker->chain_count; i++) {
-        if (worker->chains[i].starved && pace_is_behind(worker, &worker->chains[i]))
-            return i;
-    }
-    return 0;
-}
-
-int chains_poll(struct worker *worker, int64_t *wait_ns)
-{
-    int status = 0;
-    uint32_t first = first_asked(worker);
-    for (uint32_t turn = 0; turn < worker->chain_count; turn++) {
-        struct chain *chain = &worker->chains[(first + turn) % worker->chain_count];
-        chain->starved = status != 0;
-        if (status == 0)
-            status = chain_poll(worker, chain, wait_ns);
-    }
-    if (status != 0)
-        return status;
-    for (uint32_t i = 0; i < worker->chain_count; i++) {
-        if (worker->chains[i].ack != NULL)
-            *wait_ns = 0; /* state is still to be swept */
-    }
-    if (worker->bases_running > 0)
-        *wait_ns = 0;
-    return 0;
 }
 
 /* Barriers start at the sources, in all sources of a chain at once. */
@@ -396,7 +241,7 @@ static void barriers_inject(struct worker *worker, struct chain *chain, uint64_t
         if (chain->channels[i].kind == CHANNEL_SOURCE && !chain->channels[i].ended)
             aligner_barrier(chain->aligner, i, requested);
     }
-    aligner_events(worker, chain);
+    chain_align(worker, chain);
 }
 
 static void sweep_slice(struct worker *worker, struct chain *chain)

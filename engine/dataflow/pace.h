@@ -1,8 +1,8 @@
 /*
- * The subtasks of a source keep pace with each other. Workers ask chains downstream first, so that what is on its
- * way is done before more is taken in; where one of them is never without input, because most records have its keys,
- * the source beside it would not be read at all while those of all other workers go on, and event time would wait
- * for it. So each counts how often it was asked, and one that is behind the furthest is asked first.
+ * The subtasks of a source keep pace with each other. A worker asks its sources when nothing else is to be done; beside
+ * a step that is never without input, because most records have its keys, one would not be read at all while those of
+ * all other workers go on, and event time would wait for it. So each counts how often it was asked, and one that is
+ * behind the furthest is asked first (poll.c).
  *
  * Only what could be read counts: a source that has nothing, or waits for its time, is behind nobody.
  *

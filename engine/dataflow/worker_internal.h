@@ -40,7 +40,8 @@ struct chain {
     uint32_t op_count;
     struct aligner *aligner;
     bool pressed;               /* its outputs had no room when it was asked for input last */
-    bool starved;               /* another chain had input, so it was not asked */
+    bool has_ring, has_source;
+    bool starved;               /* another chain had input, so it was not asked: its sources, if it has any */
     uint64_t steps;             /* how far its sources are: see pace.h */
     uint64_t turns;             /* how often it was asked, and had room: chains downstream of it come first */
     bool started;               /* all its inputs have, and those behind it were told: until then it takes no record */
@@ -79,6 +80,7 @@ struct worker {
     struct operator *ops;        /* by step */
     struct chain *chains;        /* in the order in which they are asked for input: downstream first */
     uint32_t chain_count;
+    uint32_t next_chain;         /* whose sources are asked next */
     struct work *stack;
     uint32_t stack_count, stack_capacity;
     struct operator *calling;    /* its call is being done in Lua */
@@ -121,7 +123,11 @@ void work_push(struct worker *worker, struct work work);
 /* Chain steps of a checkpoint or end: see chain.c. */
 int chains_new(struct worker *worker);
 void chains_free(struct worker *worker);
-/* Take one input of some chain: 1 if work was pushed, 0 if there is none, negative on failure. *wait_ns is lowered to when to look again. */
+/* Let barriers that have come by all channels take effect. */
+void chain_align(struct worker *worker, struct chain *chain);
+/* Nothing comes by this channel any more. */
+void chain_channel_end(struct worker *worker, struct chain *chain, uint32_t channel);
+/* Take one input of some chain (poll.c): 1 if work was pushed, 0 if there is none, negative on failure. *wait_ns is lowered to when to look again. */
 int chains_poll(struct worker *worker, int64_t *wait_ns);
 /* Begin what the coordinator asks for; finish what was swept. */
 void chains_checkpoint(struct worker *worker);

@@ -152,6 +152,27 @@ describe("back-pressure", function()
     assert.is_true((apart[#apart] or 0) < 100000, ("one is %d of 300000 records ahead"):format(apart[#apart] or 0))
   end)
 
+  it("a source does not keep one from being read that has nothing to do with it", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("sources", { checkpoint = { interval = false } })
+      local seen = { one = 0, two = 0 }
+      local function tell(name, other)
+        return function(_, _, out)
+          seen[name] = seen[name] + 1
+          if seen[name] == 100000 then out:collect(seen[other]) end
+        end
+      end
+      job:from(mt.sequence { to = 200000 }):process("first", tell("one", "two")):to(mt.collect { name = "two" })
+      job:from(mt.sequence { to = 200000 }):process("second", tell("two", "one")):to(mt.collect { name = "one" })
+      return job
+    end)
+    for _, name in ipairs { "one", "two" } do
+      local read = result.sinks[name][1]
+      assert.is_true(read > 90000 and read < 110000, ("%d of %s beside 100000"):format(read, name))
+    end
+  end)
+
   it("a step that makes a thousand records of one does not lock its workers", function()
     local result = testing.run(function()
       local mt = require "moontide"
