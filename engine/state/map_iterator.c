@@ -16,7 +16,8 @@
 struct map_item { struct slice key; struct cell value; };
 
 struct map_iterator {
-    struct arena arena;
+    struct arena keys;       /* grows only while entries are collected: items[].key points into it */
+    struct arena arena;      /* of the values, and of the keys handed out */
     struct map_item *items;
     uint32_t count, next;
     int status;
@@ -28,12 +29,12 @@ static int item_compare(const void *a, const void *b)
     return slice_compare(((const struct map_item *)a)->key, ((const struct map_item *)b)->key);
 }
 
-/* Key slices hold offsets until the arena has stopped growing. */
+/* Key slices hold offsets until all keys are there. */
 static void item_add(struct map_iterator *iterator, const struct entry *owner, struct entry *child)
 {
     size_t key_bytes = (size_t)child->key_bytes - owner->key_bytes;
     struct map_item *item = &iterator->items[iterator->count++];
-    uint64_t key = arena_append(&iterator->arena, entry_key(child) + owner->key_bytes, key_bytes);
+    uint64_t key = arena_append(&iterator->keys, entry_key(child) + owner->key_bytes, key_bytes);
     item->key = slice_of((const char *)(uintptr_t)key, key_bytes);
     const char *bytes;
     struct cell value = slot_cell(&child->slots[0], &bytes);
@@ -59,7 +60,7 @@ static int collect(struct map_iterator *iterator, const struct entry *owner, uin
             item_add(iterator, owner, child);
     }
     for (uint32_t i = 0; i < iterator->count; i++)
-        iterator->items[i].key.data = arena_at(&iterator->arena, (uintptr_t)iterator->items[i].key.data);
+        iterator->items[i].key.data = arena_at(&iterator->keys, (uintptr_t)iterator->items[i].key.data);
     qsort(iterator->items, iterator->count, sizeof iterator->items[0], item_compare);
     return 0;
 }
@@ -93,6 +94,7 @@ int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct ce
 
 void map_iterator_free(struct map_iterator *iterator)
 {
+    arena_deinit(&iterator->keys);
     arena_deinit(&iterator->arena);
     arena_deinit(&iterator->pair);
     free(iterator->items);
