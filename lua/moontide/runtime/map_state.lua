@@ -12,7 +12,7 @@ local values = require "moontide.runtime.values"
 
 local source = [[
 local call, slot_index, ffi, C, check, check_map, no_key, values, encoding = ...
-local decode, decode_slot, encode = values.decode, values.decode_slot, encoding.encode
+local decode, decode_slot, encode = values.decode, values.slot_decoder(), encoding.encode
 local key_place, value_place = encoding.place(), encoding.place()
 local found = ffi.new("const struct cell *[1]")
 local MapState = {}
@@ -46,7 +46,7 @@ function MapState:get(key)
   if status < 0 then check(status) end
   local slot = found[0]
   if slot == nil then return nil end
-  return decode_slot(slot)
+  return (decode_slot(slot))
 end
 
 function MapState:contains(key)

@@ -1,12 +1,14 @@
 --- Cells to Lua values (codec/cell.h says what a cell is); encode.lua goes the other way.
 ---
 --- For every shape of row a decoder is generated: straight-line code over its
---- fields, which a trace can drop where the table does not escape.
+--- fields, which a trace can drop where the table does not escape. A place that has met
+--- one shape only calls it as it is; all other tables are opaque (runtime/opaque.lua).
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local msgpack = require "moontide.runtime.msgpack"
 local null = require "moontide.null"
+local opaque = require "moontide.runtime.opaque"
 
 local M = {}
 
@@ -29,15 +31,15 @@ local function decode(cell, bytes)
   local tag = cell.tag
   if tag == 4 then return cell.number end
   if tag == 7 then return ffi_string(bytes + cell.offset, cell.length) end
-  if tag == 8 then return (decoders[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
+  if tag == 8 then return (opaque(decoders[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes))) end
   if tag == 3 then return true end
   if tag == 2 then return false end
   if tag == 1 then return null end
   if tag == 9 then return (unpack_tree(bytes + cell.offset, cell.length)) end
   if tag == 5 then return cell.integer + 0LL end
   if tag == 6 then return cell.natural + 0ULL end
-  if tag == 10 then return (lists[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
-  if tag == 11 then return (unpack_packed(bytes + cell.offset)) end
+  if tag == 10 then return (opaque(lists[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes))) end
+  if tag == 11 then return (opaque(unpack_packed(bytes + cell.offset))) end
   return nil
 end
 M.decode = decode
@@ -47,16 +49,14 @@ function unpack_tree(packed, length)
   tree.used = 0
   check(C.tree_unpack(packed, length, tree, tree_node))
   local tag, bytes = tree_node.tag, tree.bytes
-  if tag == 8 then return (decoders[tree_node.length](ffi_cast(cell_pointer, bytes + tree_node.offset), bytes)) end
-  if tag == 10 then return (lists[tree_node.length](ffi_cast(cell_pointer, bytes + tree_node.offset), bytes)) end
+  if tag == 8 then return (opaque(decoders[tree_node.length](ffi_cast(cell_pointer, bytes + tree_node.offset), bytes))) end
+  if tag == 10 then return (opaque(lists[tree_node.length](ffi_cast(cell_pointer, bytes + tree_node.offset), bytes))) end
   return (decode(tree_node, bytes))
 end
 
---- The value of a slot of state: its bytes lie in its own payload.
-function M.decode_slot(slot)
+-- The value of a slot of state that is neither a number nor a row: its bytes lie in its own payload.
+local function decode_slot(slot)
   local tag = slot.tag
-  if tag == 4 then return slot.number end
-  if tag == 8 then return (decoders[slot.length](ffi_cast(cell_pointer, slot.payload), slot.payload)) end
   if tag == 7 then return ffi_string(slot.payload, slot.length) end
   if tag == 9 then return (unpack_tree(slot.payload, slot.length)) end
   return (decode(slot, nil))
@@ -140,39 +140,61 @@ local function make_partial_decoder(id, wanted)
   return assert(loadstring(decoder_source(names, wanted), "=row decoder"))(decode, ffi_string)
 end
 
---- As decode(), for a reader that sees only the fields `wanted` of a row (nil: all): the others are left out.
+local function decoders_of_fields(wanted)
+  return setmetatable({}, { __index = function(cache, id)
+    cache[id] = make_partial_decoder(id, wanted)
+    return cache[id]
+  end })
+end
+
+local function opaque_decoder(decoder)
+  return function(cells, bytes) return (opaque(decoder(cells, bytes))) end
+end
+
+-- The decoders of a place by shape, each made by `make` when it is first met.
+local function decoders_of_place(make)
+  local shapes = 0
+  return setmetatable({}, { __index = function(cache, id)
+    local decoder = make(id)
+    shapes = shapes + 1
+    if shapes == 2 then
+      local first, plain = next(cache)
+      cache[first] = opaque_decoder(plain)
+    end
+    cache[id] = shapes == 1 and decoder or opaque_decoder(decoder)
+    return cache[id]
+  end })
+end
+
+--- As decode(), for a reader that sees only the fields `wanted` of a row (nil: all): the others are left out. Who sees
+--- nothing but fields cannot keep the row, so that it need not be opaque.
 ---@param wanted table<string, true>?
 ---@return fun(cell: ffi.cdata*, bytes: ffi.cdata*): any
 function M.decoder(wanted)
-  local partial = setmetatable({}, { __index = function(cache, id)
-    local decoder = wanted and make_partial_decoder(id, wanted) or decoders[id]
-    rawset(cache, id, decoder)
-    return decoder
-  end })
+  local rows = wanted and decoders_of_fields(wanted) or decoders_of_place(function(id) return decoders[id] end)
   return function(cell, bytes)
     local tag = cell.tag
-    if tag == 8 then return (partial[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
+    if tag == 8 then return (rows[cell.length](ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
     if tag == 4 then return cell.number end
     return (decode(cell, bytes))
   end
 end
 
---- As decode_slot(), for one who wants to know which rows there are: `met` is called with the names of each shape
---- when it is first met, and with nothing for each packed value.
----@param met fun(names: string[]?)
+--- The value of a slot of state, for one who may want to know which rows there are: `met` is called with the names of
+--- each shape when it is first met, and with nothing for each packed value.
+---@param met fun(names: string[]?)?
 ---@return fun(slot: ffi.cdata*): any
 function M.slot_decoder(met)
-  local rows = setmetatable({}, { __index = function(cache, id)
-    met(shape_names(id))
-    rawset(cache, id, decoders[id])
-    return cache[id]
-  end })
+  local rows = decoders_of_place(function(id)
+    if met then met(shape_names(id)) end
+    return decoders[id]
+  end)
   return function(slot)
     local tag = slot.tag
     if tag == 4 then return slot.number end
     if tag == 8 then return (rows[slot.length](ffi_cast(cell_pointer, slot.payload), slot.payload)) end
-    if tag == 9 then met() end
-    return (M.decode_slot(slot))
+    if tag == 9 and met then met() end
+    return (decode_slot(slot))
   end
 end
 
