@@ -75,7 +75,7 @@ static void drop_if_gone(struct keyed_state *state, uint32_t column, struct entr
     if (column == 0 && map_has_children(state, entry))
         return;
     struct entry *owner = NULL;
-    if (home->layout.slots == 2 && home->layout.slot[1].kind == KIND_LINK)
+    if (column_is_of_map(home))
         owner = map_unlink_child(state, column, entry);
     state_drop(state, column, entry);
     if (owner != NULL && owner->dirty_epoch == 0)

@@ -54,11 +54,6 @@ static void store_row(struct keyed_state *state, struct state_column *home, stru
     home->stored = true;
 }
 
-static bool is_map_child(const struct state_column *home)
-{
-    return home->layout.slots == 2 && home->layout.slot[1].kind == KIND_LINK;
-}
-
 static void evict_entry(struct keyed_state *state, uint32_t column, struct entry *entry)
 {
     struct state_column *home = &state->columns[column];
@@ -66,7 +61,7 @@ static void evict_entry(struct keyed_state *state, uint32_t column, struct entry
         state_dump_entry(state, column, entry); /* the walk will not find it any more */
     if (entry->flags & ENTRY_UNSTORED)
         store_row(state, home, entry);
-    if (column > 0 && is_map_child(home))
+    if (column_is_of_map(home))
         map_unlink_child(state, column, entry);
     state_drop(state, column, entry);
 }

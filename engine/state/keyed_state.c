@@ -182,6 +182,8 @@ void state_undo(struct keyed_state *state)
         if (slot_has_payload(slot))
             old_payload_free(state, slot);
         *slot = record->old;
+        if (column_is_of_map(&state->columns[record->column]))
+            map_child_undone(state, record->column, record->entry);
     }
 }
 

@@ -163,6 +163,8 @@ int map_owner_key(const struct keyed_state *state, const struct entry *child, st
 void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child);
 /* Take a child out of its map's chain; the owner's head is put right. Answers the owner, NULL if the child is in no chain. */
 struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child);
+/* The value of a map's entry was put back by undo: what is live is in its map's chain, what is gone is not. */
+void map_child_undone(struct keyed_state *state, uint32_t column, struct entry *child);
 /* May a key's entry leave the cache? Not while entries of its maps are chained to it. */
 bool map_has_children(const struct keyed_state *state, const struct entry *owner);
 /* Bring all entries of a map into the cache. */
@@ -171,11 +173,17 @@ int map_load_all(struct keyed_state *state, struct entry *owner, uint32_t slot);
 /* A row of list elements: made if there is none and `make`, else NULL. */
 int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk);
 
+/* Does it hold entries of maps? The first column never does: it has keys. */
+static inline bool column_is_of_map(const struct state_column *column)
+{
+    return column->layout.slots == 2 && column->layout.slot[1].kind == KIND_LINK;
+}
+
 static inline struct map_link *map_link_of(struct entry *child)
 {
     return (struct map_link *)(void *)&child->slots[1];
 }
-/* The first cached entry of a map, live or removed. */
+/* The first cached entry of a map; one that a restore found removed may still be in its chain. */
 static inline struct entry *map_first(const struct entry *owner, uint32_t slot)
 {
     return owner->slots[slot].tag == CELL_ABSENT ? NULL : (struct entry *)(void *)owner->slots[slot].payload;

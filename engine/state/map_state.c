@@ -52,23 +52,42 @@ static struct entry *owner_cached(struct keyed_state *state, const struct entry 
     return owner;
 }
 
-struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child)
+/* The head is NULL if the owner is not cached. */
+static void unlink_child(struct cell *head, struct entry *child)
 {
-    if (!(child->flags & ENTRY_LINKED))
-        return NULL;
     struct map_link *link = map_link_of(child);
-    struct entry *owner = owner_cached(state, child);
-    struct cell *head = owner == NULL ? NULL : &owner->slots[slot_of_column(state, column)];
     if (head != NULL && head->payload == (char *)child)
         head->payload = (char *)link->next;
-    if (head != NULL && head->tag == SLOT_MAP && child->slots[0].tag != CELL_ABSENT)
-        head->tag = SLOT_MAP_PARTIAL;
     if (link->previous != NULL)
         map_link_of(link->previous)->next = link->next;
     if (link->next != NULL)
         map_link_of(link->next)->previous = link->previous;
     child->flags &= (uint16_t)~ENTRY_LINKED;
+}
+
+struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child)
+{
+    if (!(child->flags & ENTRY_LINKED))
+        return NULL;
+    struct entry *owner = owner_cached(state, child);
+    struct cell *head = owner == NULL ? NULL : &owner->slots[slot_of_column(state, column)];
+    if (head != NULL && head->tag == SLOT_MAP && child->slots[0].tag != CELL_ABSENT)
+        head->tag = SLOT_MAP_PARTIAL;
+    unlink_child(head, child);
     return owner;
+}
+
+void map_child_undone(struct keyed_state *state, uint32_t column, struct entry *child)
+{
+    bool live = child->slots[0].tag != CELL_ABSENT, linked = (child->flags & ENTRY_LINKED) != 0;
+    if (live == linked)
+        return;
+    struct entry *owner = owner_cached(state, child); /* it is: the record is of its key */
+    uint32_t slot = (uint32_t)slot_of_column(state, column);
+    if (live)
+        map_link_child(state, owner, slot, child);
+    else
+        unlink_child(&owner->slots[slot], child);
 }
 
 bool map_has_children(const struct keyed_state *state, const struct entry *owner)
@@ -156,7 +175,7 @@ int map_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot,
     return status;
 }
 
-/* The count changes; the head appears with the first entry. Chain and count are one cell, so undo puts both back: the chain must not shrink in between. */
+/* The count changes; the head appears with the first entry. Chain and count are one cell: undo puts back the count, and the chain by its entries. */
 static void head_count(struct keyed_state *state, struct entry *owner, uint32_t slot, int32_t change)
 {
     struct cell head = *head_of(owner, slot);
@@ -197,10 +216,13 @@ int map_state_put(struct keyed_state *state, struct entry *owner, uint32_t slot,
     return 0;
 }
 
+/* What is gone leaves the chain: a map that is filled and cleared again and again would else be as long as all that was in it since the last sweep. */
 static void child_clear(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child)
 {
     state_slot_set(state, state->child_column[slot], child, 0, (struct cell){ .tag = CELL_ABSENT });
     head_count(state, owner, slot, -1);
+    if (child->flags & ENTRY_LINKED)
+        unlink_child(head_of(owner, slot), child);
 }
 
 int map_state_remove(struct keyed_state *state, struct entry *owner, uint32_t slot)
@@ -250,7 +272,8 @@ int map_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slo
     int status = map_load_all(state, owner, slot);
     if (status < 0)
         return status;
-    for (struct entry *child = map_first(owner, slot); child != NULL; child = map_link_of(child)->next) {
+    for (struct entry *child = map_first(owner, slot), *next; child != NULL; child = next) {
+        next = map_link_of(child)->next;
         if (child->slots[0].tag != CELL_ABSENT)
             child_clear(state, owner, slot, child);
     }

@@ -191,6 +191,17 @@ jit.off(Keyed.restore, true)
 
 function Keyed:rows() return tonumber(C.keyed_state_rows(self.handle)) end
 function Keyed:keys() return tonumber(C.keyed_state_keys(self.handle)) end
+
+--- Entries that a walk through a map of the current key comes by: `number` is that of the state.
+function Keyed:chained(number)
+  local head = self.call.entries[self.call.index].slots + (number - 1)
+  local count, at = 0, ffi.cast("struct entry *", head.payload)
+  while at ~= nil do
+    count, at = count + 1, ffi.cast("struct entry **", at.slots + 1)[0] -- the second slot of an entry begins with the next one
+  end
+  return count
+end
+
 function Keyed:bytes() return tonumber(C.keyed_state_bytes(self.handle)) end
 
 --- Rows of a delta or base, taken apart: { group, column, key, value (nil: removed) }.
