@@ -92,6 +92,11 @@ int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct ce
     return 1;
 }
 
+size_t map_iterator_bytes(const struct map_iterator *iterator)
+{
+    return sizeof *iterator + iterator->count * sizeof iterator->items[0] + iterator->keys.capacity + iterator->arena.capacity;
+}
+
 void map_iterator_free(struct map_iterator *iterator)
 {
     arena_deinit(&iterator->keys);

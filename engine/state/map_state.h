@@ -33,5 +33,7 @@ struct map_iterator;
 struct map_iterator *map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot);
 /* 1 and the next pair (valid until the next call), 0 at the end, or a negative code. Offsets count from *bytes. */
 int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct cell *value, const char **bytes);
+/* What it holds. */
+size_t map_iterator_bytes(const struct map_iterator *iterator);
 void map_iterator_free(struct map_iterator *iterator);
 /* </cdef> */

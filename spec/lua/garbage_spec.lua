@@ -1,4 +1,6 @@
 -- A worker's small heap is collected sooner than Lua's default has it, a large one is not, and what the author sets stays.
+local ffi = require "ffi"
+
 local before
 
 local function fresh()
@@ -62,5 +64,30 @@ describe("garbage", function()
     assert.equal(170, pause())
     with_heap(2000, function() tend(garbage) end)
     assert.equal(170, pause())
+  end)
+
+  it("is collected when C may hold more for it than Lua does, and not before", function()
+    local garbage, gone = fresh(), 0
+    local function leave()
+      ffi.gc(ffi.new "char[1]", function() gone = gone + 1 end)
+      garbage.took(2 ^ 20)
+    end
+    collectgarbage "stop"
+    with_heap(40 * 1024, function()
+      for _ = 1, 39 do leave() end
+      assert.equal(0, gone)
+      garbage.gave(2 ^ 20)
+      for _ = 1, 2 do leave() end
+      assert.equal(0, gone)
+      leave()
+    end)
+    collectgarbage "restart"
+    assert.is_true(gone >= 40)
+    collectgarbage "stop"
+    with_heap(40 * 1024, function()
+      for _ = 1, 40 do leave() end
+    end)
+    collectgarbage "restart"
+    assert.is_true(gone <= 42)
   end)
 end)

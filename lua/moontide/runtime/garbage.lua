@@ -6,13 +6,19 @@
 --- collection goes through all that stays.
 ---
 --- A pause that the author of a job has set is left alone.
+---
+--- What C holds for an object of Lua's is not seen by the collector: objects that are left
+--- before they are used up would fill the memory while Lua's heap is small. It is counted
+--- here, and all garbage is collected when that may be more than Lua's own heap.
 local M = {}
 
 local steps_between = 1024
 local pause_default, pause_small = 200, 130
 local small_kilobytes = 4096
+local unseen_kilobytes_max = 32 * 1024
 
 local pause, steps = nil, 0
+local unseen_kilobytes = 0 -- held by C, for what is used and for what is not any more
 
 local function set(wanted)
   if wanted == pause then return end
@@ -29,6 +35,22 @@ end
 function M.tend()
   if steps == 0 and pause ~= false then set(collectgarbage "count" < small_kilobytes and pause_small or pause_default) end
   steps = (steps + 1) % steps_between
+end
+
+--- C holds so many bytes more for an object, until its finalizer is run or it is used up.
+---@param bytes number
+function M.took(bytes)
+  unseen_kilobytes = unseen_kilobytes + bytes / 1024
+  if unseen_kilobytes > unseen_kilobytes_max and unseen_kilobytes > collectgarbage "count" then
+    collectgarbage()
+    unseen_kilobytes = 0
+  end
+end
+
+--- An object of so many bytes is used up, and C has freed them.
+---@param bytes number as told to took()
+function M.gave(bytes)
+  unseen_kilobytes = math.max(0, unseen_kilobytes - bytes / 1024)
 end
 
 return M

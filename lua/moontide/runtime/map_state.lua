@@ -8,10 +8,11 @@ local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
 local encoding = require "moontide.runtime.encode"
+local garbage = require "moontide.runtime.garbage"
 local values = require "moontide.runtime.values"
 
 local source = [[
-local call, slot_index, ffi, C, check, check_map, no_key, values, encoding = ...
+local call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage = ...
 local decode, decode_slot, encode = values.decode, values.slot_decoder(), encoding.encode
 local key_place, value_place = encoding.place(), encoding.place()
 local found = ffi.new("const struct cell *[1]")
@@ -93,13 +94,17 @@ function MapState:clear()
   check(C.map_state_clear(call.state, entry_of(), slot_index))
 end
 
+-- An iteration that is left before its end is freed when it is collected.
 local function iterate(answer)
   local iterator = ffi.gc(C.map_state_iterate(call.state, entry_of(), slot_index), C.map_iterator_free)
+  local held = tonumber(C.map_iterator_bytes(iterator))
+  garbage.took(held)
   local pair, bytes = ffi.new("struct cell[2]"), ffi.new("const char *[1]")
   return function()
     if iterator == nil then return nil end
     if check(C.map_iterator_next(iterator, pair, pair + 1, bytes)) == 0 then
       C.map_iterator_free(ffi.gc(iterator, nil))
+      garbage.gave(held)
       iterator = nil
       return nil
     end
@@ -119,6 +124,6 @@ return MapState
 ]]
 
 return function(call, slot_index)
-  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, check_map, no_key, values, encoding)
+  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage)
   return lend(call, methods(class, "a map state"))
 end

@@ -8,6 +8,13 @@ local function pairs_of(iterate)
   return list
 end
 
+local function resident_kb()
+  local file = assert(io.open "/proc/self/status")
+  local text = file:read "*a"
+  file:close()
+  return tonumber(text:match "VmRSS:%s*(%d+)")
+end
+
 describe("map state", function()
   local backend, state, opened
 
@@ -65,6 +72,14 @@ describe("map state", function()
     for i, pair in ipairs(shown) do assert.are.same({ i, "old" .. i }, pair) end
     assert.are.same({ { 21, "after the clear" } }, pairs_of(state.seen:entries()))
     assert.are.equal(1, state:rows())
+  end)
+
+  it("holds no more than a while what iterations have copied that are left before their end", function()
+    state:key("a")
+    for i = 1, 5000 do state.seen:put(i, i) end
+    local before = resident_kb()
+    for _ = 1, 2000 do state.seen:keys()() end
+    assert.is_true(resident_kb() - before < 150 * 1024) -- all copies together are 400 MB
   end)
 
   it("S51: an iteration of an empty map ends at once; remove and clear leave no row", function()
