@@ -46,6 +46,12 @@ void msgpack_write_map(struct buffer *out, uint32_t count);
  */
 int msgpack_read_cell(struct slice *in, struct arena *arena, struct cell *cell);
 
+/*
+ * The field of a packed map (a record of too many fields or shapes, see codec/shape.h)
+ * that has this name; its bytes go to `arena`. CELL_ABSENT where there is none, or it is a list.
+ */
+int msgpack_read_field(struct slice packed, struct slice name, struct arena *arena, struct cell *field);
+
 /* Typed reads that move `in`; ERROR_FORMAT where the next value is of another type or cut short. */
 int msgpack_read_uint(struct slice *in, uint64_t *natural);
 int msgpack_read_int(struct slice *in, int64_t *integer);

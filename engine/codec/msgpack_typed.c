@@ -157,3 +157,22 @@ int msgpack_measure(struct slice in, size_t *bytes)
     *bytes = in.bytes - rest.bytes;
     return result == TOKEN_WHOLE ? 1 : 0;
 }
+
+int msgpack_read_field(struct slice packed, struct slice name, struct arena *arena, struct cell *field)
+{
+    uint32_t count = 0;
+    *field = (struct cell){ .tag = CELL_ABSENT };
+    if (msgpack_read_map(&packed, &count) < 0)
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice key;
+        int status = msgpack_read_string(&packed, &key);
+        if (status == 0 && slice_equal(key, name))
+            return msgpack_read_cell(&packed, arena, field);
+        status = status < 0 ? msgpack_skip(&packed) : 0;
+        status = status < 0 ? status : msgpack_skip(&packed);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}

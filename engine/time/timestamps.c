@@ -164,32 +164,12 @@ static int shape_learn(struct timestamps *timestamps, uint32_t id)
     return 0;
 }
 
-/* A map that is no row, for there are too many fields or shapes (codec/shape.h): *cell is ABSENT where it has no such field. */
-static int field_of_packed(struct timestamps *timestamps, struct slice in, struct cell *cell)
-{
-    uint32_t count = 0;
-    *cell = (struct cell){ .tag = CELL_ABSENT };
-    if (msgpack_read_map(&in, &count) < 0) /* a list has no fields */
-        return 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct slice name;
-        int status = msgpack_read_string(&in, &name);
-        if (status == 0 && slice_equal(name, slice_of(timestamps->field, timestamps->field_bytes))) {
-            arena_clear(&timestamps->scratch);
-            return msgpack_read_cell(&in, &timestamps->scratch, cell);
-        }
-        status = status < 0 ? msgpack_skip(&in) : 0;
-        status = status < 0 ? status : msgpack_skip(&in);
-        if (status < 0)
-            return status;
-    }
-    return 0;
-}
-
 static int read_packed(struct timestamps *timestamps, const struct batch *batch, struct cell value, int64_t *time)
 {
     struct cell cell;
-    int status = field_of_packed(timestamps, slice_of(batch->arena.bytes + value.offset, value.length), &cell);
+    struct slice packed = slice_of(batch->arena.bytes + value.offset, value.length);
+    arena_clear(&timestamps->scratch);
+    int status = msgpack_read_field(packed, slice_of(timestamps->field, timestamps->field_bytes), &timestamps->scratch, &cell);
     if (status < 0)
         return status;
     if (cell.tag == CELL_ABSENT)

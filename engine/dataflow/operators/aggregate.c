@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fetch.h"
 #include "base/memory.h"
+#include "codec/msgpack.h"
 #include "codec/shape.h"
 #include "time/instant.h"
 
@@ -67,6 +68,7 @@ static void aggregate_close(struct operator *op)
     if (self->run != NULL)
         batch_drop(self->run);
     buffer_deinit(&self->space);
+    arena_deinit(&self->packed);
     passed_times_deinit(&self->passed);
     free(self);
     op->self = NULL;
@@ -97,11 +99,36 @@ static int number_refused(const struct step_aggregate *aggregate, const struct c
     return error_set(ERROR_ARGUMENT, "%s: field '%s' must be a number, got %s", name, aggregate->field, got);
 }
 
+static bool is_number(const struct cell *cell)
+{
+    return cell != NULL && cell->tag >= CELL_NUMBER && cell->tag <= CELL_UINT64;
+}
+
+/* Of a table with too many fields, or of too many kinds of tables: see codec/shape.h. */
+static int packed_numbers(struct operator *op, struct slice packed)
+{
+    struct aggregator *self = op->self;
+    for (uint32_t i = 0; i < self->slices.aggregates; i++) {
+        const struct step_aggregate *aggregate = &op->step->aggregates[i];
+        if (aggregate->kind == AGGREGATE_COUNT)
+            continue;
+        arena_clear(&self->packed);
+        int status = msgpack_read_field(packed, slice_of_text(aggregate->field), &self->packed, &self->numbers[i]);
+        if (status < 0)
+            return status;
+        if (!is_number(&self->numbers[i]))
+            return number_refused(aggregate, self->numbers[i].tag == CELL_ABSENT ? NULL : &self->numbers[i], self->packed.bytes);
+    }
+    return 0;
+}
+
 /* The number that each aggregate takes of a record. */
 int aggregate_numbers(struct operator *op, const struct batch *batch, int32_t record)
 {
     struct aggregator *self = op->self;
     struct cell value = batch->values[record];
+    if (value.tag == CELL_PACKED)
+        return packed_numbers(op, slice_of(batch->arena.bytes + value.offset, value.length));
     if (value.tag == CELL_ROW && value.length != self->shape)
         shape_learn(op, value.length);
     const struct cell *fields = value.tag == CELL_ROW ? arena_at(&batch->arena, value.offset) : NULL;
@@ -109,7 +136,7 @@ int aggregate_numbers(struct operator *op, const struct batch *batch, int32_t re
         if (self->slices.kinds[i] == AGGREGATE_COUNT)
             continue;
         const struct cell *cell = fields == NULL || self->fields[i] < 0 ? NULL : &fields[self->fields[i]];
-        if (cell == NULL || cell->tag < CELL_NUMBER || cell->tag > CELL_UINT64)
+        if (!is_number(cell))
             return number_refused(&op->step->aggregates[i], cell, batch->arena.bytes);
         self->numbers[i] = *cell;
     }

@@ -35,6 +35,7 @@ struct aggregator {
     int64_t slice, slice_end;          /* of the last record's time */
     struct cell numbers[AGGREGATES_MAX];
     struct buffer space;               /* of a timer */
+    struct arena packed;               /* bytes of a field of a record that is no row */
 };
 
 /*
