@@ -99,13 +99,29 @@ static bool slices_may_wait(const struct aggregator *self, const struct entry *e
     return sums != NULL && newest != NULL && slice_start(newest) >= first_live && sums->next % SUMS_UNTIL_TIDY != 0;
 }
 
-/* Windows that are forgotten by `now` need their slices no more. */
-static void slices_forget(struct aggregator *self, struct entry *entry, int64_t now)
+/*
+ * Windows that end by this time need their slices no more, at a timer of time `now`. With a
+ * lateness it is not asked what is forgotten by `now`, but what the watermark has left behind:
+ * a key with very many windows would else move all that stay for each one that goes. What has
+ * not fired yet stays, though.
+ */
+static int64_t needed_no_more(const struct operator *op, int64_t now)
 {
+    const struct aggregator *self = op->self;
+    int64_t lateness = self->event ? self->lateness : 0;
+    if (lateness == 0 || op->time.watermark < now)
+        return now - lateness;
+    int64_t passed = op->time.watermark - lateness, fired = now - 1;
+    return passed < fired ? passed : fired;
+}
+
+static void slices_forget(struct operator *op, struct entry *entry, int64_t now)
+{
+    struct aggregator *self = op->self;
     uint32_t count;
     bool found;
     char *slices = slices_of(self, entry, &count);
-    int64_t last_dead = now - (self->event ? self->lateness : 0) + 1 - self->windows.size; /* where the last window began that is forgotten */
+    int64_t last_dead = needed_no_more(op, now) + 1 - self->windows.size; /* where the last window began that is forgotten */
     int64_t first_live = window_start(last_dead, self->windows.offset, self->windows.slide) + self->windows.slide;
     if (slices_may_wait(self, entry, first_live))
         return;
@@ -136,7 +152,7 @@ static int timer_fire(struct operator *op, struct entry *entry, struct slice key
     if (fires)
         status = window_fire(op, entry, key, &window);
     if (!fires || !self->event || self->lateness == 0)
-        slices_forget(self, entry, time);
+        slices_forget(op, entry, time);
     return status;
 }
 
