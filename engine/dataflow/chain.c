@@ -35,11 +35,6 @@ static void channel_add(struct chain *chain, struct chain_channel channel)
     chain->has_source = chain->has_source || channel.kind == CHANNEL_SOURCE;
 }
 
-static bool is_source(const struct step *step)
-{
-    return step->kind == STEP_SOURCE || (step->kind == STEP_CALL && step->call_kind == CALL_KIND_SOURCE);
-}
-
 static void ring_channels_add(struct worker *worker, struct chain *chain, struct operator *op)
 {
     struct dataflow *dataflow = worker->dataflow;
@@ -65,7 +60,7 @@ static void chain_fill(struct worker *worker, struct chain *chain)
         bool ring = op->step->kind == STEP_EXCHANGE && plan_has_rings(plan);
         if (op->step->chain == chain->id)
             chain->ops[chain->op_count++] = op;
-        if (op->step->chain == chain->id && is_source(op->step))
+        if (op->step->chain == chain->id && step_is_source(op->step))
             channel_add(chain, (struct chain_channel){ .kind = CHANNEL_SOURCE, .op = op });
         if (ring && op->step->receiver_chain == chain->id)
             ring_channels_add(worker, chain, op);
@@ -102,6 +97,15 @@ int chains_new(struct worker *worker)
     for (uint32_t i = 0; i < plan->chain_count; i++)
         chain_fill(worker, &worker->chains[i]);
     return 0;
+}
+
+const struct chain *worker_chain(const struct worker *worker, const struct step *step)
+{
+    for (uint32_t i = 0; i < worker->chain_count; i++) {
+        if (worker->chains[i].id == step->chain)
+            return &worker->chains[i];
+    }
+    return NULL;
 }
 
 void chains_free(struct worker *worker)

@@ -213,6 +213,11 @@ struct plan {
     uint32_t chain_count;
 };
 
+static inline bool step_is_source(const struct step *step)
+{
+    return step->kind == STEP_SOURCE || (step->kind == STEP_CALL && step->call_kind == CALL_KIND_SOURCE);
+}
+
 /* Is the exchange a ring, or a forward edge? */
 static inline bool plan_has_rings(const struct plan *plan)
 {

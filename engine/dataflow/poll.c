@@ -129,6 +129,7 @@ static int chain_poll(struct worker *worker, struct chain *chain, enum channel_k
         if (chain->channels[index].kind != kind || chain->channels[index].ended || aligner_blocked(chain->aligner, index))
             continue;
         int status = kind == CHANNEL_RING ? poll_ring(worker, chain, index) : poll_source(worker, chain, index, wait_ns);
+        chain->fed = status != 0;
         if (status != 0)
             return status;
     }

@@ -44,12 +44,3 @@ void splits_free(struct worker *worker)
         buffer_deinit(&worker->splits[i].name);
     free(worker->splits);
 }
-
-bool worker_chain_pressed(const struct worker *worker, uint32_t chain)
-{
-    for (uint32_t i = 0; i < worker->chain_count; i++) {
-        if (worker->chains[i].id == chain)
-            return worker->chains[i].pressed || worker->chains[i].starved;
-    }
-    return false;
-}

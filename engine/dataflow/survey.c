@@ -128,15 +128,6 @@ void survey_unlock(struct survey *survey)
 
 /* ---- Answering ---- */
 
-static const struct chain *chain_of(const struct worker *worker, const struct operator *op)
-{
-    for (uint32_t i = 0; i < worker->chain_count; i++) {
-        if (worker->chains[i].id == op->step->chain)
-            return &worker->chains[i];
-    }
-    return NULL;
-}
-
 /* NULL: it makes no watermarks, or is not open. */
 static const struct assigner *assigner_of(const struct operator *op)
 {
@@ -189,7 +180,7 @@ static void step_write(struct survey *survey, struct part *part, struct operator
 {
     struct survey_step *step = &part->steps[op->step->id];
     const struct operator_time *time = &op->time;
-    const struct chain *chain = chain_of(op->worker, op);
+    const struct chain *chain = worker_chain(op->worker, op->step);
     const struct assigner *assigner = assigner_of(op);
     uint64_t since_ns = step->watermark == time->watermark ? step->since_ns : now_ns;
     *step = (struct survey_step){

@@ -42,6 +42,7 @@ struct chain {
     bool pressed;               /* its outputs had no room when it was asked for input last */
     bool has_ring, has_source;
     bool starved;               /* another chain had input, so it was not asked: its sources, if it has any */
+    bool fed;                   /* it had input when it was asked last */
     uint64_t steps;             /* how far its sources are: see pace.h */
     uint64_t turns;             /* how often it was asked, and had room: chains downstream of it come first */
     bool started;               /* all its inputs have, and those behind it were told: until then it takes no record */
@@ -151,8 +152,8 @@ struct slice worker_split_name(const struct worker *worker, uint32_t number);
 void worker_split_set_room(struct worker *worker, uint32_t number, int32_t room);
 int32_t worker_split_room(const struct worker *worker, uint32_t number);
 void splits_free(struct worker *worker);
-/* Is it not asked for input, for whatever is downstream? */
-bool worker_chain_pressed(const struct worker *worker, uint32_t chain);
+/* The chain of a step; NULL before there are any. */
+const struct chain *worker_chain(const struct worker *worker, const struct step *step);
 /* Processing time in milliseconds since 1970 UTC. */
 int64_t worker_clock_ms(const struct worker *worker);
 void waker_init(struct waker *waker);

@@ -273,7 +273,7 @@ static bool one_idle(struct assigner *assigner, int64_t active)
     return true;
 }
 
-static int64_t next_due(const struct assigner *assigner)
+static int64_t next_due(const struct assigner *assigner, bool waits)
 {
     int64_t next = TIME_END;
     for (uint32_t i = 0; i < assigner->channel_count; i++) {
@@ -283,27 +283,27 @@ static int64_t next_due(const struct assigner *assigner)
         int64_t due = TIME_END;
         if (assigner->config.idle_timeout < TIME_LIMIT)
             due = channel->last_event + assigner->config.idle_timeout + 1;
-        if (is_pending(assigner, channel) && channel->last_event + ASSIGNER_PAUSE_MS < due)
+        if (waits && is_pending(assigner, channel) && channel->last_event + ASSIGNER_PAUSE_MS < due)
             due = channel->last_event + ASSIGNER_PAUSE_MS;
         next = due < next ? due : next;
     }
     return next == TIME_END ? TIME_END : next + assigner->paused_ms;
 }
 
-int64_t assigner_clock(struct assigner *assigner, int64_t now_ms, bool back_pressured)
+int64_t assigner_clock(struct assigner *assigner, int64_t now_ms, bool back_pressured, bool waits)
 {
     int64_t active = active_ms(assigner, now_ms);
     assigner->paused = back_pressured;
     settle(assigner);
     for (uint32_t i = 0; i < assigner->channel_count; i++) {
         const struct assigner_channel *channel = &assigner->channels[i];
-        bool waits = active - channel->last_event >= ASSIGNER_PAUSE_MS || is_idle_due(assigner, channel, active);
-        if (waits && is_pending(assigner, channel))
+        bool paused = waits && active - channel->last_event >= ASSIGNER_PAUSE_MS;
+        if (is_pending(assigner, channel) && (paused || is_idle_due(assigner, channel, active)))
             send_bounded(assigner, i);
     }
     while (one_idle(assigner, active))
         continue;
-    return back_pressured ? TIME_END : next_due(assigner);
+    return back_pressured ? TIME_END : next_due(assigner, waits);
 }
 
 void assigner_end(struct assigner *assigner)

@@ -74,10 +74,11 @@ int32_t assigner_room(const struct assigner *assigner, uint32_t channel);
 /*
  * The clock: watermarks of sources that wait, and idleness (S17). While back-pressured
  * (or held back by an alignment) the clock stands; tell both its beginning and its end.
- * Call it also when the source begins to wait. Answers the clock at which it must be
- * called next, INT64_MAX for never. Leaves events.
+ * Call it also when the source begins or ends to wait, and with `waits` only while it
+ * does: what comes when its records are merely slow to be processed would depend on how slow.
+ * Answers the clock at which it must be called next, INT64_MAX for never. Leaves events.
  */
-int64_t assigner_clock(struct assigner *assigner, int64_t now_ms, bool back_pressured);
+int64_t assigner_clock(struct assigner *assigner, int64_t now_ms, bool back_pressured, bool waits);
 
 /* All input has ended: the last bounded watermark, then MAX, also where the output is idle (S18, F2). Leaves events. */
 void assigner_end(struct assigner *assigner);

@@ -186,6 +186,32 @@ return job]]
     assert.are.same({ { 1, 2 }, { 2, 2 }, { 3, math.huge } }, testing.run(path, {}).sinks.told)
   end)
 
+  -- Two batches of some 300 ms: at one subtask the watermarks of records 1000 and 2000; of two each has every other record.
+  local slow = [[
+local job = mt.job("slow", { checkpoint = { interval = false } })
+local stream = job:from(mt.generator { count = 2300, fn = function(i) return { t = i } end }, { parallelism = 1 })
+if mt.args.exchanged then stream = stream:rebalance() end
+stream:assign_timestamps { field = "t" }:process("slow", { process_element = function(self, value, ctx, out)
+  if value.t % 100 <= 1 then
+    local enough = os.clock() + 0.03
+    while os.clock() < enough do end
+  end
+  local watermark = ctx:timers():current_watermark()
+  if watermark ~= self.last then out:collect { ctx:subtask(), value.t, watermark } end
+  self.last = watermark
+end }):to(mt.collect { name = "told" })
+return job]]
+
+  it("emit: records that take long are no wait", function()
+    assert.are.same({ { 0, 1, -math.huge }, { 0, 1001, 999 }, { 0, 2001, 1999 } }, testing.run(script(slow), {}).sinks.told)
+  end)
+
+  it("emit: records that take long are no wait, behind an exchange", function()
+    local told = testing.run(script(slow), { parallelism = 2, args = { exchanged = true } }).sinks.told
+    table.sort(told, function(x, y) return x[2] < y[2] end)
+    assert.are.same({ { 0, 1, -math.huge }, { 1, 2, -math.huge }, { 0, 2001, 1998 }, { 1, 2002, 1999 } }, told)
+  end)
+
   it("S18: at the end event timers fire, processing timers are dropped, in keys of all workers", function()
     local path = script [[
 local job = mt.job("ended", {})

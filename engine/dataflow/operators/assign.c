@@ -15,7 +15,9 @@ struct assign {
     int64_t next_clock;        /* when the assigner wants to be asked next */
     bool stale;                /* records have come since it was */
     bool ended;
-    bool pressed;              /* it was held when it was asked last */
+    bool pressed, waited;      /* what held() and waits() said when it was asked last */
+    struct operator **sources; /* whose records come straight to it */
+    uint32_t source_count;
     struct timestamps *timestamps;
 };
 
@@ -45,6 +47,29 @@ static uint32_t channel_of(struct operator *op, struct assign *assign, uint32_t 
 
 /* ---- Life ---- */
 
+/* Do records of `from` come to the step without an exchange between? */
+static bool reaches(const struct plan *plan, const struct step *from, const struct step *to)
+{
+    for (uint32_t p = 0; p < from->port_count; p++) {
+        for (uint32_t e = 0; e < from->ports[p].count; e++) {
+            const struct step *step = &plan->steps[from->ports[p].edges[e].step];
+            if (step == to || (step->kind != STEP_EXCHANGE && reaches(plan, step, to)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void sources_find(struct operator *op, struct assign *assign)
+{
+    const struct plan *plan = op->worker->dataflow->plan;
+    assign->sources = memory_new_zeroed(plan->count, sizeof assign->sources[0]);
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (step_is_source(&plan->steps[i]) && reaches(plan, &plan->steps[i], op->step))
+            assign->sources[assign->source_count++] = &op->worker->ops[i];
+    }
+}
+
 int assign_open(struct operator *op, struct assign **out)
 {
     const struct step_assign *step = &op->step->assign;
@@ -58,6 +83,7 @@ int assign_open(struct operator *op, struct assign **out)
     struct assign *assign = memory_new_zeroed(1, sizeof *assign);
     assign->assigner = assigner;
     assign->stale = true;
+    sources_find(op, assign);
     *out = assign;
     struct restored_blobs restored = checkpointing->restored(checkpointing->self, op->step->id);
     for (uint32_t i = 0; i < restored.count; i++) {
@@ -78,6 +104,7 @@ void assign_close(struct assign *assign)
     if (assign->timestamps != NULL)
         timestamps_free(assign->timestamps);
     free(assign->channels);
+    free(assign->sources);
     free(assign);
 }
 
@@ -175,14 +202,26 @@ int assign_time(struct operator *op, struct assign *assign, uint32_t mark, int64
 /* Nothing can come, for reasons that are not the source's: idleness does not count that time. */
 static bool held(const struct operator *op)
 {
-    return worker_chain_pressed(op->worker, op->step->chain) || drift_is_ahead(op);
+    const struct chain *chain = worker_chain(op->worker, op->step);
+    return (chain != NULL && (chain->pressed || chain->starved)) || drift_is_ahead(op);
+}
+
+/* Was there nothing when it was asked for last? Behind a source that can only be said of the source itself: others may be in its chain. */
+static bool waits(const struct operator *op, const struct assign *assign)
+{
+    const struct chain *chain = worker_chain(op->worker, op->step);
+    bool waits = assign->source_count == 0 && (chain == NULL || !chain->fed);
+    for (uint32_t i = 0; i < assign->source_count; i++)
+        waits = waits || assign->sources[i]->wait_until_ns > 0;
+    return waits;
 }
 
 int assign_tick(struct operator *op, struct assign *assign)
 {
     assign->pressed = held(op);
+    assign->waited = waits(op, assign);
     assign->stale = false;
-    assign->next_clock = assign->ended ? INT64_MAX : assigner_clock(assign->assigner, worker_clock_ms(op->worker), assign->pressed);
+    assign->next_clock = assign->ended ? INT64_MAX : assigner_clock(assign->assigner, worker_clock_ms(op->worker), assign->pressed, assign->waited);
     events_emit(op, assign);
     return 0;
 }
@@ -191,8 +230,8 @@ int64_t assign_clock(struct operator *op, struct assign *assign, int64_t now_ms)
 {
     if (assign->ended)
         return INT64_MAX;
-    bool pressed = held(op);
-    if (!assign->stale && pressed == assign->pressed && now_ms < assign->next_clock)
+    bool as_before = held(op) == assign->pressed && waits(op, assign) == assign->waited;
+    if (!assign->stale && as_before && now_ms < assign->next_clock)
         return assign->next_clock;
     work_push(op->worker, (struct work){ .kind = WORK_TIMERS, .op = op, .mark = DOMAIN_PROCESSING, .number = (uint64_t)now_ms });
     return now_ms;

@@ -56,9 +56,9 @@ function Assigner:read(name, records)
   return table.concat(out, " ")
 end
 
-function Assigner:clock(now, back_pressured)
+function Assigner:clock(now, back_pressured, busy)
   self.now = now
-  local next_call = C.assigner_clock(self.handle, now, back_pressured or false)
+  local next_call = C.assigner_clock(self.handle, now, back_pressured or false, not busy)
   self.next = next_call == max and "never" or tonumber(next_call)
   return table.concat(self:events(), " ")
 end
@@ -117,6 +117,15 @@ describe("bounded watermarks", function()
     assert.are.equal("W8", a:clock(200))
     assert.are.equal("", a:clock(1000))
     assert.are.equal("never", a.next)
+  end)
+
+  it("are not sent when the source does not wait, however long its records take", function()
+    local a = assigner { emit = 1000 }
+    a:read("", { 7, 9, 8 })
+    assert.are.equal("", a:clock(200, false, true))
+    assert.are.equal("", a:clock(10000, false, true))
+    assert.are.equal("never", a.next)
+    assert.are.equal("W8", a:clock(10001))
   end)
 
   it("S18, F2: the last one comes before MAX, which is heard also where the output is idle", function()
