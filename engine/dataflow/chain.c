@@ -82,6 +82,31 @@ static uint32_t chain_rank(const struct worker *worker, uint32_t chain)
     return rank;
 }
 
+static void reach(const struct plan *plan, uint32_t chain, bool *reached)
+{
+    reached[chain] = true;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct step *step = &plan->steps[i];
+        if (step->chain == chain && step->kind == STEP_EXCHANGE && plan_has_rings(plan) && !reached[step->receiver_chain])
+            reach(plan, step->receiver_chain, reached);
+    }
+}
+
+static void chains_relate(struct worker *worker)
+{
+    const struct plan *plan = worker->dataflow->plan;
+    bool *reached = memory_new_zeroed((size_t)plan->chain_count * plan->chain_count + 1, sizeof *reached);
+    for (uint32_t i = 0; i < plan->chain_count; i++)
+        reach(plan, i, &reached[i * plan->chain_count]);
+    for (uint32_t c = 0; c < worker->chain_count; c++) {
+        struct chain *chain = &worker->chains[c];
+        chain->related = memory_new_zeroed(plan->chain_count, sizeof chain->related[0]);
+        for (uint32_t i = 0; i < plan->chain_count; i++)
+            chain->related[i] = reached[chain->id * plan->chain_count + i] || reached[i * plan->chain_count + chain->id];
+    }
+    free(reached);
+}
+
 /* Downstream first: by the rank of their last step, falling. */
 int chains_new(struct worker *worker)
 {
@@ -96,6 +121,7 @@ int chains_new(struct worker *worker)
     }
     for (uint32_t i = 0; i < plan->chain_count; i++)
         chain_fill(worker, &worker->chains[i]);
+    chains_relate(worker);
     return 0;
 }
 
@@ -116,6 +142,7 @@ void chains_free(struct worker *worker)
             checkpoint_ack_free(chain->ack);
         aligner_free(chain->aligner);
         free(chain->channels);
+        free(chain->related);
         free(chain->ops);
     }
     free(worker->chains);

@@ -1,7 +1,8 @@
 /*
  * Which input a worker takes next. What is on its way comes first, that of the chains downstream before that of those
- * upstream, so that it is done before more is taken in. Sources are asked when there is none of it, in turn, and out of
- * turn where they do not keep pace with their other subtasks (pace.h).
+ * upstream, so that it is done before more is taken in; chains of which neither is upstream of the other take turns.
+ * Sources are asked when there is none of it, in turn, and out of turn where they do not keep pace with their other
+ * subtasks (pace.h).
  */
 #include "dataflow/worker_internal.h"
 
@@ -148,12 +149,27 @@ static struct chain *chain_behind(struct worker *worker)
     return NULL;
 }
 
+/* Chains that have nothing to do with one that had input come before it next time. */
+static int poll_rings_of(struct worker *worker, struct chain *chain, int64_t *wait_ns)
+{
+    chain->passed = 0;
+    int status = chain_poll(worker, chain, CHANNEL_RING, wait_ns);
+    for (uint32_t i = 0; i < worker->chain_count && status != 0; i++)
+        worker->chains[i].passed += worker->chains[i].has_ring && !chain->related[worker->chains[i].id];
+    return status;
+}
+
 static int poll_rings(struct worker *worker, int64_t *wait_ns)
 {
-    int status = 0;
+    struct chain *first = &worker->chains[0];
+    for (uint32_t i = 1; i < worker->chain_count; i++) {
+        if (worker->chains[i].passed > first->passed)
+            first = &worker->chains[i];
+    }
+    int status = first->has_ring ? poll_rings_of(worker, first, wait_ns) : 0;
     for (uint32_t i = 0; i < worker->chain_count && status == 0; i++) {
-        if (worker->chains[i].has_ring)
-            status = chain_poll(worker, &worker->chains[i], CHANNEL_RING, wait_ns);
+        if (worker->chains[i].has_ring && &worker->chains[i] != first)
+            status = poll_rings_of(worker, &worker->chains[i], wait_ns);
     }
     return status;
 }

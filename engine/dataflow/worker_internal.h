@@ -41,6 +41,8 @@ struct chain {
     struct aligner *aligner;
     bool pressed;               /* its outputs had no room when it was asked for input last */
     bool has_ring, has_source;
+    bool *related;              /* by number: chains upstream of it, downstream of it, and itself */
+    uint32_t passed;            /* how often others that are not related had input since its rings were asked */
     bool starved;               /* another chain had input, so it was not asked: its sources, if it has any */
     bool fed;                   /* it had input when it was asked last */
     uint64_t steps;             /* how far its sources are: see pace.h */

@@ -152,6 +152,24 @@ describe("back-pressure", function()
     assert.is_true((apart[#apart] or 0) < 100000, ("one is %d of 300000 records ahead"):format(apart[#apart] or 0))
   end)
 
+  it("S33: a step that is never without input keeps no barriers of other steps waiting", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("beside", { checkpoint = { interval = "20ms" } })
+      local prepared, seen = 0, 0
+      local function from(key) return job:from(mt.generator { count = 30000, fn = function(i) return { k = i % 100 } end }):key_by(key) end
+      from("k"):to(mt.sink { write = function() end, prepare = function() prepared = prepared + 1 end, commit = function() end })
+      from(function() return 7 end):process("hot", function(_, _, out)
+        local enough = os.clock() + 1e-4
+        while os.clock() < enough do end
+        seen = seen + 1
+        if seen == 25000 then out:collect(prepared) end
+      end):to(mt.collect { name = "prepared" })
+      return job
+    end, { parallelism = 2 })
+    assert.is_true(result.sinks.prepared[1] > 0)
+  end)
+
   it("a source does not keep one from being read that has nothing to do with it", function()
     local result = testing.run(function()
       local mt = require "moontide"
