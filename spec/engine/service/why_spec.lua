@@ -128,7 +128,7 @@ return job]]))
     while os.clock() < enough do end
     out:collect(value)
   end):key_by("k")]]):format(key) .. window:gsub('^%s*:key_by%("k"%)', "")
-    return start(steps, "mt.generator { count = 1e9, rate = 4, fn = function(i) return i end }", options)
+    return start(steps, "mt.generator { count = 1e9, rate = 1, fn = function(i) return i end }", options)
   end
 
   it("S35: names the checkpoint whose barriers others wait for", function()

@@ -78,8 +78,9 @@ describe("map state", function()
     state:key("a")
     for i = 1, 5000 do state.seen:put(i, i) end
     local before = resident_kb()
-    for _ = 1, 2000 do state.seen:keys()() end
-    assert.is_true(resident_kb() - before < 150 * 1024) -- all copies together are 400 MB
+    for _ = 1, 6000 do state.seen:keys()() end
+    local more_mb = (resident_kb() - before) / 1024
+    assert.is_true(more_mb < 500, ("%d MB"):format(more_mb)) -- all copies together are 1200 MB; a sanitizer keeps 256 of them
   end)
 
   it("S51: an iteration of an empty map ends at once; remove and clear leave no row", function()
