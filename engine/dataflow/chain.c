@@ -82,6 +82,7 @@ static uint32_t chain_rank(const struct worker *worker, uint32_t chain)
     return rank;
 }
 
+/* Mark the chain and all that its records come to. */
 static void reach(const struct plan *plan, uint32_t chain, bool *reached)
 {
     reached[chain] = true;

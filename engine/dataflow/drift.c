@@ -43,18 +43,11 @@ static void behind_add(struct drift_step *source, uint32_t assigner)
     source->behind[source->behind_count++] = assigner;
 }
 
-/* A step is visited once for each way to it: an assigner that is found twice is asked twice. */
 static void find_behind(const struct plan *plan, struct drift_step *source, const struct step *from)
 {
-    for (uint32_t p = 0; p < from->port_count; p++) {
-        for (uint32_t e = 0; e < from->ports[p].count; e++) {
-            const struct step *step = &plan->steps[from->ports[p].edges[e].step];
-            if (step->kind == STEP_EXCHANGE)
-                continue;
-            if (step->assign.drifts)
-                behind_add(source, step->id);
-            find_behind(plan, source, step);
-        }
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (plan->steps[i].assign.drifts && plan_reaches(plan, from, &plan->steps[i]))
+            behind_add(source, i);
     }
 }
 

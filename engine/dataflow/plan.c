@@ -402,6 +402,18 @@ static void find_chains(struct plan *plan)
     free(numbers);
 }
 
+bool plan_reaches(const struct plan *plan, const struct step *from, const struct step *to)
+{
+    for (uint32_t p = 0; p < from->port_count; p++) {
+        for (uint32_t e = 0; e < from->ports[p].count; e++) {
+            const struct step *step = &plan->steps[from->ports[p].edges[e].step];
+            if (step == to || (step->kind != STEP_EXCHANGE && plan_reaches(plan, step, to)))
+                return true;
+        }
+    }
+    return false;
+}
+
 static uint32_t channels_of(const struct plan *plan, const struct step *from)
 {
     if (from->kind == STEP_INPUT)

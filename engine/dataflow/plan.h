@@ -224,6 +224,9 @@ static inline bool plan_has_rings(const struct plan *plan)
     return plan->parallelism > 1 && !plan->by_hand;
 }
 
+/* Do records of `from` come to `to` without an exchange between? */
+bool plan_reaches(const struct plan *plan, const struct step *from, const struct step *to);
+
 /* Connectors lie two floors up: their tables are handed down once, before the first plan. */
 void plan_use_connectors(const struct source_vtab *(*source)(const char *), const struct sink_vtab *(*sink)(const char *));
 

@@ -47,25 +47,12 @@ static uint32_t channel_of(struct operator *op, struct assign *assign, uint32_t 
 
 /* ---- Life ---- */
 
-/* Do records of `from` come to the step without an exchange between? */
-static bool reaches(const struct plan *plan, const struct step *from, const struct step *to)
-{
-    for (uint32_t p = 0; p < from->port_count; p++) {
-        for (uint32_t e = 0; e < from->ports[p].count; e++) {
-            const struct step *step = &plan->steps[from->ports[p].edges[e].step];
-            if (step == to || (step->kind != STEP_EXCHANGE && reaches(plan, step, to)))
-                return true;
-        }
-    }
-    return false;
-}
-
 static void sources_find(struct operator *op, struct assign *assign)
 {
     const struct plan *plan = op->worker->dataflow->plan;
     assign->sources = memory_new_zeroed(plan->count, sizeof assign->sources[0]);
     for (uint32_t i = 0; i < plan->count; i++) {
-        if (step_is_source(&plan->steps[i]) && reaches(plan, &plan->steps[i], op->step))
+        if (step_is_source(&plan->steps[i]) && plan_reaches(plan, &plan->steps[i], op->step))
             assign->sources[assign->source_count++] = &op->worker->ops[i];
     }
 }

@@ -231,4 +231,37 @@ function M.parse(rows)
   return list
 end
 
+--- The state of a block of specs, over a backend in memory: made anew before each, as `set.state`; freed after it with all
+--- that set.open() has made, options as those of M.new().
+function M.set(states)
+  local set, opened = {}, {}
+  function set.open(options)
+    options = options or {}
+    options.states = options.states or states
+    options.backend = set.backend
+    opened[#opened + 1] = M.new(options)
+    return opened[#opened]
+  end
+  --- Another state, restored from these rows.
+  function set.restored(...) return assert(set.open():restore { ... }) end
+  function set.begin()
+    opened = {}
+    set.backend = M.backend(64 * 2 ^ 20)
+    set.state = set.open()
+    return set.state
+  end
+  function set.finish()
+    for _, made in ipairs(opened) do made:free() end
+    C.backend_free(set.backend)
+  end
+  return set
+end
+
+--- All pairs of an iteration.
+function M.pairs_of(iterate)
+  local list = {}
+  for key, value in iterate do list[#list + 1] = { key, value } end
+  return list
+end
+
 return M

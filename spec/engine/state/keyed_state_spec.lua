@@ -3,38 +3,14 @@ local keyed = require "engine.state.keyed"
 
 local states = { { "small", "value", default = 7 }, { "name", "value" }, { "seen", "map" }, { "log", "list" } }
 
-local function pairs_of(iterate)
-  local list = {}
-  for key, value in iterate do list[#list + 1] = { key, value } end
-  return list
-end
+local pairs_of = keyed.pairs_of
 
 describe("keyed state", function()
-  local backend, state, opened
+  local set = keyed.set(states)
+  local open, restored, state = set.open, set.restored, nil
 
-  local function open(options)
-    options = options or {}
-    options.states = options.states or states
-    options.backend = backend
-    local made = keyed.new(options)
-    opened[#opened + 1] = made
-    return made
-  end
-
-  before_each(function()
-    opened = {}
-    backend = keyed.backend(64 * 2 ^ 20)
-    state = open()
-  end)
-
-  after_each(function()
-    for _, made in ipairs(opened) do made:free() end
-    keyed.C.backend_free(backend)
-  end)
-
-  local function restored(...)
-    return assert(open():restore({ ... }))
-  end
+  before_each(function() state = set.begin() end)
+  after_each(set.finish)
 
   describe("values", function()
     it("S50: unset is the default or nil; what is set is not; update(nil) and clear make it the default again", function()

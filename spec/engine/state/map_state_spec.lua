@@ -2,11 +2,7 @@ local keyed = require "engine.state.keyed"
 
 local states = { { "seen", "map" } }
 
-local function pairs_of(iterate)
-  local list = {}
-  for key, value in iterate do list[#list + 1] = { key, value } end
-  return list
-end
+local pairs_of = keyed.pairs_of
 
 local function resident_kb()
   local file = assert(io.open "/proc/self/status")
@@ -16,31 +12,11 @@ local function resident_kb()
 end
 
 describe("map state", function()
-  local backend, state, opened
+  local set = keyed.set(states)
+  local open, restored, state = set.open, set.restored, nil
 
-  local function open(options)
-    options = options or {}
-    options.states = options.states or states
-    options.backend = backend
-    local made = keyed.new(options)
-    opened[#opened + 1] = made
-    return made
-  end
-
-  before_each(function()
-    opened = {}
-    backend = keyed.backend(64 * 2 ^ 20)
-    state = open()
-  end)
-
-  after_each(function()
-    for _, made in ipairs(opened) do made:free() end
-    keyed.C.backend_free(backend)
-  end)
-
-  local function restored(...)
-    return assert(open():restore({ ... }))
-  end
+  before_each(function() state = set.begin() end)
+  after_each(set.finish)
 
   it("S52: iterates in the order of the canonical bytes of the keys", function()
     state:key("a")

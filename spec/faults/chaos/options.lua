@@ -1,14 +1,15 @@
 --- The command line of scripts/chaos.
 local command_line = require "command_line"
+local kinds = require "faults.chaos.kinds"
 
 local M = {}
 
 local line = {
-  usage = "scripts/chaos [--kills N] [--seed S] [--backend rocksdb|memory] [--kind plain|time|lua_sink|rows] [--points] [--parallelism N] [--keep]",
+  usage = "scripts/chaos [--kills N] [--seed S] [--backend rocksdb|memory] [--kind " .. table.concat(kinds.names, "|") .. "] [--points] [--parallelism N] [--keep]",
   flags = { ["--points"] = "points", ["--keep"] = "keep" },
   values = {
     ["--kills"] = command_line.whole(0), ["--seed"] = command_line.whole(0), ["--parallelism"] = command_line.whole(1),
-    ["--backend"] = command_line.one_of("rocksdb", "memory"), ["--kind"] = command_line.one_of("plain", "time", "lua_sink", "rows"),
+    ["--backend"] = command_line.one_of("rocksdb", "memory"), ["--kind"] = command_line.one_of(unpack(kinds.names)),
   },
 }
 

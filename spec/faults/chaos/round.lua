@@ -1,16 +1,11 @@
 -- One round: an input, a job that is killed and started again until it has finished, and the
 -- comparison of what it committed with what it should have.
 local attempt = require "faults.chaos.attempt"
-local model = require "faults.chaos.model"
-local time_model = require "faults.chaos.time_model"
+local kinds = require "faults.chaos.kinds"
 
 local M = {}
 local Round = {}
 Round.__index = Round
-
--- The job of a kind and its model.
-local function script_of(kind) return kind == "time" and "spec/faults/chaos/time_job.lua" or "spec/faults/chaos/job.lua" end
-local function model_of(kind) return kind == "time" and time_model or model end
 
 local function shell(command)
   assert(os.execute(command) == 0, command)
@@ -32,8 +27,9 @@ function M.new(case)
   local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",
     taken = directory .. "/taken", input = directory .. "/input", kills = 0, attempts = 0, restores = {} }, Round)
   shell(("mkdir '%s' '%s'"):format(self.out, self.taken))
-  self.records = model_of(case.kind).records(case.records, case.seed)
-  model_of(case.kind).write_input(self.input, self.records, case.kind)
+  self.model = kinds[case.kind].model
+  self.records = self.model.records(case.records, case.seed)
+  self.model.write_input(self.input, self.records, case.kind)
   return self
 end
 
@@ -45,7 +41,7 @@ end
 function Round:words()
   local case = self.case
   local parallelism = type(case.parallelism) == "function" and case.parallelism() or case.parallelism
-  local words = { "run", script_of(case.kind), "--data", self.data, "--no-progress", "--parallelism", tostring(parallelism) }
+  local words = { "run", kinds[case.kind].script, "--data", self.data, "--no-progress", "--parallelism", tostring(parallelism) }
   local settings = { input = self.input, out = self.out, kind = case.kind, backend = case.backend, memory = case.memory,
     split = case.split, pause_us = case.pause_us, tolerable = case.tolerable,
     restart = case.restart, storage = case.storage }
@@ -87,7 +83,7 @@ end
 
 --- The differences between the committed output and the model's, and the number of lines.
 function Round:compare()
-  return model_of(self.case.kind).compare(self:parts(), self.records, { kind = self.case.kind, ordered = not self.case.split })
+  return self.model.compare(self:parts(), self.records, { kind = self.case.kind, ordered = not self.case.split })
 end
 
 return M

@@ -1,5 +1,6 @@
 -- Rounds of kills until as many were done as were asked for, and their report.
 local clock = require "support.clock"
+local kinds = require "faults.chaos.kinds"
 local points = require "faults.chaos.points"
 local rounds = require "faults.chaos.round"
 
@@ -8,8 +9,6 @@ local Storm = {}
 Storm.__index = Storm
 
 local TRIES_MAX = 4
-local RECORDS = { plain = 60000, time = 30000, lua_sink = 60000, rows = 30000 }
-local KINDS = { "plain", "time", "lua_sink", "rows" }
 
 function M.new(options)
   local self = setmetatable({ options = options, kills = 0, attempts = 0, rounds = 0, lines = 0, failed = 0,
@@ -21,7 +20,7 @@ end
 
 function Storm:_case(kind, backend)
   local random, options = self.random, self.options
-  local small = kind == "rows" or kind == "time"
+  local small = kinds[kind].small
   backend = options.backend or backend
   local parallelism = options.parallelism or random(1, 4)
   -- Every fourth job changes its parallelism from attempt to attempt.
@@ -35,7 +34,7 @@ function Storm:_case(kind, backend)
   return {
     kind = kind, backend = backend, parallelism = parallelism, steps = steps, seed = random(1, 2 ^ 30),
     split = random(2) == 1 and "32KB" or nil, memory = small and backend == "rocksdb" and ({ "1KB", "300KB", "3MB" })[random(3)] or "64MB",
-    base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = RECORDS[kind], pause_us = random(1, 8) * 1000,
+    base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = kinds[kind].records, pause_us = random(1, 8) * 1000,
     walked_places = random(2) == 1 and 1 or nil, reader = kind ~= "lua_sink" and random(2) == 1,
   }
 end
@@ -116,7 +115,7 @@ function Storm:run()
   local number = 0
   while self.kills < options.kills and self.failed == 0 do
     local backend = number % 2 == 0 and "rocksdb" or "memory"
-    local kind = options.kind or KINDS[math.floor(number / 2) % #KINDS + 1]
+    local kind = options.kind or kinds.names[math.floor(number / 2) % #kinds.names + 1]
     self:_random_round(self:_case(kind, backend), math.min(options.kills - self.kills, 40))
     number = number + 1
   end

@@ -44,7 +44,7 @@ function Expected:add(name, key, ...)
   self[#self + 1] = ("%s,%s,%d,%d,%d,%d"):format(name, key, ...)
 end
 
--- Totals of a list of records by a function that answers where each belongs; in order of the places, which begin with those of `list`.
+-- Totals of a list of records in each of the places that a function answers for a record; in the order of the places.
 local function totals(list, places_of)
   local places, at = {}, {}
   for _, record in ipairs(list) do

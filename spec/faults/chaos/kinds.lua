@@ -1,0 +1,14 @@
+-- The jobs that can be killed, by name: script, model, how many records, and whether their state may have to do with
+-- little memory. They are played in the order of `names`.
+local model = require "faults.chaos.model"
+local time_model = require "faults.chaos.time_model"
+
+local job, time_job = "spec/faults/chaos/job.lua", "spec/faults/chaos/time_job.lua"
+
+return {
+  names = { "plain", "time", "lua_sink", "rows" },
+  plain = { script = job, model = model, records = 60000 },
+  time = { script = time_job, model = time_model, records = 30000, small = true },
+  lua_sink = { script = job, model = model, records = 60000 },
+  rows = { script = job, model = model, records = 30000, small = true },
+}
