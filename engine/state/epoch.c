@@ -15,7 +15,6 @@
 #define PREFETCH_AHEAD 12
 #define LIST_ROOM_MIN 1024
 #define STORE_WRITE_ROWS 32768 /* the store takes as many as one sorted file */
-#define POINTER_MASK 0xffffffffffffu
 /* From one dirty in this many places on all are looked at, in the order of memory: next to a wait for each that is listed, that is no work to speak of. */
 #define WALK_SHARE 8
 #define LOOKED_PER_SWEPT 4
@@ -87,13 +86,13 @@ void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64
     uint32_t wanted = (uint32_t)epoch;
     while (entries-- > 0 && list->next < list->count) {
         if (list->next + PREFETCH_AHEAD < list->count) {
-            char *ahead = (char *)(uintptr_t)(list->items[list->next + PREFETCH_AHEAD] & POINTER_MASK);
+            char *ahead = (char *)item_entry(list->items[list->next + PREFETCH_AHEAD]);
             fetch_line(ahead);
             fetch_line(ahead + 47); /* most entries straddle two lines or end in the second */
         }
         uint64_t item = list->items[list->next++];
-        struct entry *entry = (struct entry *)(uintptr_t)(item & POINTER_MASK);
-        uint32_t column = (uint32_t)(item >> 48);
+        struct entry *entry = item_entry(item);
+        uint32_t column = item_column(item);
         if (entry->dirty_epoch != wanted)
             continue; /* handed over, swept early, or its place was given to another key */
         state_sweep_entry(state, buffer, epoch, column, entry);
@@ -148,7 +147,7 @@ static void walk_aside(struct keyed_state *state, bool wait)
     struct entry *const *left = walker_left(state->walker, &count, &rows);
     dirty_list_reserve(&state->frozen, count);
     for (size_t i = 0; i < count; i++)
-        state->frozen.items[i] = (uint64_t)(uintptr_t)left[i]; /* of column 0 */
+        state->frozen.items[i] = dirty_item(0, left[i]);
     state->frozen.count = count;
     state->walk_left_many = count > rows;
     state->frozen_walk = false;

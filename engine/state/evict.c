@@ -120,27 +120,38 @@ size_t state_account(struct keyed_state *state)
     return over;
 }
 
+/* With nothing in it, and nobody has to be told of it: its key was only read, or it was made since the last barrier and is empty again. */
+static bool is_needless(const struct keyed_state *state, uint32_t column, const struct entry *entry)
+{
+    const struct state_column *home = &state->columns[column];
+    if (!(entry->flags & ENTRY_LIVE) || !row_is_empty(&home->layout, entry))
+        return false;
+    bool only_read = entry->dirty_epoch == 0 && !(entry->flags & ENTRY_UNSTORED);
+    bool came_and_went = dirty_in_running_epoch(state, entry) && !(entry->flags & ENTRY_DURABLE) && !state->base_running;
+    if (!only_read && !came_and_went)
+        return false;
+    return column == 0 ? !map_has_children(state, entry) : !(entry->flags & ENTRY_LINKED);
+}
+
 /*
- * A key that was only read has an entry with nothing in it: it goes when the hand comes by
- * it for the second time since it was used, also where memory is no matter. (Over a store
- * eviction does that; what is on its way there must not be read before it is there.)
+ * What is needless goes when the hand comes by it for the second time since it was used, also
+ * where memory is no matter. (Over a store eviction does that; what is on its way there must
+ * not be read before it is there.)
  */
 static void tidy(struct keyed_state *state)
 {
-    struct state_column *home = &state->columns[0];
-    uint32_t wanted = TIDIED_PER_CALL + 4 * state->made; /* it keeps up with keys that are made */
+    uint64_t wanted = TIDIED_PER_CALL + 4 * (uint64_t)state->made; /* it keeps up with entries that are made */
+    uint64_t entries = state_entries(state); /* none twice in one call: who called holds entries */
+    uint32_t column, ends = 0;
     state->made = 0;
-    for (uint32_t visited = 0; visited < wanted; visited++) {
-        struct entry *entry = table_hand_next(&home->table);
-        if (entry == NULL)
-            return; /* none twice in one call: who called holds entries */
-        bool untouched = (entry->flags & ENTRY_LIVE) && entry->dirty_epoch == 0 && !(entry->flags & ENTRY_UNSTORED);
-        if (!untouched || !row_is_empty(&home->layout, entry) || map_has_children(state, entry))
+    for (uint64_t visited = 0; visited < wanted && visited < entries; visited++) {
+        struct entry *entry = hand_next(state, &column, &ends);
+        if (entry == NULL || !is_needless(state, column, entry))
             continue;
         if (entry->flags & ENTRY_REFERENCED)
             entry->flags &= (uint16_t)~ENTRY_REFERENCED;
         else
-            state_drop(state, 0, entry);
+            state_drop(state, column, entry);
     }
 }
 
@@ -151,7 +162,7 @@ static void tidy(struct keyed_state *state)
 static void evict(struct keyed_state *state)
 {
     size_t over = state_account(state);
-    if (over == 0 && !state->columns[0].stored)
+    if (over == 0 && !state_stored(state))
         tidy(state);
     if (over == 0 || state->failure < 0)
         return;

@@ -286,6 +286,14 @@ size_t state_bytes(const struct keyed_state *state)
     return bytes;
 }
 
+uint64_t state_entries(const struct keyed_state *state)
+{
+    uint64_t entries = 0;
+    for (uint32_t c = 0; c < state->column_count; c++)
+        entries += state->columns[c].table.count;
+    return entries;
+}
+
 uint16_t keyed_state_column(const struct keyed_state *state)
 {
     return state->config.column;

@@ -59,7 +59,7 @@ struct keyed_state {
     struct table_cursor base_cursor;
     struct store_write *pending;       /* evicted rows on their way to the store */
     uint32_t evict_column;
-    uint32_t made;                     /* entries of keys since memory was looked at last */
+    uint32_t made;                     /* entries since memory was looked at last */
     bool restore_below;                /* a restore has filled the cache: rows of other keys go to `pending` */
     uint32_t restored;                 /* rows since memory was looked at last */
     struct prefault *prefault;         /* of the tables that a restore fills */
@@ -82,8 +82,25 @@ static inline bool frozen_unswept(const struct keyed_state *state, const struct 
     return entry->dirty_epoch != 0 && entry->dirty_epoch == (uint32_t)state->frozen_epoch;
 }
 
+/* An item of a dirty list: an entry, and above bit 48 its column. */
+static inline uint64_t dirty_item(uint32_t column, const struct entry *entry)
+{
+    return (uint64_t)column << 48 | (uint64_t)(uintptr_t)entry;
+}
+static inline struct entry *item_entry(uint64_t item)
+{
+    return (struct entry *)(uintptr_t)(item & 0xffffffffffffu);
+}
+static inline uint32_t item_column(uint64_t item)
+{
+    return (uint32_t)(item >> 48);
+}
+
 /* Room for so many more items. */
 void dirty_list_reserve(struct dirty_list *list, size_t more);
+
+/* Entries of all columns in the cache. */
+uint64_t state_entries(const struct keyed_state *state);
 
 /* The functions of keyed_state.h without the parts. */
 void state_freeze(struct keyed_state *state, uint64_t checkpoint);

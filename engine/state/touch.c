@@ -17,13 +17,44 @@
 #define LOOKED_CLEAN_MIN 64  /* fewer tell nothing */
 #define FEW_CLEAN_SHARE 64   /* one clean entry in so many is not worth a look at the others */
 #define MARKED_AT_ONCE 128
+#define LIST_MIN 1024
 
 void dirty_list_reserve(struct dirty_list *list, size_t more)
 {
     if (list->capacity - list->count >= more)
         return;
-    list->capacity = list->capacity * 2 + more + 1024;
+    list->capacity = list->capacity * 2 + more + LIST_MIN;
     list->items = memory_resize(list->items, list->capacity * sizeof list->items[0]);
+}
+
+/*
+ * Entries that are gone leave their places in the list, and what is made in those comes twice: in
+ * an epoch without end (no checkpoints) the list would grow without end. What is kept loses its stamp
+ * while the others are looked at.
+ */
+static void dirty_compact(struct keyed_state *state)
+{
+    struct dirty_list *list = &state->dirty;
+    size_t kept = 0;
+    for (size_t i = list->next; i < list->count; i++) {
+        struct entry *entry = item_entry(list->items[i]);
+        if (!dirty_in_running_epoch(state, entry))
+            continue;
+        entry->dirty_epoch = 0;
+        list->items[kept++] = list->items[i];
+    }
+    for (size_t i = 0; i < kept; i++)
+        item_entry(list->items[i])->dirty_epoch = (uint32_t)state->epoch;
+    list->next = 0;
+    list->count = kept;
+}
+
+static void dirty_reserve(struct keyed_state *state, size_t more)
+{
+    struct dirty_list *list = &state->dirty;
+    if (list->capacity - list->count < more && list->count > 2 * state_entries(state) + LIST_MIN)
+        dirty_compact(state);
+    dirty_list_reserve(list, more);
 }
 
 /* Who sweeps takes the stamp away and says that there is a row now. A walker does not: a stamp that is left of an earlier epoch says it. */
@@ -38,12 +69,13 @@ void state_touch(struct keyed_state *state, uint32_t column, struct entry *entry
         return;
     if (frozen_unswept(state, entry))
         state_hand_over(state, column, &entry, 1);
+    state->made += column > 0 && (entry->flags & (ENTRY_UNSTORED | ENTRY_DURABLE)) == 0;
     entry->flags |= (uint16_t)(ENTRY_UNSTORED | was_walked(entry));
     entry->dirty_epoch = (uint32_t)state->epoch;
     fence_stamps();
     state->ahead.touched += column == 0;
-    dirty_list_reserve(&state->dirty, 1);
-    state->dirty.items[state->dirty.count++] = (uint64_t)column << 48 | (uint64_t)(uintptr_t)entry;
+    dirty_reserve(state, 1);
+    state->dirty.items[state->dirty.count++] = dirty_item(column, entry);
 }
 
 void keyed_state_touch(struct keyed_state *state, struct entry *entry)
@@ -72,14 +104,14 @@ static inline bool is_clean(const struct entry *entry, uint32_t epoch)
 /* Without a branch for each: what is not to be marked is listed too, and the next one takes its place. */
 static void mark_all(struct keyed_state *state, struct entry **entries, int32_t count)
 {
-    dirty_list_reserve(&state->dirty, (size_t)count + 1);
+    dirty_reserve(state, (size_t)count + 1);
     uint64_t *items = state->dirty.items;
     size_t listed = state->dirty.count;
     uint32_t epoch = (uint32_t)state->epoch;
     for (int32_t i = 0; i < count; i++) {
         struct entry *entry = entries[i];
         bool clean = is_clean(entry, epoch);
-        items[listed] = (uint64_t)(uintptr_t)entry; /* of column 0 */
+        items[listed] = dirty_item(0, entry);
         listed += clean;
         entry->flags |= (uint16_t)(clean * (ENTRY_UNSTORED | was_walked(entry)));
         entry->dirty_epoch = clean ? epoch : entry->dirty_epoch;

@@ -377,21 +377,3 @@ describe("keyed state over a store", function()
     assert.are.equal(0, found)
   end)
 end)
-
-describe("keyed state of keys that are only read", function()
-  it("does not keep them, and keeps what was written", function()
-    local backend = keyed.backend(64 * 2 ^ 20)
-    local state = keyed.new { states = states, backend = backend }
-    state:resolve(keyed.keys_from(1, 1000))
-    for i = 1, 1000 do state:at(i).small:update(i) end
-    for first = 100001, 300000, 1000 do
-      state:resolve(keyed.keys_from(first, 1000))
-      for i = 1, 1000 do assert.is_nil(state:at(i).small:value()) end
-    end
-    assert.is_true(state:keys() < 20000, state:keys())
-    state:resolve(keyed.keys_from(1, 1000))
-    for i = 1, 1000 do assert.are.equal(i, state:at(i).small:value()) end
-    state:free()
-    C.backend_free(backend)
-  end)
-end)
