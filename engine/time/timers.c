@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #define TIME_BYTES 8
+#define RUN_ROOM_MIN 2
 
 /* ---- Undo ---- */
 
@@ -118,10 +119,23 @@ bool timers_next(struct timers *timers, int64_t *time)
     return bucket != NULL;
 }
 
+/*
+ * A callback that registers a timer among those of its run ends it. Where they do that again and
+ * again (sessions that have grown, timers that go on to the next moment), long runs would be composed
+ * for the sake of their first timers.
+ */
+static int32_t run_room(const struct timer_run *run)
+{
+    if (run->taken == run->count)
+        return run->room < BATCH_RECORDS_MAX / 2 ? 2 * run->room : BATCH_RECORDS_MAX;
+    return run->taken > RUN_ROOM_MIN / 2 ? 2 * run->taken : RUN_ROOM_MIN;
+}
+
 /* The buckets of the last run go back to where they came from, or away. */
 static void run_end(struct timers *timers)
 {
     struct timer_run *run = &timers->run;
+    run->room = run_room(run);
     for (uint32_t i = 0; i < run->bucket_count; i++) {
         struct timer_bucket *bucket = run->buckets[i];
         bucket->flags &= (uint8_t)~BUCKET_IN_RUN;
@@ -132,6 +146,7 @@ static void run_end(struct timers *timers)
     }
     run->bucket_count = 0;
     run->count = 0;
+    run->taken = 0;
     run->stale = false;
     run->earliest = INT64_MAX;
     buffer_clear(&run->spaces);
@@ -193,7 +208,7 @@ int timers_due(struct timers *timers, int64_t now, struct batch *run)
     if (timers->spilled && !timers_next(timers, &earliest))
         return timers->failure;
     run->keyed = true;
-    while (!batch_full(run) && timers->run.bucket_count < BATCH_RECORDS_MAX) {
+    while (!batch_full(run) && timers->run.bucket_count < (uint32_t)timers->run.room) {
         struct timer_bucket *bucket = timer_calendar_first(&timers->calendar);
         if (bucket == NULL || bucket->time > now)
             break;
@@ -213,6 +228,7 @@ int timers_take(struct timers *timers, int32_t index)
     if (run->stale || run->earliest < bucket->time)
         return TIMER_STALE;
     struct timer_item *item = timers_item(bucket, run->items[index].place);
+    run->taken = index + 1;
     if (item->flags & ITEM_DEAD)
         return TIMER_GONE;
     timers_settle(timers, bucket);
@@ -268,6 +284,7 @@ struct timers *timers_new(const struct timers_config *config, struct keyed_state
     timers->state = state;
     timers->epoch = config->epoch > 0 ? config->epoch : 1; /* 0 is a bucket's mark of not being dirty */
     timers->run.earliest = INT64_MAX;
+    timers->run.room = BATCH_RECORDS_MAX;
     timers->pending = store_write_new();
     timer_calendar_init(&timers->calendar);
     timer_slab_init(&timers->slab);

@@ -60,6 +60,8 @@ struct timer_dirty { int64_t *times; size_t count, capacity, next; };
 
 struct timer_run {
     int32_t count;
+    int32_t taken;           /* of them */
+    int32_t room;            /* how many to compose at most, if their times differ */
     bool stale;              /* places in logs have changed since */
     int64_t earliest;        /* time that was registered since */
     struct { uint32_t bucket, place, space; uint32_t space_bytes; } items[BATCH_RECORDS_MAX];

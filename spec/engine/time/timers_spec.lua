@@ -128,6 +128,28 @@ describe("timers", function()
       for i = 1, 100 do assert.are.equal(1, fired[i]) end
     end)
 
+    it("S2: those that each register the next moment, in order, and without looking at all that are due each time", function()
+      for i = 1, 1000 do timers:register(3 * i, i) end
+      local composed, fired, last, runs = 0, 0, 0, 0
+      local due, compose = nil, timers.due
+      function timers:due(now)
+        due, runs = compose(self, now), runs + 1
+        composed = composed + #due
+        return due
+      end
+      timers:advance(10000, function(time, key)
+        assert.is_true(time >= last)
+        last, fired = time, fired + 1
+        if time % 3 < 2 then timers:register(time + 1, key) end
+      end)
+      assert.are.equal(3000, fired)
+      assert.is_true(composed < 3 * fired, ("%d composed"):format(composed))
+      for i = 1, 3000 do timers:register(i, i) end -- and once they leave each other alone, many at once again
+      runs = 0
+      timers:advance(10000, function() end)
+      assert.is_true(runs < 20, runs)
+    end)
+
     it("S3: one of the past when the next call asks for what is due", function()
       assert.are.equal("", timers:fired(100))
       timers:register(50, 1)
