@@ -48,26 +48,43 @@ local function feed(build, make)
 end
 
 -- The compiler rolls dice over which try it gives up for good; what can be compiled is, on one try of three.
-local function feed_until_compiled(build, make)
-  local values, interpreted
+local function feed_until_compiled(build, make, enough)
+  local values, interpreted, fewest = nil, nil, math.huge
   for _ = 1, 3 do
     values, interpreted = feed(build, make)
-    if interpreted < interpreted_max then break end
+    fewest = math.min(fewest, interpreted)
+    if fewest < enough then break end
   end
+  return values, fewest
+end
+
+local function feed_interpreted(build, make)
+  jit.off()
+  local ok, values, interpreted = pcall(feed, build, make)
+  jit.on()
+  assert(ok, values)
   return values, interpreted
 end
 
 local function compiles(name, make, build)
   it(name .. " is compiled, and answers the same as without the JIT", function()
-    local values, interpreted = feed_until_compiled(build, make)
+    local values, interpreted = feed_until_compiled(build, make, interpreted_max)
     assert.is_true(#values > 0)
     assert.is_true(interpreted < interpreted_max, ("%.1f instructions interpreted for each record"):format(interpreted))
-    jit.off()
-    local ok, plain, all = pcall(feed, build, make)
-    jit.on()
-    assert(ok, plain)
+    local plain, all = feed_interpreted(build, make)
     assert.are.same(plain, values)
     assert.is_true(all > interpreted_max, ("the count is of no use: %.1f without the JIT"):format(all))
+  end)
+end
+
+-- Where loops that are short now and then lie in each other, parts are left to the interpreter.
+local function compiles_mostly(name, make, build)
+  it(name .. " is compiled for the most part, and answers the same as without the JIT", function()
+    local values, interpreted = feed_until_compiled(build, make, 0)
+    assert.is_true(#values > 0)
+    local plain, all = feed_interpreted(build, make)
+    assert.is_true(interpreted < all / 6, ("%.1f of %.1f instructions interpreted for each record"):format(interpreted, all))
+    assert.are.same(plain, values)
   end)
 end
 
@@ -215,6 +232,37 @@ describe("the loop of", function()
         self.newest:add(row.price)
         self.count:update(count)
         out:collect(count)
+      end,
+    })
+  end)
+
+  for _, longest in ipairs { 3, 40 } do
+    compiles_mostly(("lists of none to %d elements that are read and replaced"):format(longest), numbers, function(input)
+      return input:key_by(function(n) return n % 10 end):process("lists", {
+        state = { read = mt.list_state(), replaced = mt.list_state() },
+        process_element = function(self, n, _, out)
+          local read, replaced, sum = self.read:get(), self.replaced:get(), 0
+          for i = 1, #read do sum = sum + read[i] end
+          if #read == longest then self.read:clear() end
+          self.read:add(n)
+          if #replaced == longest then replaced = {} end
+          replaced[#replaced + 1] = sum
+          self.replaced:update(replaced)
+          out:collect(sum)
+        end,
+      })
+    end)
+  end
+
+  compiles_mostly("maps that are gone through", numbers, function(input)
+    return input:key_by(function(n) return n % 10 end):process("maps", {
+      state = { seen = mt.map_state() },
+      process_element = function(self, n, _, out)
+        local keys, sum = 0, 0
+        self.seen:put(n % 70, n)
+        for key, value in self.seen:entries() do keys, sum = keys + key, sum + value end
+        if n % 3 == 0 then self.seen:remove((n + 10) % 70) end
+        out:collect(keys + sum)
       end,
     })
   end)

@@ -6,7 +6,6 @@
 #include "state/keyed_state_internal.h"
 #include "state/payload.h"
 
-
 /* Key of a chunk: the user's key, then its index (4 bytes, big endian), so that chunks lie in order. */
 int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk)
 {
@@ -41,21 +40,58 @@ static void head_set(struct keyed_state *state, struct entry *owner, uint32_t sl
     state_slot_set(state, 0, owner, slot, (struct cell){ .tag = SLOT_LIST, .length = count, .natural = chunks });
 }
 
-int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *value, const char *bytes)
+/* The last chunk, made if there is none; `index` is its number. */
+static int chunk_last(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t *index, struct entry **chunk)
 {
-    struct buffer element;
-    buffer_init(&element);
-    msgpack_write_cell(&element, *value, bytes);
     uint64_t chunks = list_state_count(owner, slot) == 0 ? 0 : owner->slots[slot].natural;
-    struct entry *chunk;
-    int status = list_chunk_find(state, owner, slot, chunks == 0 ? 0 : (uint32_t)chunks - 1, true, &chunk);
-    if (status == 0 && chunks > 0 && chunk->slots[0].length + element.bytes > LIST_CHUNK_BYTES)
-        status = list_chunk_find(state, owner, slot, (uint32_t)chunks++, true, &chunk);
-    if (status == 0) {
-        state_slot_append(state, state->child_column[slot], chunk, 0, buffer_slice(&element));
-        head_set(state, owner, slot, list_state_count(owner, slot) + 1, chunks == 0 ? 1 : chunks);
+    *index = chunks == 0 ? 0 : (uint32_t)chunks - 1;
+    return list_chunk_find(state, owner, slot, *index, true, chunk);
+}
+
+/* A place in the list, and elements that are on their way to the end of that chunk. */
+struct list_end { struct entry *chunk; uint32_t index; struct buffer elements; };
+
+static bool is_full(const struct list_end *end, size_t more)
+{
+    size_t there = (end->chunk->slots[0].tag == CELL_STRING ? end->chunk->slots[0].length : 0) + end->elements.bytes;
+    return there > 0 && there + more > LIST_CHUNK_BYTES;
+}
+
+static void end_write(struct keyed_state *state, uint32_t column, struct list_end *end)
+{
+    if (end->elements.bytes > 0)
+        state_slot_append(state, column, end->chunk, 0, buffer_slice(&end->elements));
+    buffer_clear(&end->elements);
+}
+
+static int end_append(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, struct slice element)
+{
+    int status = 0;
+    if (is_full(end, element.bytes)) {
+        end_write(state, state->child_column[slot], end);
+        status = list_chunk_find(state, owner, slot, ++end->index, true, &end->chunk);
+    }
+    if (status == 0)
+        buffer_append_slice(&end->elements, element);
+    return status;
+}
+
+int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes)
+{
+    struct list_end end = { 0 };
+    struct buffer element = { 0 };
+    int status = count == 0 ? 0 : chunk_last(state, owner, slot, &end.index, &end.chunk);
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        buffer_clear(&element);
+        msgpack_write_cell(&element, values[i], bytes);
+        status = end_append(state, owner, slot, &end, buffer_slice(&element));
+    }
+    if (status == 0 && count > 0) {
+        end_write(state, state->child_column[slot], &end);
+        head_set(state, owner, slot, list_state_count(owner, slot) + count, (uint64_t)end.index + 1);
     }
     buffer_deinit(&element);
+    buffer_deinit(&end.elements);
     return status;
 }
 
@@ -80,24 +116,56 @@ uint32_t list_state_count(const struct entry *owner, uint32_t slot)
     return owner->slots[slot].tag == CELL_ABSENT ? 0 : owner->slots[slot].length;
 }
 
-int list_state_next(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_cursor *cursor, struct arena *arena, struct cell *value)
+/* Bytes of all elements, or a negative code. No element has less than one, so that a head cannot speak of more. */
+static int64_t elements_bytes(struct keyed_state *state, struct entry *owner, uint32_t slot)
 {
-    if (list_state_count(owner, slot) == 0)
-        return 0;
-    while (cursor->chunk < owner->slots[slot].natural) {
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < owner->slots[slot].natural; i++) {
         struct entry *chunk;
-        int status = chunk_of(state, owner, slot, cursor->chunk, &chunk);
+        int status = chunk_of(state, owner, slot, i, &chunk);
         if (status < 0)
             return status;
-        if (cursor->offset < chunk->slots[0].length) {
-            struct slice rest = slice_of(chunk->slots[0].payload + cursor->offset, chunk->slots[0].length - cursor->offset);
-            size_t before = rest.bytes;
-            status = msgpack_read_cell(&rest, arena, value);
-            cursor->offset += (uint32_t)(before - rest.bytes);
-            return status < 0 ? status : 1;
-        }
-        cursor->chunk++;
-        cursor->offset = 0;
+        bytes += chunk->slots[0].length;
     }
-    return 0;
+    return bytes;
+}
+
+static int refuse_count(uint32_t count)
+{
+    return error_set(ERROR_CORRUPT, "state: a list says it has %u elements, its chunks have not", count);
+}
+
+/* Elements of one chunk, up to `room` of them, from the cell at `offset` on; answers how many. */
+static int chunk_read(const struct entry *chunk, struct arena *arena, uint64_t offset, uint32_t room)
+{
+    struct slice rest = slice_of(chunk->slots[0].payload, chunk->slots[0].length);
+    uint32_t read = 0;
+    for (; rest.bytes > 0 && read < room; read++) {
+        struct cell value; /* the arena may move meanwhile */
+        int status = msgpack_read_cell(&rest, arena, &value);
+        if (status < 0)
+            return status;
+        ((struct cell *)arena_at(arena, offset))[read] = value;
+    }
+    return rest.bytes > 0 ? refuse_count(room) : (int)read;
+}
+
+int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, struct cell *list)
+{
+    uint32_t count = list_state_count(owner, slot), read = 0;
+    int64_t bytes = count == 0 ? 0 : elements_bytes(state, owner, slot);
+    if (bytes < (int64_t)count)
+        return bytes < 0 ? (int)bytes : refuse_count(count);
+    uint64_t offset = arena_allocate(arena, count * sizeof *list);
+    for (uint32_t i = 0; count > 0 && i < owner->slots[slot].natural; i++) {
+        struct entry *chunk;
+        int status = chunk_of(state, owner, slot, i, &chunk);
+        if (status == 0)
+            status = chunk_read(chunk, arena, offset + read * sizeof *list, count - read);
+        if (status < 0)
+            return status;
+        read += (uint32_t)status;
+    }
+    *list = (struct cell){ .tag = CELL_ABSENT, .length = count, .offset = offset };
+    return read == count ? 0 : refuse_count(count);
 }

@@ -10,11 +10,10 @@
 #include "state/keyed_state.h"
 
 /* <cdef> */
-/* Append one element (not CELL_ABSENT). */
-int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *value, const char *bytes);
+/* Append elements (none of them CELL_ABSENT), whose bytes count from `bytes`. */
+int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes);
 int list_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slot);
 uint32_t list_state_count(const struct entry *owner, uint32_t slot);
-/* Element by element from the front: 1 and the next one (its bytes in `arena`), 0 at the end. *cursor is {0, 0} at the start. */
-struct list_cursor { uint32_t chunk; uint32_t offset; };
-int list_state_next(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_cursor *cursor, struct arena *arena, struct cell *value);
+/* All elements: list->length cells at list->offset in the arena, in which their bytes lie too. */
+int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, struct cell *list);
 /* </cdef> */

@@ -13,80 +13,96 @@
 
 #include <stdlib.h>
 
-struct map_item { struct slice key; struct cell value; };
+#define ITEMS_MIN 16
+
+struct map_item { uint64_t key_first; struct slice key; struct cell value; };
 
 struct map_iterator {
     struct arena keys;       /* grows only while entries are collected: items[].key points into it */
-    struct arena arena;      /* of the values, and of the keys handed out */
+    struct arena arena;      /* of the values, and behind them of the key that was handed out last */
+    size_t values_bytes;
     struct map_item *items;
-    uint32_t count, next;
-    int status;
-    struct arena pair;       /* of the key handed out last */
+    uint32_t capacity, count, next;
 };
 
 static int item_compare(const void *a, const void *b)
 {
-    return slice_compare(((const struct map_item *)a)->key, ((const struct map_item *)b)->key);
+    const struct map_item *left = a, *right = b;
+    if (left->key_first != right->key_first)
+        return left->key_first < right->key_first ? -1 : 1;
+    return slice_compare(left->key, right->key);
+}
+
+static struct map_item *item_new(struct map_iterator *iterator)
+{
+    if (iterator->count == iterator->capacity) {
+        iterator->capacity = iterator->capacity * 2 + ITEMS_MIN;
+        iterator->items = memory_resize(iterator->items, iterator->capacity * sizeof iterator->items[0]);
+    }
+    return &iterator->items[iterator->count++];
 }
 
 /* Key slices hold offsets until all keys are there. */
 static void item_add(struct map_iterator *iterator, const struct entry *owner, struct entry *child)
 {
-    size_t key_bytes = (size_t)child->key_bytes - owner->key_bytes;
-    struct map_item *item = &iterator->items[iterator->count++];
-    uint64_t key = arena_append(&iterator->keys, entry_key(child) + owner->key_bytes, key_bytes);
-    item->key = slice_of((const char *)(uintptr_t)key, key_bytes);
+    struct slice key = slice_of(entry_key(child) + owner->key_bytes, (size_t)child->key_bytes - owner->key_bytes);
+    struct map_item *item = item_new(iterator);
+    item->key_first = slice_first(key);
+    item->key = slice_of((const char *)(uintptr_t)arena_append(&iterator->keys, key.data, key.bytes), key.bytes);
     const char *bytes;
     struct cell value = slot_cell(&child->slots[0], &bytes);
     item->value = cell_copy(value, bytes, &iterator->arena);
 }
 
-static uint32_t count_entries(const struct entry *owner, uint32_t slot)
+static void sort(struct map_iterator *iterator)
 {
-    uint32_t count = 0;
-    for (struct entry *child = map_first(owner, slot); child != NULL; child = map_link_of(child)->next)
-        count += child->slots[0].tag != CELL_ABSENT;
-    return count;
+    for (uint32_t i = 0; i < iterator->count; i++)
+        iterator->items[i].key.data = arena_at(&iterator->keys, (uintptr_t)iterator->items[i].key.data);
+    if (iterator->count > 1)
+        qsort(iterator->items, iterator->count, sizeof iterator->items[0], item_compare);
 }
 
 static int collect(struct map_iterator *iterator, const struct entry *owner, uint32_t slot)
 {
-    uint32_t count = count_entries(owner, slot);
-    if (count != map_state_count(owner, slot))
-        return error_set(ERROR_CORRUPT, "state: a map of %u entries says it has %u", count, map_state_count(owner, slot));
-    iterator->items = memory_new((count + (size_t)1) * sizeof iterator->items[0]);
     for (struct entry *child = map_first(owner, slot); child != NULL; child = map_link_of(child)->next) {
         if (child->slots[0].tag != CELL_ABSENT)
             item_add(iterator, owner, child);
     }
-    for (uint32_t i = 0; i < iterator->count; i++)
-        iterator->items[i].key.data = arena_at(&iterator->keys, (uintptr_t)iterator->items[i].key.data);
-    qsort(iterator->items, iterator->count, sizeof iterator->items[0], item_compare);
+    if (iterator->count != map_state_count(owner, slot))
+        return error_set(ERROR_CORRUPT, "state: a map of %u entries says it has %u", iterator->count, map_state_count(owner, slot));
     return 0;
 }
 
-struct map_iterator *map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot)
+struct map_iterator *map_iterator_new(void)
 {
-    struct map_iterator *iterator = memory_new_zeroed(1, sizeof *iterator);
-    iterator->status = map_load_all(state, owner, slot);
-    if (iterator->status == 0)
-        iterator->status = collect(iterator, owner, slot);
-    return iterator;
+    return memory_new_zeroed(1, sizeof(struct map_iterator));
+}
+
+int map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot, struct map_iterator *iterator)
+{
+    iterator->count = iterator->next = 0;
+    arena_clear(&iterator->keys);
+    arena_clear(&iterator->arena);
+    int status = map_load_all(state, owner, slot);
+    if (status == 0)
+        status = collect(iterator, owner, slot);
+    if (status < 0)
+        return status;
+    sort(iterator);
+    iterator->values_bytes = iterator->arena.used;
+    return 0;
 }
 
 int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct cell *value, const char **bytes)
 {
-    if (iterator->status < 0)
-        return iterator->status;
     if (iterator->next == iterator->count)
         return 0;
     const struct map_item *item = &iterator->items[iterator->next++];
     struct slice in = item->key;
-    arena_clear(&iterator->pair);
-    int status = msgpack_read_cell(&in, &iterator->pair, key);
+    iterator->arena.used = iterator->values_bytes;
+    int status = msgpack_read_cell(&in, &iterator->arena, key);
     if (status < 0)
         return status;
-    *key = cell_copy(*key, iterator->pair.bytes, &iterator->arena);
     *value = item->value;
     *bytes = iterator->arena.bytes;
     return 1;
@@ -94,14 +110,13 @@ int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct ce
 
 size_t map_iterator_bytes(const struct map_iterator *iterator)
 {
-    return sizeof *iterator + iterator->count * sizeof iterator->items[0] + iterator->keys.capacity + iterator->arena.capacity;
+    return sizeof *iterator + iterator->capacity * sizeof iterator->items[0] + iterator->keys.capacity + iterator->arena.capacity;
 }
 
 void map_iterator_free(struct map_iterator *iterator)
 {
     arena_deinit(&iterator->keys);
     arena_deinit(&iterator->arena);
-    arena_deinit(&iterator->pair);
     free(iterator->items);
     free(iterator);
 }

@@ -26,11 +26,13 @@ int map_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slo
 uint32_t map_state_count(const struct entry *owner, uint32_t slot);
 
 /*
- * The entries as they are now, in the order of the canonical bytes of their keys,
- * whatever is done to the map meanwhile (S52). Freed by map_iterator_free().
+ * An iterator goes through the entries as they are at the call of map_state_iterate(), in the
+ * order of the canonical bytes of their keys, whatever is done to the map meanwhile (S52). It may
+ * begin again, on any map: what it holds grows with the largest.
  */
 struct map_iterator;
-struct map_iterator *map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot);
+struct map_iterator *map_iterator_new(void);
+int map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot, struct map_iterator *iterator);
 /* 1 and the next pair (valid until the next call), 0 at the end, or a negative code. Offsets count from *bytes. */
 int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct cell *value, const char **bytes);
 /* What it holds. */

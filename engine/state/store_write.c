@@ -23,13 +23,6 @@ void store_write_clear(struct store_write *write)
     write->count = 0;
 }
 
-static uint64_t first_bytes(struct slice key)
-{
-    uint64_t bytes = 0;
-    memcpy(&bytes, key.data, key.bytes < sizeof bytes ? key.bytes : sizeof bytes);
-    return __builtin_bswap64(bytes);
-}
-
 static void add_row(struct store_write *write, struct slice key, struct slice value, bool removed)
 {
     assert(key.bytes <= UINT32_MAX && value.bytes <= UINT32_MAX);
@@ -38,7 +31,7 @@ static void add_row(struct store_write *write, struct slice key, struct slice va
         write->rows = memory_resize(write->rows, write->capacity * sizeof write->rows[0]);
     }
     write->rows[write->count] =
-        (struct store_row){ first_bytes(key), write->bytes.bytes, (uint32_t)key.bytes, (uint32_t)value.bytes, write->count, removed };
+        (struct store_row){ slice_first(key), write->bytes.bytes, (uint32_t)key.bytes, (uint32_t)value.bytes, write->count, removed };
     write->count++;
     buffer_append_slice(&write->bytes, key);
     buffer_append_slice(&write->bytes, value);

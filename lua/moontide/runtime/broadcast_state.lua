@@ -33,18 +33,21 @@ end
 
 local function write(self, key_bytes, entry)
   local map, old = self.map, self.map.packed[key_bytes]
-  self.journal:note(function() set(map, key_bytes, old) end)
+  self.journal:note(set, map, key_bytes, old)
   set(map, key_bytes, entry)
 end
 
-local function sorted(map)
-  if map.sorted then return map.sorted end
+local function comes_before(a, b) return a.key_bytes < b.key_bytes end
+
+local function sort_anew(map)
   local list = {}
   for _, entry in pairs(map.packed) do list[#list + 1] = entry end
-  table.sort(list, function(a, b) return a.key_bytes < b.key_bytes end)
+  table.sort(list, comes_before)
   map.sorted = list
   return list
 end
+
+local function sorted(map) return map.sorted or sort_anew(map) end
 
 function Reader:get(key)
   local entry = find(self.map, key)
@@ -55,18 +58,33 @@ end
 function Reader:contains(key) return find(self.map, key) ~= nil end
 function Reader:is_empty() return self.map.count == 0 end
 
-local function iterate(map, answer)
-  local list, index = sorted(map), 0
-  return function()
-    index = index + 1
-    local entry = list[index]
-    if entry ~= nil then return answer(entry) end
-  end
+-- An iteration is an object that is called: a closure for each could not be compiled.
+local function next_entry(iteration)
+  local index = iteration.index + 1
+  iteration.index = index
+  return iteration.list[index]
 end
 
-function Reader:keys() return iterate(self.map, function(entry) return copy(entry.key) end) end
-function Reader:values() return iterate(self.map, function(entry) return copy(entry.value) end) end
-function Reader:entries() return iterate(self.map, function(entry) return copy(entry.key), copy(entry.value) end) end
+local Keys = { __call = function(iteration)
+  local entry = next_entry(iteration)
+  if entry ~= nil then return (copy(entry.key)) end
+end }
+
+local Values = { __call = function(iteration)
+  local entry = next_entry(iteration)
+  if entry ~= nil then return (copy(entry.value)) end
+end }
+
+local Entries = { __call = function(iteration)
+  local entry = next_entry(iteration)
+  if entry ~= nil then return copy(entry.key), (copy(entry.value)) end
+end }
+
+local function begin(map, class) return setmetatable({ list = sorted(map), index = 0 }, class) end
+
+function Reader:keys() return begin(self.map, Keys) end
+function Reader:values() return begin(self.map, Values) end
+function Reader:entries() return begin(self.map, Entries) end
 
 for name, method in pairs(Reader) do Writer[name] = method end
 

@@ -11,8 +11,10 @@ local encoding = require "moontide.runtime.encode"
 local garbage = require "moontide.runtime.garbage"
 local values = require "moontide.runtime.values"
 
+local spare_bytes_max = 64 * 1024
+
 local source = [[
-local call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage = ...
+local call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage, spare_bytes_max = ...
 local decode, decode_slot, encode = values.decode, values.slot_decoder(), encoding.encode
 local key_place, value_place = encoding.place(), encoding.place()
 local found = ffi.new("const struct cell *[1]")
@@ -94,36 +96,60 @@ function MapState:clear()
   check(C.map_state_clear(call.state, entry_of(), slot_index))
 end
 
--- An iteration that is left before its end is freed when it is collected.
-local function iterate(answer)
-  local iterator = ffi.gc(C.map_state_iterate(call.state, entry_of(), slot_index), C.map_iterator_free)
+-- An iteration is an object that is called: a closure for each could not be compiled. Its iterator serves the next one
+-- once it is used up, if it is no large one; one that is left before its end is freed when it is collected.
+local pair, bytes = ffi.new("struct cell[2]"), ffi.new("const char *[1]")
+local spare
+
+local function new_iterator() return ffi.gc(C.map_iterator_new(), C.map_iterator_free) end
+
+local function begin(class)
+  local iterator = spare or new_iterator()
+  spare = nil
+  check(C.map_state_iterate(call.state, entry_of(), slot_index, iterator))
   local held = tonumber(C.map_iterator_bytes(iterator))
   garbage.took(held)
-  local pair, bytes = ffi.new("struct cell[2]"), ffi.new("const char *[1]")
-  return function()
-    if iterator == nil then return nil end
-    if check(C.map_iterator_next(iterator, pair, pair + 1, bytes)) == 0 then
-      C.map_iterator_free(ffi.gc(iterator, nil))
-      garbage.gave(held)
-      iterator = nil
-      return nil
-    end
-    return answer(pair, bytes[0])
-  end
+  return setmetatable({ iterator = iterator, held = held }, class)
 end
 
-local function key_of(pair, bytes) return decode(pair[0], bytes) end
-local function value_of(pair, bytes) return decode(pair[1], bytes) end
-local function both(pair, bytes) return decode(pair[0], bytes), decode(pair[1], bytes) end
+local function finish(iteration)
+  local iterator = iteration.iterator
+  garbage.gave(iteration.held)
+  if iteration.held > spare_bytes_max then C.map_iterator_free(ffi.gc(iterator, nil)) else spare = iterator end
+  iteration.iterator = false
+end
 
-function MapState:keys() return iterate(key_of) end
-function MapState:values() return iterate(value_of) end
-function MapState:entries() return iterate(both) end
+local function next_pair(iteration)
+  local iterator = iteration.iterator
+  if not iterator then return false end
+  if check(C.map_iterator_next(iterator, pair, pair + 1, bytes)) > 0 then return true end
+  finish(iteration)
+  return false
+end
+
+local Keys = { __call = function(iteration)
+  if not next_pair(iteration) then return nil end
+  return decode(pair[0], bytes[0])
+end }
+
+local Values = { __call = function(iteration)
+  if not next_pair(iteration) then return nil end
+  return decode(pair[1], bytes[0])
+end }
+
+local Entries = { __call = function(iteration)
+  if not next_pair(iteration) then return nil end
+  return decode(pair[0], bytes[0]), decode(pair[1], bytes[0])
+end }
+
+function MapState:keys() return begin(Keys) end
+function MapState:values() return begin(Values) end
+function MapState:entries() return begin(Entries) end
 
 return MapState
 ]]
 
 return function(call, slot_index)
-  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage)
+  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage, spare_bytes_max)
   return lend(call, methods(class, "a map state"))
 end

@@ -6,9 +6,10 @@ local packing = require "moontide.runtime.packing"
 
 local OperatorList = {}
 
+local function put_back(self, _, items) self.items = items end
+
 local function replace(self, items)
-  local old = self.items
-  self.journal:note(function() self.items = old end)
+  self.journal:note(put_back, self, nil, self.items)
   self.items = items
 end
 
@@ -19,9 +20,11 @@ function OperatorList:get()
   return list
 end
 
+local function take_off(items, place) items[place] = nil end
+
 local function append(self, item)
   local items, count = self.items, #self.items + 1
-  self.journal:note(function() items[count] = nil end)
+  self.journal:note(take_off, items, count)
   items[count] = item
 end
 

@@ -9,25 +9,30 @@ local M = {}
 
 local kinds = { operator_list = operator_list, union_list = operator_list, broadcast = broadcast_state }
 
--- What takes the writes of one record back.
+-- What takes the writes of one record back: functions, each with what it is to be called with (a closure for each write
+-- could not be compiled).
 ---@class OperatorJournal
 local Journal = {}
 Journal.__index = Journal
 
-function Journal:note(undo)
-  if self.kept then self[#self + 1] = undo end
+local function new_journal(kept)
+  return setmetatable({ kept = kept, count = 0, undo = {}, owners = {}, places = {}, before = {} }, Journal)
+end
+
+--- `undo(owner, place, before)` takes a write back.
+---@param undo fun(owner: table, place: any, before: any)
+function Journal:note(undo, owner, place, before)
+  if not self.kept then return end
+  local count = self.count + 1
+  self.count, self.undo[count], self.owners[count], self.places[count], self.before[count] = count, undo, owner, place, before
 end
 
 function Journal:rollback()
-  for i = #self, 1, -1 do
-    self[i]()
-    self[i] = nil
-  end
+  for i = self.count, 1, -1 do self.undo[i](self.owners[i], self.places[i], self.before[i]) end
+  self.count = 0
 end
 
-function Journal:commit()
-  for i = #self, 1, -1 do self[i] = nil end
-end
+function Journal:commit() self.count = 0 end
 
 -- Values of an earlier version are made into those of today's, once and for all.
 local function migrated(name, descriptor, saved_items, version)
@@ -56,7 +61,7 @@ OperatorState.__index = OperatorState
 function M.of_step(call, step, guarded)
   local names = step.operator_state_names
   if not names or #names == 0 then return nil end
-  local journal = setmetatable({ kept = guarded }, Journal)
+  local journal = new_journal(guarded)
   local self = setmetatable({ call = call, names = names, descriptors = step.definition.operator_state, states = {}, journal = journal }, OperatorState)
   for _, name in ipairs(names) do self.states[name] = kinds[self.descriptors[name].kind].new(name, journal) end
   return self

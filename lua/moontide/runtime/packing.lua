@@ -9,37 +9,34 @@ local M = {}
 
 local bytes_of = ffi.typeof("const uint8_t *")
 
--- Scratch memory that is given back also where a value cannot be packed.
-local function with_arena(work, value)
-  local arena = ffi.gc(ffi.new("struct arena"), C.arena_deinit)
-  C.arena_grow(arena, 256)
-  return work(arena, value)
-end
+local arena, cell = ffi.gc(ffi.new("struct arena"), C.arena_deinit), ffi.new("struct cell")
+local out = ffi.gc(ffi.new("struct buffer"), C.buffer_deinit)
+local kept_bytes = 65536
 
-local function packed(arena, value)
-  msgpack.pack(arena, value)
-  return ffi.string(arena.bytes, arena.used)
+-- Scratch memory that one large value took is not kept for all the small ones.
+local function text_of(bytes, used)
+  local text = ffi.string(bytes, used)
+  if arena.capacity > kept_bytes then C.arena_deinit(arena) end
+  return text
 end
 
 --- A value that a record may have.
 ---@param value any
 ---@return string
 function M.pack(value)
-  return with_arena(packed, value)
-end
-
-local function packed_key(arena, key)
-  local cell, out = ffi.new("struct cell"), ffi.gc(ffi.new("struct buffer"), C.buffer_deinit)
-  encoding.encode(arena, cell, key, encoding.place())
-  check(C.msgpack_write_key(out, cell, arena.bytes))
-  return ffi.string(out.data, out.bytes)
+  arena.used = 0
+  msgpack.pack(arena, value)
+  return (text_of(arena.bytes, arena.used))
 end
 
 --- A key: a string, number, boolean, 64-bit integer, or a list of them (L4).
 ---@param key any
 ---@return string
 function M.pack_key(key)
-  return with_arena(packed_key, key)
+  arena.used, out.bytes = 0, 0
+  encoding.encode(arena, cell, key, encoding.place())
+  check(C.msgpack_write_key(out, cell, arena.bytes))
+  return (text_of(out.data, out.bytes))
 end
 
 --- The value of a text that was packed.
