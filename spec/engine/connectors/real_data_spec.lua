@@ -1,8 +1,7 @@
 local drive = require "engine.connectors.drive"
+local real_data = require "support.real_data"
 local temporary = require "engine.connectors.temporary"
 
--- A million flights, compressed, as the benchmark machines have them; elsewhere a cut of them lies beside the examples.
-local full = os.getenv "MOONTIDE_FLIGHTS" or "../shared/data/flights-2001q1.csv.gz"
 local small = "examples/data/flights.csv"
 
 local function sum_up(reader, sum)
@@ -23,9 +22,10 @@ end
 
 describe("flights", function()
   it("are all there, also from a position in the middle of the compressed file", function()
-    if not temporary.read(full) then
-      print("SKIPPED: " .. full .. " is not here")
-      return pending(full .. " is not here")
+    local full, why_not = real_data.find "flights-2001q1.csv.gz" -- a million flights, compressed
+    if not full then
+      print("SKIPPED: " .. why_not)
+      return pending(why_not)
     end
     local sum = new_sum(400000)
     local source = drive.source("file", { path = full, format = "csv" })
