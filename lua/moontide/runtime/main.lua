@@ -8,12 +8,14 @@ local physical = require "moontide.runtime.physical"
 local plan = require "moontide.plan"
 local report = require "moontide.runtime.report"
 local trace_guard = require "moontide.runtime.trace_guard"
+local trace_limits = require "moontide.runtime.trace_limits"
 local where = require "moontide.where"
 local worker = require "moontide.runtime.worker"
 
 local M = {}
 
 trace_guard.install()
+trace_limits.raise()
 
 local levels = { debug = 0, info = 1, warn = 2, error = 3 }
 

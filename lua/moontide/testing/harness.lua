@@ -13,6 +13,7 @@ local on_error = require "moontide.on_error"
 local options = require "moontide.options"
 local output = require "moontide.testing.output"
 local trace_guard = require "moontide.runtime.trace_guard"
+local trace_limits = require "moontide.runtime.trace_limits"
 local where = require "moontide.where"
 local worker = require "moontide.runtime.worker"
 
@@ -126,6 +127,7 @@ function M.new(build, given)
   local what = "testing.harness"
   options.callable(what, build, "the first argument")
   trace_guard.install()
+  trace_limits.raise()
   local checked = options.check(what, given, specs)
   if checked.subtask >= checked.parallelism then
     where.raise("%s: option 'subtask' must be below 'parallelism', got %d and %d", what, checked.subtask, checked.parallelism)
