@@ -126,7 +126,8 @@ int timers_base_step(void *self, uint32_t entries)
 void timers_restore_begin(void *self, bool stored)
 {
     struct timers *timers = self;
-    timers->stored = timers->spilled = stored && backend_spills(timers->config.backend); /* else its rows are read into memory */
+    bool any = timers->config.group_first <= timers->config.group_last; /* a worker that the step has no subtask in has no groups */
+    timers->stored = timers->spilled = stored && any && backend_spills(timers->config.backend); /* else its rows are read into memory */
     timers->horizon = INT64_MIN;
 }
 

@@ -80,27 +80,49 @@ describe("timers over a store", function()
     assert.are.equal(0, timers:count())
   end)
 
-  it("are in a base of the store's files, which a backend without a store takes too", function()
-    fill()
+  local function make_base()
     timers.state:cut()
     timers.state:base_begin(true)
     while not timers.state:base_step(5000) do evict() end
     keyed.check(C.store_checkpoint(C.backend_store_opened(backend), root .. "/base"))
+  end
+
+  -- What a worker with these key groups restores from the base: over a store of its files, or into memory.
+  local function with_restored(spills, groups, test)
+    if spills then keyed.check(C.store_clone(root .. "/base", root .. "/clone")) end
+    local config = ffi.new("struct backend_config", { memory_bytes = memory })
+    config[spills and "directory" or "base"] = root .. (spills and "/clone" or "/base")
+    local other = C.backend_new(config)
+    if spills then keyed.check(C.backend_store(other, ffi.new("struct store *[1]"))) end
+    local again = timed.new { backend = other, groups = groups }
+    again.names = timers.names
+    C.keyed_state_restore_begin(again.state.handle, true)
+    keyed.check(C.keyed_state_restore_base(again.state.handle))
+    keyed.check(C.keyed_state_restore_done(again.state.handle))
+    test(again)
+    again:free()
+    C.backend_free(other)
+  end
+
+  it("are in a base of the store's files, which a backend without a store takes too", function()
+    fill()
+    make_base()
     for _, spills in ipairs { true, false } do
-      if spills then keyed.check(C.store_clone(root .. "/base", root .. "/clone")) end
-      local config = ffi.new("struct backend_config", { memory_bytes = memory })
-      config[spills and "directory" or "base"] = root .. (spills and "/clone" or "/base")
-      local other = C.backend_new(config)
-      if spills then keyed.check(C.backend_store(other, ffi.new("struct store *[1]"))) end
-      local again = timed.new { backend = other }
-      again.names = timers.names
-      C.keyed_state_restore_begin(again.state.handle, true)
-      keyed.check(C.keyed_state_restore_base(again.state.handle))
-      keyed.check(C.keyed_state_restore_done(again.state.handle))
-      assert.are.equal(count, again:count())
-      all_fire(again, count)
-      again:free()
-      C.backend_free(other)
+      with_restored(spills, nil, function(again)
+        assert.are.equal(count, again:count())
+        all_fire(again, count)
+      end)
+    end
+  end)
+
+  it("S43: are none in a worker that the step has no subtask in", function()
+    fill()
+    make_base()
+    for _, spills in ipairs { true, false } do
+      with_restored(spills, { 1, 0 }, function(again)
+        assert.is_nil(again:next())
+        assert.are.equal(0, again:count())
+      end)
     end
   end)
 end)
