@@ -1,6 +1,8 @@
 -- The cases of keyed state, through the harness, on both backends; also where the
 -- cache is too small and rows live in the store.
 local mt = require "moontide"
+local plain_key = require "support.plain_key"
+local plain_state = require "support.plain_state"
 local testing = require "moontide.testing"
 
 local backends = { { backend = "memory" }, { backend = "rocksdb" }, { backend = "rocksdb", memory = 1 } }
@@ -244,33 +246,25 @@ describe("a snapshot", function()
 end)
 
 describe("state against a model", function()
-  local function copy(own)
-    local fresh = { v = own.v, l = {}, m = {} }
-    for i, value in ipairs(own.l) do fresh.l[i] = value end
-    for key, value in pairs(own.m) do fresh.m[key] = value end
-    return fresh
-  end
-
   local calls = {
-    function(self, own, n) self.v:update(n) own.v = n end,
-    function(self, own, n) local text = ("x"):rep(n % 100) self.v:update(text) own.v = text end,
-    function(self, own) self.v:clear() own.v = nil end,
-    function(self, own, n) self.l:add(n) table.insert(own.l, n) end,
-    function(self, own, n) self.l:update({ n, n + 1 }) own.l = { n, n + 1 } end,
-    function(self, own, n) self.l:add_all({ n, "two", { n } }) for _, v in ipairs { n, "two", { n } } do table.insert(own.l, v) end end,
-    function(self, own, n) if n % 4 == 0 then self.l:clear() own.l = {} end end,
-    function(self, own, n) self.m:put(n % 20, n) own.m[n % 20] = n end,
-    function(self, own, n) local text = ("y"):rep(n % 70) self.m:put("k" .. n % 5, text) own.m["k" .. n % 5] = text end,
-    function(self, own, n) self.m:remove(n % 20) own.m[n % 20] = nil end,
-    function(self, own, n) if n % 8 == 0 then self.m:clear() own.m = {} end end,
+    function(self, n) self.v:update(n) end,
+    function(self, n) self.v:update(("x"):rep(n % 100)) end,
+    function(self) self.v:clear() end,
+    function(self, n) self.l:add(n) end,
+    function(self, n) self.l:update({ n, n + 1 }) end,
+    function(self, n) self.l:add_all({ n, "two", { n } }) end,
+    function(self, n) if n % 4 == 0 then self.l:clear() end end,
+    function(self, n) self.m:put(n % 20, n) end,
+    function(self, n) self.m:put("k" .. n % 5, ("y"):rep(n % 70)) end,
+    function(self, n) self.m:remove(n % 20) end,
+    function(self, n) if n % 8 == 0 then self.m:clear() end end,
   }
+
+  local declared = { state = { v = plain_state.value_state(), l = plain_state.list_state(), m = plain_state.map_state() } }
 
   local function rows_of(model)
     local rows = 0
-    for _, own in pairs(model) do
-      for _ in pairs(own.m) do rows = rows + 1 end
-      rows = rows + #own.l + (own.v ~= nil and 1 or 0)
-    end
+    for _, own in pairs(model) do rows = rows + own:rows() end
     return rows
   end
 
@@ -280,24 +274,35 @@ describe("state against a model", function()
     return got
   end
 
-  -- Records of up to five random calls; with `failing`, every third fails after them and must leave no trace.
+  -- Up to five random calls, of the model and of the state.
+  local function call_both(own, self)
+    for _ = 1, math.random(5) do
+      local call, n = calls[math.random(#calls)], math.random(1000000)
+      call(own.states, n)
+      call(self, n)
+    end
+  end
+
+  -- Records of random calls; with `failing`, every third fails after them and must leave no trace.
   local function agrees(d, failing)
     local seed = os.time()
     math.randomseed(seed)
     local model = {}
     local function record()
       local key, fails = math.random(60), failing and math.random(3) == 1
-      local own = copy(model[key] or { l = {}, m = {} })
+      local own = model[key] or plain_key.new(declared, key)
+      local before = own:save()
+      model[key] = own
       d:at(key, function(self)
-        for _ = 1, math.random(5) do calls[math.random(#calls)](self, own, math.random(1000000)) end
+        call_both(own, self)
         if fails then error("fails", 0) end
       end)
-      if not fails then model[key] = own end
+      if fails then own:restore(before) end
     end
     for _ = 1, 3 do
       for _ = 1, 200 do record() end
       assert.are.equal(rows_of(model), d.harness:state_size(), "seed " .. seed)
-      for key, own in pairs(model) do assert.are.same(own, d:at(key, read), ("key %d, seed %d"):format(key, seed)) end
+      for key, own in pairs(model) do assert.are.same(read(own.states), d:at(key, read), ("key %d, seed %d"):format(key, seed)) end
       d:restart()
     end
   end

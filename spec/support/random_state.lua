@@ -3,6 +3,7 @@
 local draw = require "support.draw"
 local moved = require "support.moved"
 local mt = require "moontide"
+local plain_state = require "support.plain_state"
 local reference = require "support.state_reference"
 
 local M = {}
@@ -45,7 +46,7 @@ local function effects_of(program)
   end
 end
 
--- ---- The same in a job ----
+-- ---- The step that carries them out ----
 
 local state_calls = {
   update = function(self, _, value) self.value:update(value) end,
@@ -66,7 +67,7 @@ local state_calls = {
     local timers = ctx:timers()
     timers["delete_" .. domain .. "_time_timer"](timers, time)
   end,
-  fail = function() error("as it was drawn") end,
+  fail = function() error(reference.meant) end,
 }
 
 local function show(self, ctx, out)
@@ -82,14 +83,18 @@ local function carry_out(self, list, ctx, out)
   end
 end
 
+-- `declared`: the module that its states are declared by.
+local function definition(declared, effects)
+  return {
+    state = { value = declared.value_state(), map = declared.map_state(), list = declared.list_state(),
+      sum = declared.reducing_state { reduce = function(a, b) return a + b end } },
+    process_element = function(self, record, ctx, out) carry_out(self, record.calls, ctx, out) end,
+    on_timer = function(self, time, ctx, out) carry_out(self, effects(time, ctx:time_domain()), ctx, out) end,
+  }
+end
+
 local function builder(effects)
-  return function(input)
-    return input:key_by("k"):process("p", {
-      state = { value = mt.value_state(), map = mt.map_state(), list = mt.list_state(), sum = mt.reducing_state { reduce = function(a, b) return a + b end } },
-      process_element = function(self, record, ctx, out) carry_out(self, record.calls, ctx, out) end,
-      on_timer = function(self, time, ctx, out) carry_out(self, effects(time, ctx:time_domain()), ctx, out) end,
-    })
-  end
+  return function(input) return input:key_by("k"):process("p", definition(mt, effects)) end
 end
 
 -- ---- Play ----
@@ -150,7 +155,7 @@ local actions = {}
 function actions.push(self, random)
   local key, time = draw.pick(random, keys), self.time + random(-9, 9)
   local list = random_calls(random, random(1, 6), { self.time - 6, self.time + 20 }, self.fails)
-  self.reference:push(key, list, time)
+  self.reference:push(key, { calls = list }, time)
   self.harness:push({ k = key, calls = list }, time)
   return ("%s@%d: %s"):format(key, time, text_of(list))
 end
@@ -163,7 +168,7 @@ function actions.watermark(self, random)
 end
 
 function actions.clock(self, random)
-  local now = math.max(self.reference.clock, self.time - 5) + random(0, 9)
+  local now = math.max(self.reference.now.clock, self.time - 5) + random(0, 9)
   self.reference:set_clock(now)
   self.harness:set_processing_time(now)
   return "pt " .. now
@@ -190,7 +195,7 @@ function M.play(seed, backend)
   local random = draw.generator(seed * 6151 + 29)
   local self = setmetatable({ seed = seed, backend = backend, fails = random(2) == 1, time = 20, log = {} }, Play)
   local effects = effects_of(self)
-  self.reference = reference.new(effects)
+  self.reference = reference.new(definition(plain_state, effects))
   self.harness = moved.new(builder(effects), {
     backend = backend, memory = backend == "rocksdb" and random(4) == 1 and 1 or nil, key = function(record) return record.k end,
     harness = { on_error = "skip" }, tells_restores = true,

@@ -3,6 +3,8 @@
 local ffi = require "ffi"
 local null = require "moontide.null"
 local keyed = require "engine.state.keyed"
+local plain_key = require "support.plain_key"
+local plain_state = require "support.plain_state"
 local C = keyed.C
 
 local seed = keyed.seed
@@ -44,27 +46,24 @@ local function value()
   return random() < 0.1 and ("large"):rep(600) or { random(9), "two" }
 end
 
--- ---- The model ----
+-- ---- The model: for each key its states in plain Lua ----
 
-local function fresh() return { seen = {}, log = {} } end
+local declared = { state = { count = plain_state.value_state(), name = plain_state.value_state(), seen = plain_state.map_state(), log = plain_state.list_state() } }
+
+local function fresh() return plain_key.new(declared) end
 
 local function copy(model)
   local out = {}
   for i, entry in pairs(model) do
-    local twin = { count = entry.count, name = entry.name, seen = {}, log = {} }
-    for k, v in pairs(entry.seen) do twin.seen[k] = v end
-    for k, v in ipairs(entry.log) do twin.log[k] = v end
-    out[i] = twin
+    out[i] = fresh()
+    out[i]:restore(entry:save())
   end
   return out
 end
 
 local function model_rows(model)
   local rows = 0
-  for _, entry in pairs(model) do
-    rows = rows + (entry.count ~= nil and 1 or 0) + (entry.name ~= nil and 1 or 0) + #entry.log
-    for _ in pairs(entry.seen) do rows = rows + 1 end
-  end
+  for _, entry in pairs(model) do rows = rows + entry:rows() end
   return rows
 end
 
@@ -79,43 +78,54 @@ local function equal(a, b)
   return true
 end
 
--- One record's worth of changes, to both.
+-- Each draws what it will do to the states of both.
 local operations = {
-  function(state, entry) local v = value(); state.count:update(v); entry.count = v end,
-  function(state, entry) local v = random(1000); state.count:update(v); entry.count = v end,
-  function(state, entry) state.count:clear(); entry.count = nil end,
-  function(state, entry) local v = value(); state.name:update(v); entry.name = v end,
-  function(state, entry) state.name:clear(); entry.name = nil end,
-  function(state, entry) local k, v = map_key(), value(); state.seen:put(k, v); entry.seen[k] = v end,
-  function(state, entry) local k, v = map_key(), value(); state.seen:put(k, v); entry.seen[k] = v end,
-  function(state, entry) local k = map_key(); state.seen:remove(k); entry.seen[k] = nil end,
-  function(state, entry) if random() < 0.3 then state.seen:clear(); entry.seen = {} end end,
-  function(state, entry) local v = value(); state.log:add(v); entry.log[#entry.log + 1] = v end,
-  function(state, entry)
-    for _ = 1, random(6) do local v = value(); state.log:add(v); entry.log[#entry.log + 1] = v end
+  function() local v = value() return function(self) self.count:update(v) end end,
+  function() local v = random(1000) return function(self) self.count:update(v) end end,
+  function() return function(self) self.count:clear() end end,
+  function() local v = value() return function(self) self.name:update(v) end end,
+  function() return function(self) self.name:clear() end end,
+  function() local k, v = map_key(), value() return function(self) self.seen:put(k, v) end end,
+  function() local k, v = map_key(), value() return function(self) self.seen:put(k, v) end end,
+  function() local k = map_key() return function(self) self.seen:remove(k) end end,
+  function() local clears = random() < 0.3 return function(self) if clears then self.seen:clear() end end end,
+  function() local v = value() return function(self) self.log:add(v) end end,
+  function()
+    local list = {}
+    for i = 1, random(6) do list[i] = value() end
+    return function(self) for _, v in ipairs(list) do self.log:add(v) end end
   end,
-  function(state, entry) if random() < 0.3 then state.log:clear(); entry.log = {} end end,
-  function(state, entry)
-    state.count:clear(); state.name:clear(); state.seen:clear(); state.log:clear()
-    entry.count, entry.name, entry.seen, entry.log = nil, nil, {}, {}
+  function() local clears = random() < 0.3 return function(self) if clears then self.log:clear() end end end,
+  function()
+    return function(self)
+      for _, name in ipairs { "count", "name", "seen", "log" } do self[name]:clear() end
+    end
   end,
 }
 
-local function same_map(state, entry)
+local function operate(state, entry)
+  for _ = 1, random(3) do
+    local change = operations[random(#operations)]()
+    change(state)
+    change(entry.states)
+  end
+end
+
+local function same_map(map, expected)
   local shown = 0
-  for k, v in state.seen:entries() do
-    if not equal(v, entry.seen[k]) then return false end
+  for k, v in map:entries() do
+    if not equal(v, expected:get(k)) then return false end
     shown = shown + 1
   end
-  for _ in pairs(entry.seen) do shown = shown - 1 end
-  return shown == 0
+  return shown == expected:rows()
 end
 
 local function compare_entry(state, entry, what)
-  assert(equal(state.count:value(), entry.count), what .. ": count")
-  assert(equal(state.name:value(), entry.name), what .. ": name")
-  assert(same_map(state, entry), what .. ": seen")
-  assert(equal(state.log:get(), entry.log), what .. ": log")
+  local expected = entry.states
+  assert(equal(state.count:value(), expected.count:value()), what .. ": count")
+  assert(equal(state.name:value(), expected.name:value()), what .. ": name")
+  assert(same_map(state.seen, expected.seen), what .. ": seen")
+  assert(equal(state.log:get(), expected.log:get()), what .. ": log")
 end
 
 -- All keys, by the parts that they belong to.
@@ -175,15 +185,14 @@ end
 function Run:record(index, i)
   local state = self.state:at(index)
   if random() < 0.05 then tell_hints(state) end
-  local before = self.model[i]
-  local entry = before or fresh()
-  local undone = self.options.undo and random() < 0.2
-  local after = undone and copy({ entry })[1] or entry
-  for _ = 1, random(3) do operations[random(#operations)](state, after) end
-  if undone then
+  local entry = self.model[i] or fresh()
+  local before = self.options.undo and random() < 0.2 and entry:save()
+  operate(state, entry)
+  if before then
     state:undo()
+    entry:restore(before)
   else
-    self.model[i] = after
+    self.model[i] = entry
     state:commit()
   end
 end
