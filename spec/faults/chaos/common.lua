@@ -1,5 +1,5 @@
 -- What the jobs that are killed have in common. mt.args: memory; backend; pause_us; tolerable; restart (a delay in ms);
--- storage; lines, first, second, sink: the parallelism of a step
+-- storage; lines, first, second, sink: the parallelism of a step; input, out and split
 local mt = require "moontide"
 local ffi = require "ffi"
 
@@ -18,13 +18,27 @@ function M.job()
   })
 end
 
---- Slow enough that a kill finds the job in the middle of it.
-function M.pace(record)
-  if pause_us > 0 and record.n % 256 == 0 then ffi.C.usleep(pause_us) end
-  return record
+--- A map that pauses after so many records: slow enough that a kill finds the job in the middle of it.
+function M.pace(every)
+  return function(record)
+    if pause_us > 0 and record.n % every == 0 then ffi.C.usleep(pause_us) end
+    return record
+  end
 end
 
 --- The parallelism of a step by its name in mt.args; nil: that of the job.
 function M.own(step) return tonumber(args[step]) end
+
+--- The records of time_model.lua, with their times; `every`: see pace().
+function M.timed_records(job, every)
+  return job:from(mt.file { path = args.input, format = "csv", split = args.split or false }, { name = "lines", parallelism = M.own "lines" })
+    :assign_timestamps { field = "t", max_out_of_orderness = "1s", emit = 100 }
+    :map(M.pace(every))
+end
+
+--- Write a stream of lines.
+function M.write_parts(stream)
+  stream:to(mt.file { dir = args.out, format = "lines", roll_size = "16KB" }, { name = "out", parallelism = M.own "sink" })
+end
 
 return M

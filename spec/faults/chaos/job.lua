@@ -91,7 +91,7 @@ local input = mt.file { path = args.input, format = rows and "json" or "csv", sp
 local sink = args.kind == "lua_sink" and lua_sink(args.out) or mt.file { dir = args.out, format = "lines", roll_size = "16KB" }
 
 job:from(input, { name = "lines", parallelism = own "lines" })
-   :map(common.pace)
+   :map(common.pace(256))
    :key_by("a")
    :process("first", rows and first or first_plain)
    :key_by("b")

@@ -1,11 +1,10 @@
 -- The job of event time that is killed: windows of three kinds, timers and an interval join over one input. No record
 -- is late, so what it must write does not depend on how many subtasks read (see time_model.lua).
--- mt.args: input, out; split; and those of common.lua
+-- mt.args: see common.lua
 package.path = "spec/?.lua;" .. package.path
 local mt = require "moontide"
 local common = require "faults.chaos.common"
 
-local args = mt.args
 local job = common.job()
 
 local line = "%s,%s,%d,%d,%d,%d"
@@ -63,9 +62,7 @@ local function late(stream)
   return stream:side_output("late"):map(function(record) return "late," .. record.n end)
 end
 
-local records = job:from(mt.file { path = args.input, format = "csv", split = args.split or false }, { name = "lines", parallelism = common.own "lines" })
-  :assign_timestamps { field = "t", max_out_of_orderness = "1s", emit = 100 }
-  :map(common.pace)
+local records = common.timed_records(job, 256)
 local by_a, by_b = records:key_by "a", records:key_by "b"
 
 local tumbling = by_a:window(mt.tumbling { size = "10s" }):side_output_late("late"):process("tumbling", listed)
@@ -77,7 +74,6 @@ local even = records:filter(function(record) return record.n % 2 == 0 end):key_b
 local joined = odd:interval_join(even, { lower = "-700ms", upper = "500ms", late_left = "late", late_right = "late" })
   :process("join", function(left, right, _, out) out:collect(line:format("join", left.a, left.n, right.n, left.v, right.v)) end)
 
-tumbling:union(sliding, sessions, timers, joined, late(tumbling), late(sliding), late(sessions), late(joined))
-  :to(mt.file { dir = args.out, format = "lines", roll_size = "16KB" }, { name = "out", parallelism = common.own "sink" })
+common.write_parts(tumbling:union(sliding, sessions, timers, joined, late(tumbling), late(sliding), late(sessions), late(joined)))
 
 return job

@@ -18,8 +18,8 @@ end
 
 function M.write_input(path, records)
   local file = assert(io.open(path, "w"))
-  file:write("n,a,b,v,t\n")
-  for _, r in ipairs(records) do file:write(("%d,%s,%d,%d,%d\n"):format(r.n, r.a, r.b, r.v, r.t)) end
+  file:write("n,a,b,v,t,text\n")
+  for _, r in ipairs(records) do file:write(("%d,%s,%d,%d,%d,%s\n"):format(r.n, r.a, r.b, r.v, r.t, r.text or "")) end
   assert(file:close())
 end
 
