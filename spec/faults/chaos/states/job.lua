@@ -6,9 +6,6 @@ local common = require "faults.chaos.common"
 local first = require("faults.chaos.states.first")(mt)
 local second = require("faults.chaos.states.second")(mt)
 
--- Code that meets so many kinds of values has more traces than LuaJIT keeps by default: it would compile most of the time.
-jit.opt.start("maxtrace=10000", "maxmcode=16384")
-
 first.parallelism, second.parallelism = common.own "first", common.own "second"
 
 local job = common.job()
