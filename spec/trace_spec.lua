@@ -1,13 +1,9 @@
--- The loops over batches are compiled. Debug hooks do not fire in compiled code:
--- what a count hook counts while the worker runs is what is left to the interpreter.
+-- The loops over batches are compiled (support/interpreted.lua).
+local interpreted = require "support.interpreted"
 local mt = require "moontide"
-local testing = require "moontide.testing"
 
--- While a hook is set nothing is compiled: the first trial of a renewed loop (runtime/renewal.lua) is over before.
-local single_count, warm_batches, measured_batches, batch_records = 2000, 80, 40, 1024
--- Interpreted instructions for each record, where the loop itself is compiled; tens, where it is not.
-local interpreted_max = 1
-local hook_each = 50
+local function compiles(name, make, build) interpreted.it(it, name, make, build) end
+local function compiles_mostly(name, make, build) interpreted.it_mostly(it, name, make, build) end
 
 local function numbers(first, count)
   local list = {}
@@ -19,73 +15,6 @@ local function rows(first, count)
   local list = {}
   for i = 1, count do list[i] = { id = (first + i) % 300, name = "name" .. i % 20, price = i / 4, pieces = i % 9 } end
   return list
-end
-
--- Feeds batches of 1, then of 1024. Answers what came out of some of it, and the instructions interpreted per record.
-local function feed(build, make)
-  jit.flush()
-  local h = testing.harness(build)
-  local run, channel, count, counting = h._run, h.inputs[1].channels[1], 0, false
-  h._run = function(self)
-    if counting then debug.sethook(function() count = count + 1 end, "", hook_each) end
-    run(self)
-    if counting then debug.sethook() end
-  end
-  for _, value in ipairs(make(0, single_count)) do channel:push(value) end
-  local values = h:values()
-  for i = 1, warm_batches do
-    channel:push_all(make(i * batch_records, batch_records))
-    if i < 4 then for _, value in ipairs(h:values()) do values[#values + 1] = value end end
-    h:values()
-  end
-  counting = true
-  for i = 1, measured_batches do
-    channel:push_all(make(i, batch_records))
-    h:values()
-  end
-  h:close()
-  return values, count * hook_each / (measured_batches * batch_records)
-end
-
--- The compiler rolls dice over which try it gives up for good; what can be compiled is, on one try of three.
-local function feed_until_compiled(build, make, enough)
-  local values, interpreted, fewest = nil, nil, math.huge
-  for _ = 1, 3 do
-    values, interpreted = feed(build, make)
-    fewest = math.min(fewest, interpreted)
-    if fewest < enough then break end
-  end
-  return values, fewest
-end
-
-local function feed_interpreted(build, make)
-  jit.off()
-  local ok, values, interpreted = pcall(feed, build, make)
-  jit.on()
-  assert(ok, values)
-  return values, interpreted
-end
-
-local function compiles(name, make, build)
-  it(name .. " is compiled, and answers the same as without the JIT", function()
-    local values, interpreted = feed_until_compiled(build, make, interpreted_max)
-    assert.is_true(#values > 0)
-    assert.is_true(interpreted < interpreted_max, ("%.1f instructions interpreted for each record"):format(interpreted))
-    local plain, all = feed_interpreted(build, make)
-    assert.are.same(plain, values)
-    assert.is_true(all > interpreted_max, ("the count is of no use: %.1f without the JIT"):format(all))
-  end)
-end
-
--- Where loops that are short now and then lie in each other, parts are left to the interpreter.
-local function compiles_mostly(name, make, build)
-  it(name .. " is compiled for the most part, and answers the same as without the JIT", function()
-    local values, interpreted = feed_until_compiled(build, make, 0)
-    assert.is_true(#values > 0)
-    local plain, all = feed_interpreted(build, make)
-    assert.is_true(interpreted < all / 6, ("%.1f of %.1f instructions interpreted for each record"):format(interpreted, all))
-    assert.are.same(plain, values)
-  end)
 end
 
 describe("the loop of", function()
@@ -291,7 +220,7 @@ describe("the loop of", function()
   end)
 
   it("a step with a policy is compiled too", function()
-    local values, interpreted = feed(function(input)
+    local values, left = interpreted.feed(function(input)
       return input:key_by(function(n) return n % 100 end, { on_error = "skip" }):process("count", {
         on_error = "skip",
         state = { count = mt.value_state { default = 0 } },
@@ -302,6 +231,6 @@ describe("the loop of", function()
       })
     end, numbers)
     assert.is_true(#values > 0)
-    assert.is_true(interpreted < interpreted_max, ("%.1f instructions interpreted for each record"):format(interpreted))
+    assert.is_true(left < interpreted.max, ("%.1f instructions interpreted for each record"):format(left))
   end)
 end)

@@ -1,130 +1,114 @@
+/* Reading. */
 #include "codec/tree.h"
 
 #include "base/error.h"
 #include "codec/msgpack.h"
 #include "codec/msgpack_token.h"
-#include "codec/packed.h"
+#include "codec/packed_number.h"
 #include "codec/row.h"
 
 #define SHAPES_PLENTY (SHAPES_MAX / 4)
 
-static void pack_node(struct buffer *out, struct cell node, const char *bytes);
-
-/* The canonical order of packed keys is that of their encoded bytes: shorter ones first. A shape has its names in byte order. */
-static void order_by_length(const struct shape *shape, uint8_t *order)
-{
-    for (uint32_t i = 0; i < shape->count; i++) {
-        uint32_t at = i;
-        for (; at > 0 && shape->names[order[at - 1]].bytes > shape->names[i].bytes; at--)
-            order[at] = order[at - 1];
-        order[at] = (uint8_t)i;
-    }
-}
-
-static void pack_row(struct buffer *out, const struct shape *shape, const struct cell *fields, const char *bytes)
-{
-    uint8_t order[SHAPE_FIELDS_MAX];
-    order_by_length(shape, order);
-    msgpack_write_map(out, shape->count);
-    for (uint32_t i = 0; i < shape->count; i++) {
-        msgpack_write_string(out, shape->names[order[i]]);
-        pack_node(out, fields[order[i]], bytes);
-    }
-}
-
-static const struct cell *children_of(struct cell node, const char *bytes)
-{
-    return (const struct cell *)(const void *)(bytes + node.offset);
-}
-
-static void pack_node(struct buffer *out, struct cell node, const char *bytes)
-{
-    switch (node.tag) {
-    case CELL_ROW:
-        pack_row(out, shape_get(node.length), children_of(node, bytes), bytes);
-        break;
-    case TREE_LIST:
-        msgpack_write_array(out, node.length);
-        for (uint32_t i = 0; i < node.length; i++)
-            pack_node(out, children_of(node, bytes)[i], bytes);
-        break;
-    case TREE_PACKED:
-        buffer_append(out, bytes + node.offset, node.length);
-        break;
-    default:
-        msgpack_write_cell(out, node, bytes);
-    }
-}
-
-void tree_pack(struct arena *out, const struct cell *root, const char *bytes)
-{
-    struct buffer buffer = packed_lend(out);
-    pack_node(&buffer, *root, bytes);
-    packed_return(out, &buffer);
-}
-
 static int unpack_node(struct slice *in, struct arena *arena, struct cell *node, int depth);
 
-static int unpack_list(struct slice *in, uint32_t count, struct arena *arena, struct cell *node, int depth)
+/* False where not all elements are numbers, with `in` and the arena as they were. */
+static bool unpack_numbers(struct slice *in, uint64_t count, struct arena *arena, struct cell *node)
 {
-    uint64_t offset = arena_allocate(arena, count * sizeof *node);
-    for (uint32_t i = 0; i < count; i++) {
+    size_t used = arena->used;
+    uint64_t offset = arena_allocate(arena, count * sizeof(double));
+    double *numbers = arena_at(arena, offset);
+    const char *at = in->data, *end = in->data + in->bytes;
+    for (uint64_t i = 0; i < count; i++) {
+        if (!packed_take_number(&at, end, &numbers[i])) {
+            arena->used = used;
+            return false;
+        }
+    }
+    *in = slice_of(at, (size_t)(end - at));
+    *node = (struct cell){ .tag = TREE_NUMBERS, .length = (uint32_t)count, .offset = offset };
+    return true;
+}
+
+/* The nodes from the one of index `first` on, of which there are `count` at `offset`. */
+static int unpack_nodes(struct slice *in, uint64_t first, uint64_t count, struct arena *arena, uint64_t offset, int depth)
+{
+    for (uint64_t i = first; i < count; i++) {
         struct cell child; /* the arena may move meanwhile */
         int status = unpack_node(in, arena, &child, depth);
         if (status < 0)
             return status;
         ((struct cell *)arena_at(arena, offset))[i] = child;
     }
-    *node = (struct cell){ .tag = TREE_LIST, .length = count, .offset = offset };
     return 0;
 }
 
-/* 0, a negative code, or 1: not all keys are strings. */
+static int unpack_list(struct slice *in, uint64_t count, struct arena *arena, struct cell *node, int depth)
+{
+    if (unpack_numbers(in, count, arena, node))
+        return 0;
+    *node = (struct cell){ .tag = TREE_LIST, .length = (uint32_t)count, .offset = arena_allocate(arena, count * sizeof *node) };
+    return unpack_nodes(in, 0, count, arena, node->offset, depth);
+}
+
+static struct cell string_node(struct arena *arena, struct slice text)
+{
+    return (struct cell){ .tag = CELL_STRING, .length = (uint32_t)text.bytes, .offset = arena_append(arena, text.data, text.bytes) };
+}
+
+/* 0, a negative code, or 1: the next key is no string. */
 static int unpack_field(struct slice *in, struct arena *arena, struct row_fields *fields, int depth)
 {
+    struct slice rest = *in;
     struct token token;
-    enum token_result result = token_read(in, &token);
+    enum token_result result = token_read(&rest, &token);
     if (result != TOKEN_WHOLE)
         return token_fail(result);
     if (token.kind != TOKEN_STRING)
         return 1;
-    fields->names[fields->count] = slice_of(in->data, token.bits);
-    *in = slice_of(in->data + token.bits, in->bytes - token.bits);
+    fields->names[fields->count] = slice_of(rest.data, token.bits);
+    *in = slice_of(rest.data + token.bits, rest.bytes - token.bits);
     return unpack_node(in, arena, &fields->values[fields->count++], depth);
 }
 
-/* 0, a negative code, or 1: this map cannot be a row. */
-static int unpack_row(struct slice *in, uint64_t count, struct arena *arena, struct cell *node, int depth)
+/* As unpack_field(), all of them. */
+static int unpack_fields(struct slice *in, uint64_t count, struct arena *arena, struct row_fields *fields, int depth)
 {
-    struct row_fields fields;
-    fields.count = 0;
+    fields->count = 0;
     if (count > SHAPE_FIELDS_MAX || shape_count() > SHAPES_PLENTY)
         return 1;
-    for (uint64_t i = 0; i < count; i++) {
-        int status = unpack_field(in, arena, &fields, depth);
-        if (status != 0)
-            return status;
-    }
-    return row_make(&fields, arena, node) == ROW_WITHOUT_SHAPE ? 1 : 0;
+    int status = 0;
+    while (fields->count < count && status == 0)
+        status = unpack_field(in, arena, fields, depth);
+    return status;
 }
 
-static int unpack_map(struct slice before, struct slice *in, uint64_t count, struct arena *arena, struct cell *node, int depth)
+/* A map that is no row, of which `fields` were read before this was known. */
+static int unpack_pairs(struct slice *in, uint64_t count, const struct row_fields *fields, struct arena *arena, struct cell *node, int depth)
 {
-    int status = unpack_row(in, count, arena, node, depth);
-    if (status <= 0)
-        return status;
-    *in = before;
-    status = msgpack_skip(in);
+    uint64_t offset = arena_allocate(arena, count * 2 * sizeof *node);
+    for (uint32_t i = 0; i < fields->count; i++) {
+        struct cell key = string_node(arena, fields->names[i]);
+        struct cell *pair = (struct cell *)arena_at(arena, offset) + (size_t)i * 2;
+        pair[0] = key;
+        pair[1] = fields->values[i];
+    }
+    *node = (struct cell){ .tag = TREE_MAP, .length = (uint32_t)count, .offset = offset };
+    return unpack_nodes(in, fields->count * 2, count * 2, arena, offset, depth);
+}
+
+static int unpack_map(struct slice *in, uint64_t count, struct arena *arena, struct cell *node, int depth)
+{
+    struct row_fields fields;
+    int status = unpack_fields(in, count, arena, &fields, depth);
     if (status < 0)
         return status;
-    size_t bytes = (size_t)(in->data - before.data);
-    *node = (struct cell){ .tag = TREE_PACKED, .length = (uint32_t)bytes, .offset = arena_append(arena, before.data, bytes) };
-    return 0;
+    if (status == 0 && row_make(&fields, arena, node) != ROW_WITHOUT_SHAPE)
+        return 0;
+    return unpack_pairs(in, count, &fields, arena, node, depth);
 }
 
 static int unpack_node(struct slice *in, struct arena *arena, struct cell *node, int depth)
 {
-    struct slice before = *in;
     struct token token;
     enum token_result result = token_read(in, &token);
     if (result != TOKEN_WHOLE)
@@ -133,11 +117,11 @@ static int unpack_node(struct slice *in, struct arena *arena, struct cell *node,
         return error_set(ERROR_TOO_LARGE, "tables are nested deeper than %d", MSGPACK_DEPTH_MAX);
     switch (token.kind) {
     case TOKEN_STRING:
-        *node = (struct cell){ .tag = CELL_STRING, .length = (uint32_t)token.bits, .offset = arena_append(arena, in->data, token.bits) };
+        *node = string_node(arena, slice_of(in->data, token.bits));
         *in = slice_of(in->data + token.bits, in->bytes - token.bits);
         return 0;
-    case TOKEN_LIST: return unpack_list(in, (uint32_t)token.bits, arena, node, depth + 1);
-    case TOKEN_MAP: return unpack_map(before, in, token.bits, arena, node, depth + 1);
+    case TOKEN_LIST: return unpack_list(in, token.bits, arena, node, depth + 1);
+    case TOKEN_MAP: return unpack_map(in, token.bits, arena, node, depth + 1);
     case TOKEN_EXT: return error_set(ERROR_FORMAT, "msgpack extension types are not read");
     default: *node = token_cell(token); return 0;
     }

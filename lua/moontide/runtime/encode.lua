@@ -1,236 +1,93 @@
 --- Lua values to cells (codec/cell.h says what a cell is); values.lua goes the other way.
 ---
---- For every shape of row an encoder is generated: straight-line code over its
---- fields, which a trace can drop together with the table where that goes nowhere
---- else. Each place that encodes keeps the encoders that its tables need in a chain.
+--- Each place that encodes keeps the encoders (runtime/encoders.lua) that its tables need in a chain: of the shapes
+--- that it has met, and of lists and other maps where it has met one. Tables in tables are written as a tree of cells
+--- (codec/tree.h), where each place in the tree has a chain too, and packed by C.
 ---
---- Tables in tables are written as a tree of cells (codec/tree.h) by encoders of the
---- same kind, and packed by C. `depth`: how many tables a value lies in, at most
---- depth_max; the fields of a record that is a row are at 0.
+--- `depth`: how many tables a value lies in, at most depth_max; the fields of a record that is a row are at 0.
 local ffi = require "ffi"
 local C = require "moontide.engine"
-local msgpack = require "moontide.runtime.msgpack"
+local cells = require "moontide.runtime.cells"
+local check = require "moontide.runtime.fail"
+local encoders = require "moontide.runtime.encoders"
 local null = require "moontide.null"
-local shape_names = require("moontide.runtime.values").shape_names
+local shapes = require "moontide.runtime.shapes"
 
 local M = {}
 
-local cell_pointer = ffi.typeof("struct cell *")
+local put_string = cells.put_string
 local int64_t, uint64_t = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
-local ffi_cast, ffi_copy, ffi_istype = ffi.cast, ffi.copy, ffi.istype
+local ffi_cast, ffi_istype = ffi.cast, ffi.istype
 
--- Chunks of generated code have at most 200 locals: a wide row is read in a loop.
-local fields_straight_max = 60
-local list_straight_max = 16
 local depth_max = 64
+-- Tables in tables beyond so many levels are encoded by code that calls itself.
+local levels_max = 6
 
-local tree, tree_node = ffi.new("struct arena"), ffi.new("struct cell")
-local build
+local tree, node = ffi.new("struct arena"), ffi.new("struct cell")
+local encode_strange
 
--- Room for `bytes` in an arena; the answer is their offset. As arena_allocate() in C.
-local function allocate(arena, bytes)
-  local start = arena.used + 7
-  start = start - start % 8
-  if start + bytes + 16 > arena.capacity then C.arena_grow(arena, bytes + 8) end
-  arena.used = start + bytes
-  return start
+-- A table in the tree, whose cell is left in `node`. Each level has code of its own.
+local put_table_source = [[
+local node, depth_max, encode_strange = ...
+return function(tree, value, place, depth)
+  if depth >= depth_max then error(("a table is nested deeper than %d levels (or holds itself)"):format(depth_max), 0) end
+  if not place.rows(tree, node, value, depth + 1) then encode_strange(tree, node, value, place, depth + 1) end
+  return node.tag, node.length, node.offset
+end
+]]
+
+local function new_put_table()
+  return assert(loadstring(put_table_source, "=table encoder"))(node, depth_max, function(...) return encode_strange(...) end)
 end
 
-local function put_string(arena, text)
-  local length, start = #text, arena.used
-  if start + length + 16 > arena.capacity then C.arena_grow(arena, length) end
-  ffi_copy(arena.bytes + start, text, length)
-  arena.used = start + length
-  return start
-end
+-- The root of a tree of its own.
+local put_root = new_put_table()
 
 -- A table outside the tree is packed. Answers the cell's tag, length and offset.
 local function put_packed(arena, value, place)
   tree.used = 0
-  build(tree, tree_node, value, place, 1)
+  put_root(tree, value, place, 0)
   local start = arena.used
-  C.tree_pack(arena, tree_node, tree.bytes)
+  check(C.tree_pack(arena, node, tree.bytes))
   return 9, arena.used - start, start
 end
 
-local function put_other(arena, row, index, value)
-  local kind = type(value)
-  local tag = 0
-  if kind == "boolean" then
-    tag = value and 3 or 2
-  elseif value == null then
-    tag = 1
-  elseif ffi_istype(int64_t, value) then
-    if value >= -9007199254740992LL and value <= 9007199254740992LL then tag = 4 else tag = 5 end
-  elseif ffi_istype(uint64_t, value) then
-    if value <= 9007199254740992ULL then tag = 4 elseif value <= 0x7fffffffffffffffULL then tag = 5 else tag = 6 end
-  else
-    error("a record cannot hold a " .. (kind == "cdata" and tostring(ffi.typeof(value)) or kind), 0)
-  end
-  local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-  cell.tag, cell.length = tag, 0
-  if tag == 4 then cell.number = tonumber(value)
-  elseif tag == 5 then cell.integer = value
-  elseif tag == 6 then cell.natural = value
-  end
-end
-
--- Fields of records and those in the tree differ in what becomes of a table. Two functions made from their source:
--- one that called itself would not become part of the batch loop's trace.
-local put_source = [[
-local cell_pointer, ffi_cast, put_string, put_table, put_other, null = ...
-return function(arena, row, index, value, places, depth)
-  local kind = type(value)
-  if kind == "number" then
-    local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-    cell.tag = 4
-    cell.number = value
-  elseif kind == "string" then
-    local offset = put_string(arena, value)
-    local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-    cell.tag, cell.length = 7, #value
-    cell.offset = offset
-  elseif kind == "table" and value ~= null then
-    local tag, length, offset = put_table(arena, value, places[index + 1], depth)
-    local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
-    cell.tag, cell.length = tag, length
-    cell.offset = offset
-  else
-    put_other(arena, row, index, value)
-  end
-end
-]]
-
-local function put_with(put_table)
-  return assert(loadstring(put_source, "=field encoder"))(cell_pointer, ffi_cast, put_string, put_table, put_other, null)
-end
-
-local put_field = put_with(function(arena, value, place)
-  local tag, length, offset = put_packed(arena, value, place)
-  return tag, length, offset
-end)
-
-local put_node = put_with(function(arena, value, place, depth)
-  build(arena, tree_node, value, place, depth + 1)
-  return tree_node.tag, tree_node.length, tree_node.offset
-end)
-
--- All fields of the shape are there, and no others: those of `others` are nil.
-local function check_source(names, others)
-  local tests = {}
-  for i = 1, #names do tests[#tests + 1] = ("v%d == nil"):format(i) end
-  for _, name in ipairs(others) do tests[#tests + 1] = ("value[%q] ~= nil"):format(name) end
-  return #tests > 0 and ("  if %s then return false end\n"):format(table.concat(tests, " or ")) or ""
-end
-
--- It has all of them; that it has no others is seen by walking over as many keys. No loop: an inner loop would not become part of the batch loop's trace.
-local function walk_source(names)
-  local out = { "  local key = next(value)\n" }
-  for _ = 2, #names do out[#out + 1] = "  key = next(value, key)\n" end
-  out[#out + 1] = #names > 0 and "  if next(value, key) ~= nil then return false end\n" or "  if key ~= nil then return false end\n"
-  return table.concat(out)
-end
-
--- mt.null is an empty table, and no row.
-local function null_source(names)
-  return #names == 0 and "  if value == null then return false end\n" or ""
-end
-
--- Encoders of rows and of lists differ in their keys and in the cell. They answer false if the table has other
--- keys. `others`: the only keys besides that it may have; nil: any.
-local function encoder_source(keys, cell, others)
-  local out = { "local allocate, put, next, null, places = ...\nreturn function(arena, target, value, depth)\n" }
-  for i, key in ipairs(keys) do out[#out + 1] = (type(key) == "string" and "  local v%d = value[%q]\n" or "  local v%d = value[%d]\n"):format(i, key) end
-  out[#out + 1] = null_source(keys)
-  out[#out + 1] = check_source(keys, others or {})
-  if not others then out[#out + 1] = walk_source(keys) end
-  out[#out + 1] = ("  local row = allocate(arena, %d)\n"):format(#keys * 16)
-  for i = 1, #keys do out[#out + 1] = ("  put(arena, row, %d, v%d, places, depth)\n"):format(i - 1, i) end
-  out[#out + 1] = ("  target.tag, target.length = %d, %d\n  target.offset = row\n  return true\nend"):format(cell.tag, cell.length)
-  return table.concat(out)
-end
-
-local function wide_encoder(put, id, names, places)
-  return function(arena, target, value, depth)
-    local count = 0
-    for _ in pairs(value) do count = count + 1 end
-    if count ~= #names then return false end
-    for i = 1, #names do
-      if value[names[i]] == nil then return false end
-    end
-    local row = allocate(arena, #names * 16)
-    for i = 1, #names do put(arena, row, i - 1, value[names[i]], places, depth) end
-    target.tag, target.length = 8, id
-    target.offset = row
-    return true
-  end
-end
-
--- Places of tables in the tree.
-local function places_of(count)
-  local places = {}
-  for i = 1, count do
-    places[i] = M.place()
-    places[i].put = put_node
-  end
-  return places
-end
-
-local function make_encoder(put, id, names, others)
-  local places = places_of(#names)
-  if #names > fields_straight_max then return wide_encoder(put, id, names, places) end
-  local text = encoder_source(names, { tag = 8, length = id }, others)
-  return assert(loadstring(text, "=row encoder"))(allocate, put, next, null, places)
-end
-
-local function make_list_encoder(put, length)
-  local keys = {}
-  for i = 1, length do keys[i] = i end
-  local text = encoder_source(keys, { tag = 10, length = length })
-  return assert(loadstring(text, "=list encoder"))(allocate, put, next, null, places_of(length))
-end
-
--- Of records of which nothing is known beforehand, by shape.
-local encoders = setmetatable({}, { __index = function(cache, id)
-  local encoder = make_encoder(put_field, id, shape_names(id))
-  rawset(cache, id, encoder)
-  return encoder
-end })
-
-local shape_none = 0xffffffff
-
--- The shape of a table all of whose keys are strings, else nil.
-local function shape_of(value)
-  local names = {}
-  for key in pairs(value) do
-    if type(key) ~= "string" then return nil end
-    names[#names + 1] = key
-  end
-  table.sort(names)
-  local slices = ffi.new("struct slice[?]", #names + 1)
-  for i, name in ipairs(names) do
-    slices[i - 1].data, slices[i - 1].bytes = name, #name
-  end
-  local id = C.shape_intern(slices, #names)
-  return id ~= shape_none and id or nil
-end
+-- By depth: of the fields of records, and of what lies in 1, 2, ... tables of a tree.
+local levels = { [0] = encoders.new(put_packed) }
+for i = 1, levels_max do levels[i] = encoders.new(new_put_table()) end
 
 ---@class EncodingPlace what a place that encodes remembers of its tables
----@field fields table<string, true>? the only fields that they can have; nil: not known
----@field rows fun(arena, target, value): boolean tries the encoders of the shapes met so far
----@field shapes integer[] the same shapes; a list of n elements stands as -n
----@field misses integer tables of other shapes since there was no room for more
----@field put function writes a field
----@field packed EncodingPlace? of a record that is no row
-local chain_max, misses_max = 8, 1000
+---@field level integer
+---@field rows fun(arena, target, value, depth): boolean tries the encoders of the tables met so far
+---@field shapes integer[] the shapes of those that are rows
+---@field lengths integer[] of those that are short lists
+---@field lists boolean there are other lists
+---@field maps boolean there are maps that are no rows
+---@field elements EncodingPlace[] the one place of the elements of lists and maps
+---@field fields table<string, true>? of a record: the only fields that it can have; nil: not known
+---@field packed EncodingPlace? of a record that is no row, or of a new shape
+---@field misses integer records of other shapes since there was no room for more
+---@field patience integer so many are let pass
+---@field strange table<integer, true>? those shapes, where records may be packed; nil: they may not
+---@field strangers integer how many they are
+local shapes_max, lengths_max, strangers_max = 8, 2, 24
+-- Longer lists (those of tables sooner), and what lies deeper, goes through loops, which keep traces short.
+local short_max, short_tables_max, straight_levels_max = 8, 4, 3
 
 local function no_rows() return false end
 
---- A place that encodes. `fields`: all that its tables can have (runtime/made_fields.lua), nil if that is not known.
----@param fields table<string, true>?
----@return EncodingPlace
-function M.place(fields)
-  return { fields = fields, put = put_field, rows = no_rows, shapes = {}, misses = 0 }
+local new_place
+
+-- Places of the fields of a row, made when one holds a table.
+local function places_below(place_level)
+  return setmetatable({}, { __index = function(places, at)
+    places[at] = new_place(math.min(place_level + 1, levels_max))
+    return places[at]
+  end })
+end
+
+function new_place(level)
+  return { level = level, rows = no_rows, shapes = {}, lengths = {}, lists = false, maps = false, elements = places_below(level) }
 end
 
 -- The fields that a table of this place may have besides those of the shape; nil: any.
@@ -244,22 +101,72 @@ local function others_of(place, names)
   return others
 end
 
-local function encoder_at(place, id)
-  if id < 0 then return make_list_encoder(place.put, -id) end
-  local names = shape_names(id)
-  local others = others_of(place, names)
-  if place.put == put_field and not others then return encoders[id] end
-  return make_encoder(place.put, id, names, others)
+local function encoders_of(place)
+  local list, level = {}, levels[place.level]
+  for _, id in ipairs(place.shapes) do
+    local names = shapes.names(id)
+    list[#list + 1] = { level.row(id, names, others_of(place, names)), places_below(place.level) }
+  end
+  for _, length in ipairs(place.lengths) do list[#list + 1] = { level.short_list(length), place.elements } end
+  if place.lists then list[#list + 1] = { level.list, place.elements } end
+  if place.maps then list[#list + 1] = { level.map, place.elements } end
+  return list
 end
 
--- Straight-line code that tries one encoder after the other: a table of several shapes' place is encoded by side traces.
-local function chain(place)
-  local parameters, tries, list = {}, {}, {}
-  for i, id in ipairs(place.shapes) do
-    list[i], parameters[i], tries[i] = encoder_at(place, id), "e" .. i, ("e%d(arena, target, value, depth)"):format(i)
+-- Straight-line code that tries one encoder after the other: tables of several kinds are encoded by side traces.
+local function link(place)
+  local parameters, tries, values = {}, {}, {}
+  for i, encoder in ipairs(encoders_of(place)) do
+    parameters[#parameters + 1] = ("e%d, p%d"):format(i, i)
+    tries[i] = ("e%d(arena, target, value, p%d, depth)"):format(i, i)
+    values[i * 2 - 1], values[i * 2] = encoder[1], encoder[2]
   end
   local text = ("local %s = ...\nreturn function(arena, target, value, depth)\n  return (%s)\nend"):format(table.concat(parameters, ", "), table.concat(tries, " or "))
-  return assert(loadstring(text, "=row encoders"))(unpack(list))
+  place.rows = assert(loadstring(text, "=encoders"))(unpack(values))
+end
+
+local function learn_straight(place, value)
+  local length, id = #value, nil
+  if place.level > straight_levels_max then return false end
+  if length == 0 then
+    id = #place.shapes < shapes_max and shapes.of(value)
+    if id then table.insert(place.shapes, id) end
+    return id
+  end
+  local lengths = place.lengths
+  local length_max = type(value[1]) == "table" and short_tables_max or short_max
+  if place.lists or length > length_max or #lengths == lengths_max or lengths[1] == length then return false end
+  table.insert(lengths, length)
+  return true
+end
+
+-- A table in a tree that no encoder of its place takes. Where tables are all different, each by straight-line code of
+-- its own, there is no end of what is compiled; dictionaries would use shapes up as well. So that is for the first few.
+function encode_strange(arena, target, value, place, depth)
+  if not learn_straight(place, value) then
+    if place.lists or #value == 0 then place.shapes, place.maps = {}, true end
+    place.lengths, place.lists = {}, true
+  end
+  link(place)
+  if not place.rows(arena, target, value, depth) then encode_strange(arena, target, value, place, depth) end
+end
+
+--- A place that encodes. `fields`: all that its tables can have (runtime/made_fields.lua), nil if that is not known.
+---@param fields table<string, true>?
+---@return EncodingPlace
+function M.place(fields)
+  local place = new_place(0)
+  place.fields, place.packed, place.misses, place.patience, place.strangers = fields, new_place(1), 0, 1000, 0
+  return place
+end
+
+--- The same of a state, whose tables only Lua reads: those that serve as dictionaries need not be rows.
+---@param fields table<string, true>?
+---@return EncodingPlace
+function M.state_place(fields)
+  local place = M.place(fields)
+  place.strange = {}
+  return place
 end
 
 --- From now on the tables of this place may have any fields.
@@ -267,44 +174,39 @@ end
 function M.forget_fields(place)
   if not place.fields then return end
   place.fields = nil
-  if #place.shapes > 0 then place.rows = chain(place) end
+  if #place.shapes > 0 then link(place) end
 end
 
-local function remember(place, id)
-  place.shapes[#place.shapes + 1] = id
-  place.rows = chain(place)
+-- The tree of a record that is no row, or not known to be one.
+local function build_record(value, place)
+  tree.used = 0
+  if #value > 0 then put_root(tree, value, place.packed, 0) else levels[1].map(tree, node, value, place.packed.elements, 1) end
 end
 
--- The table is encoded by now. Where shapes come and go, those of long ago are given up.
-local function met(place, id)
-  if #place.shapes < chain_max then return remember(place, id) end
-  place.misses = place.misses + 1
-  if place.misses < misses_max then return end
-  place.shapes, place.misses = {}, 0
-  remember(place, id)
-end
-
--- Into the tree, at a place that has not met a table like it. A map that serves as a dictionary would use shapes up, so
--- there is no end of new ones: beyond the first few a map is packed as it is.
-local function build_other(arena, target, value, place, depth)
-  if #place.shapes < chain_max then
-    local length = msgpack.list_length(value)
-    local id = length and -length or shape_of(value)
-    if id and id >= -list_straight_max then
-      remember(place, id)
-      place.rows(arena, target, value, depth)
-      return
-    end
+-- Instead of rows, where there is no end of shapes.
+local function packs(place)
+  place.shapes = {}
+  place.rows = function(arena, target, value)
+    if value == null then return false end
+    build_record(value, place)
+    local start = arena.used
+    check(C.tree_pack(arena, node, tree.bytes))
+    target.tag, target.length = 9, arena.used - start
+    target.offset = start
+    return true
   end
-  local start = arena.used
-  msgpack.pack(arena, value, depth)
-  target.tag, target.length = 11, arena.used - start
-  target.offset = start
 end
 
-function build(arena, target, value, place, depth)
-  if depth > depth_max then error(("a table is nested deeper than %d levels (or holds itself)"):format(depth_max), 0) end
-  if not place.rows(arena, target, value, depth) then build_other(arena, target, value, place, depth) end
+-- There is no room for another shape. Where shapes come and go, those of long ago are given up: more and more seldom,
+-- since what is met then is compiled again.
+local function missed(place, id)
+  place.misses = place.misses + 1
+  if place.strange and not place.strange[id] then
+    place.strange[id], place.strangers = true, place.strangers + 1
+    if place.strangers > strangers_max then packs(place) end
+  elseif place.misses > place.patience then
+    place.shapes, place.rows, place.misses, place.patience = {}, no_rows, 0, place.patience * 4
+  end
 end
 
 -- A table of a shape that the place has not met, or of none.
@@ -313,15 +215,12 @@ local function encode_other(arena, target, value, place)
     target.tag = 1
     return
   end
-  local id = #value == 0 and shape_of(value) or nil
-  if id then
-    encoders[id](arena, target, value, 0)
-    return met(place, id)
-  end
-  place.packed = place.packed or places_of(1)[1]
-  local tag, length, offset = put_packed(arena, value, place.packed)
-  target.tag, target.length = tag, length
-  target.offset = offset
+  build_record(value, place)
+  check(C.tree_record(arena, node, tree.bytes, target))
+  if target.tag ~= 8 then return end
+  if #place.shapes == shapes_max then return missed(place, target.length) end
+  place.shapes[#place.shapes + 1] = target.length
+  link(place)
 end
 
 local function encode_cdata(target, value)

@@ -18,7 +18,7 @@ local straight_max = 8 -- longer ones are gone through in a loop
 
 local source = [[
 local call, slot_index, straight_max, ffi, C, check, check_list, new_table, no_key, null, values, encoding = ...
-local decode, encode, place = values.decode, encoding.encode, encoding.place()
+local decode, encode, place = values.decode, encoding.encode, encoding.state_place()
 local ffi_cast, next = ffi.cast, next
 local cell_pointer, cells_type = ffi.typeof "struct cell *", ffi.typeof "struct cell[?]"
 local kept_count = 1024

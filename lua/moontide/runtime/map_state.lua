@@ -16,8 +16,9 @@ local spare_bytes_max = 64 * 1024
 local source = [[
 local call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage, spare_bytes_max = ...
 local decode, decode_slot, encode = values.decode, values.slot_decoder(), encoding.encode
-local key_place, value_place = encoding.place(), encoding.place()
+local key_place, value_place = encoding.place(), encoding.state_place()
 local found = ffi.new("const struct cell *[1]")
+local cell, scratch = call.cell, call.scratch
 local MapState = {}
 
 local function entry_of()
@@ -35,9 +36,9 @@ local function set_key(entry, key)
     status = C.map_key_string(call.state, entry, key, #key)
   else
     if key == nil then error("map state: nil cannot be a key", 3) end
-    call.scratch.used = 0
-    encode(call.scratch, call.cell, key, key_place)
-    status = C.map_key_cell(call.state, entry, call.cell, call.scratch.bytes)
+    scratch.used = 0
+    encode(scratch, cell, key, key_place)
+    status = C.map_key_cell(call.state, entry, cell, scratch.bytes)
   end
   if status < 0 then check(status) end
 end
@@ -63,7 +64,6 @@ function MapState:put(key, value)
   if value == nil then error("map state: nil cannot be a value (remove removes; mt.null can be one)", 2) end
   local entry = entry_of()
   set_key(entry, key)
-  local cell, scratch = call.cell, call.scratch
   scratch.used = 0
   encode(scratch, cell, value, value_place)
   local status = C.map_state_put(call.state, entry, slot_index, cell, scratch.bytes)
@@ -73,7 +73,7 @@ end
 -- What cannot be stored is met before the first entry is put: it changes nothing.
 function MapState:put_all(map)
   check_map(map)
-  local entry, cell, scratch = entry_of(), call.cell, call.scratch
+  local entry = entry_of()
   for key, value in pairs(map) do
     set_key(entry, key)
     scratch.used = 0

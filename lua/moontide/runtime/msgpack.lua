@@ -1,5 +1,5 @@
---- Nested tables as msgpack, through FFI: the canonical form of L4 and L6
---- (codec/msgpack.h says which). Rows of one level never come here.
+--- Values as msgpack, through FFI: the canonical form of L4 and L6 (codec/msgpack.h says which). For what is not written
+--- with each record, such as operator state: records and keyed state go through runtime/encode.lua.
 local ffi = require "ffi"
 local bit = require "bit"
 local C = require "moontide.engine"
@@ -123,11 +123,9 @@ local function put_map(arena, map, depth)
   end
 end
 
---- A list has the keys 1 to n and no other; an empty table is a map. The length of a table with gaps may be any of them,
---- so that the number of keys alone proves nothing.
----@param value table
----@return integer? length nil: no list
-function M.list_length(value)
+-- The length of a list, else nil. A list has the keys 1 to n and no other; an empty table is a map. The length of a table
+-- with gaps may be any of them, so that the number of keys alone proves nothing.
+local function list_length(value)
   local length, count = #value, 0
   if length == 0 then return nil end
   for _ in pairs(value) do count = count + 1 end
@@ -137,7 +135,6 @@ function M.list_length(value)
   end
   return length
 end
-local list_length = M.list_length
 
 local function put_table(arena, value, depth)
   if depth > depth_max then error(("a table is nested deeper than %d levels (or holds itself)"):format(depth_max), 0) end
@@ -179,9 +176,8 @@ end
 --- Append a value to an arena.
 ---@param arena ffi.cdata* struct arena
 ---@param value any
----@param depth? integer how many tables it lies in, itself included
-function M.pack(arena, value, depth)
-  return put(arena, value, depth or 1)
+function M.pack(arena, value)
+  return put(arena, value, 1)
 end
 
 -- The `width` (1, 2, 4) bytes behind `at` as a number. No loop: keys of several widths would make many traces of it.

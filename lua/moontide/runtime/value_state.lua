@@ -7,12 +7,13 @@ local copy = require "moontide.runtime.copy"
 local encoding = require "moontide.runtime.encode"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
+local shapes = require "moontide.runtime.shapes"
 local values = require "moontide.runtime.values"
 local no_key = require "moontide.runtime.no_key"
 
 local source = [[
 local call, slot_index, default, plain_writes, C, decode, encode, place, no_key, copy = ...
-local view = call.view
+local view, cell, scratch = call.view, call.cell, call.scratch
 local ValueState = {}
 
 function ValueState:value()
@@ -26,12 +27,10 @@ function ValueState:value()
 end
 
 local function write(value)
-  local entries = call.entries
-  if entries == nil then no_key() end
-  local cell, scratch = call.cell, call.scratch
+  if call.entries == nil then no_key() end
   scratch.used = 0
   if value == nil then cell.tag = 0 else encode(scratch, cell, value, place) end
-  C.value_state_set(call.state, entries[call.index], slot_index, cell, scratch.bytes)
+  C.value_state_set(call.state, call.entries[call.index], slot_index, cell, scratch.bytes)
 end
 
 function ValueState:update(value)
@@ -58,10 +57,10 @@ return ValueState
 
 -- A value of another version of the script may have other fields, which the code then stores again.
 local function watching_decoder(place)
-  return values.slot_decoder(function(names)
+  return values.slot_decoder(function(id)
     local known = place.fields
     if not known then return end
-    for _, name in ipairs(names or { "" }) do
+    for _, name in ipairs(id and shapes.names(id) or { "" }) do
       if not known[name] then return encoding.forget_fields(place) end
     end
   end)
@@ -73,7 +72,7 @@ end
 
 ---@param binding StateBinding
 return function(call, slot_index, descriptor, binding)
-  local place = encoding.place(binding.fields)
+  local place = encoding.state_place(binding.fields)
   local class = assert(loadstring(source, "=value_state"))(call, slot_index, descriptor.default, binding.plain_writes, C,
     watching_decoder(place), encoding.encode, place, no_key, copy)
   return lend(call, methods(class, "a value state"))
