@@ -45,8 +45,13 @@ describe("an error of user code", function()
       'local list = {}  for i = 1, math.huge do list[i] = ("x"):rep(1e6) .. i end',
       'local text = "x"  while true do text = text .. text end',
     } do
-      names(fail(script_with(code)), in_detector .. "not enough memory", "  key     1     time none\n  record  7\n")
+      names(fail(script_with(code)), in_detector .. "not enough memory", "\n  job%.lua:%d+%-%d+: in process_element\n  key     1     time none\n  record  7\n")
     end
+  end)
+
+  it("names the callback where the stack ran out in compiled code, whose lines are lost", function()
+    local code = "local a; local function b(x) return a(x) + 1 end a = function(x) return b(x + 1) * 2 end a(1)"
+    for _ = 1, 5 do names(fail(script_with(code)), in_detector .. "stack overflow", "\n  job%.lua:[%d%-]+: in [%w_]+\n.*record  7\n") end
   end)
 
   it("names a table that holds itself, in state and in a record", function()

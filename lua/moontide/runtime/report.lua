@@ -60,13 +60,13 @@ function M.catcher(names)
   end
 end
 
---- What xpcall answered, in the catcher's form. Where memory or the stack has run out, LuaJIT
---- does not call the catcher: there is a message without frames. What the callback held is
---- garbage by now; LuaJIT does not collect it by itself when an allocation fails.
+--- What xpcall answered, in the catcher's form. Where memory has run out, or the stack within
+--- compiled code, LuaJIT does not call the catcher: there is a message alone (`unplaced`). What the
+--- callback held is garbage by now; LuaJIT does not collect it by itself when an allocation fails.
 function M.caught(failure)
   if type(failure) == "table" then return failure end
   collectgarbage()
-  return { message = tostring(failure), frames = {} }
+  return { message = tostring(failure), frames = {}, unplaced = true }
 end
 
 local function time_text(time)
@@ -159,6 +159,25 @@ local with_addresses = { "table: ", "function: ", "thread: ", "userdata: ", "cda
 function M.without_addresses(text)
   for _, kind in ipairs(with_addresses) do text = text:gsub("(" .. kind .. ")0x%x+", "%1") end
   return text
+end
+
+-- By what the engine asks for (enum call_request), which callbacks may have run.
+local asked = { [1] = { "process_element", "fn" }, [3] = { "open" }, [4] = { "close" }, [7] = { "on_timer" } }
+
+--- Where the stack or the memory has run out and nobody knows the line: the lines of the callback that ran.
+---@param call ffi.cdata* struct call
+---@param step table
+---@param names table<function, string> of callbacks
+---@return string[] frames
+function M.callback_frames(call, step, names)
+  for _, name in ipairs(asked[tonumber(call.request)] or {}) do
+    local fn = step.definition and rawget(step.definition, name) or rawget(step, name)
+    local info = type(fn) == "function" and debug.getinfo(fn, "S")
+    if info and info.what ~= "C" and not is_own(info.source) then
+      return { ("%s:%d-%d: in %s"):format(info.short_src:match("[^/]*$"), info.linedefined, info.lastlinedefined, names[fn] or name) }
+    end
+  end
+  return {}
 end
 
 --- The whole report.

@@ -35,7 +35,8 @@ end
 ---@param graph table
 function M.new(handle, job, graph)
   local self = setmetatable({ handle = handle, job = job, operators = graph.operators, handlers = {}, calls = {}, letters = {} }, Worker)
-  self.catch = report.catcher(callback_names(job))
+  self.names = callback_names(job)
+  self.catch = report.catcher(self.names)
   for index, operator in ipairs(graph.operators) do
     if operator.kind == "call" then
       local call = C.worker_call(handle, index - 1)
@@ -67,6 +68,7 @@ local function describe(self, index, failure)
   local operator, call = self.operators[index], self.calls[index]
   local stage = report.stage(call, operator, failure)
   local step, record = step_at(operator, stage), report.record(call, operator, stage)
+  if failure.unplaced then failure.frames = report.callback_frames(call, step, self.names) end
   local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
   local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and json_text(record.key) or "", record and record.text or "")
   return text, report.without_addresses(place), record, step
