@@ -76,13 +76,15 @@ local function build(input)
   return input:map(function(record) return { id = record.id, inner = record.inner, again = { record.inner } } end)
     :key_by("id")
     :process("last", {
-      state = { last = mt.value_state(), map = mt.map_state() },
+      state = { last = mt.value_state(), map = mt.map_state(), list = mt.list_state() },
       process_element = function(self, record, _, out)
         local last, inner = self.last:value(), record.inner
         self.last:update(inner)
         self.map:put("kept", inner)
+        self.list:update { inner }
+        self.list:add(inner)
         if type(inner) == "table" and inner ~= mt.null then inner[1] = "changed afterwards" end
-        out:collect { last = last == nil and "none" or last, again = record.again[1], kept = self.map:get("kept") }
+        out:collect { last = last == nil and "none" or last, again = record.again[1], kept = self.map:get("kept"), list = self.list:get() }
       end,
     })
 end
@@ -106,7 +108,7 @@ local function draw_batch(random, make, before)
     local id = random(keys)
     local inner = make(random)
     batch[i] = { id = id, inner = inner }
-    expected[i] = { last = before[id] == nil and "none" or before[id], again = inner, kept = inner }
+    expected[i] = { last = before[id] == nil and "none" or before[id], again = inner, kept = inner, list = { inner, inner } }
     before[id] = inner
   end
   return batch, expected
