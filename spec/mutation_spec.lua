@@ -22,6 +22,10 @@ describe("scripts/mutate", function()
     end
   end)
 
+  it("finds each fault's place", function()
+    for _, fault in ipairs(faults) do assert(edit.find(".", fault)) end
+  end)
+
   it("takes rules, copies and flags", function()
     local given = options.parse { "--rule", "S20", "--rule", "F1", "--jobs", "3", "--keep" }
     assert.are.same({ rule = { S20 = true, F1 = true }, jobs = 3, keep = true }, given)

@@ -23,7 +23,7 @@ return {
   { rule = "S57", file = "engine/dataflow/operators/call_interval.c", specs = interval,
     from = "first == INT64_MAX ? status", to = "first != INT64_MAX ? status" },
   { rule = "S57", file = "engine/state/timed_chunks.c", specs = random,
-    from = "ranges[index].last < from ||", to = "ranges[index].last <= from ||" },
+    from = "own->last < from ||", to = "own->last <= from ||" },
   { rule = "S57", file = "lua/moontide/interval_join.lua", specs = interval,
     from = "checked.lower + (checked.lower_exclusive and 1 or 0)", to = "checked.lower - (checked.lower_exclusive and 1 or 0)" },
   { rule = "S57", file = "lua/moontide/interval_join.lua", specs = interval,

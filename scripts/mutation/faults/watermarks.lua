@@ -29,7 +29,7 @@ return {
     from = "    if (channel->idle || channel->ended || watermark", to = "    if (channel->ended || watermark" },
   { rule = "S14", file = "engine/time/valve.c", specs = valve,
     from = "    if (has_active(valve)) {\n        raise_to_lowest(valve);\n", to = "    if (has_active(valve)) {\n" },
-  { rule = "S14", file = "engine/dataflow/chain.c", specs = inputs,
+  { rule = "S14", file = "engine/dataflow/poll.c", specs = inputs,
     from = "            marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0);\n        break;\n    case RING_WATERMARK",
     to = "            (void)0;\n        break;\n    case RING_WATERMARK" },
 
