@@ -56,7 +56,7 @@ return {
   { rule = "S24", file = "lua/moontide/runtime/graph.lua", specs = windows,
     from = "local lateness = window.time == \"event\" and step.lateness or 0", to = "local lateness = step.lateness or 0" },
   { rule = "S24", file = "engine/dataflow/operators/aggregate_fire.c", specs = windows,
-    from = "    bool fires = space.bytes == 0;\n", to = "    bool fires = space.bytes == 0;\n    slices_forget(self, entry, time);\n" },
+    from = "    bool fires = space.bytes == 0;\n", to = "    bool fires = space.bytes == 0;\n    slices_forget(op, entry, time);\n" },
   { rule = "S24", file = "engine/dataflow/operators/aggregate_fire.c", specs = windows,
     from = "    if (dead == 0)\n        return;\n", to = "    if (dead == 0 || count > 0)\n        return;\n" },
   { rule = "S24", file = "engine/dataflow/operators/aggregate_fire.c", specs = windows,
