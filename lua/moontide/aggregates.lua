@@ -4,6 +4,7 @@
 local describe = require "moontide.describe"
 local nearest = require "moontide.nearest"
 local numbers = require "moontide.numbers"
+local generate = require "moontide.runtime.generate"
 local state = require "moontide.state"
 local where = require "moontide.where"
 
@@ -176,8 +177,7 @@ local function functions(list)
   for name, part in pairs { FIRST = "first", ADD = "add", MERGE = "merge" } do
     parts[name] = joined(list, name == "FIRST" and ", " or "\n", function(item) return texts[item.operator][part] end)
   end
-  local chunk = assert(loadstring((template:gsub("%u%u%u+", parts)), "=aggregates"))
-  return chunk(numbers.is, numbers.add, numbers.less, numbers.refuse_field)
+  return generate((template:gsub("%u%u%u+", parts)), "=aggregates", numbers.is, numbers.add, numbers.less, numbers.refuse_field)
 end
 
 local function fields_of(list)

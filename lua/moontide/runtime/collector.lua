@@ -2,6 +2,7 @@
 --- output batch. Made anew for each output, for the sake of its traces.
 local C = require "moontide.engine"
 local encoding = require "moontide.runtime.encode"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local times = require "moontide.runtime.times"
@@ -46,6 +47,6 @@ return Collector
 ---@param default_time? "out_time" what is collected without a time has that of the cell, not the record's
 return function(call, port, fields, default_time)
   local text = source:gsub("DEFAULT_TIME", default_time and "call." .. default_time or "call.times[call.index]")
-  local class = assert(loadstring(text, "=collector"))(call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
+  local class = generate(text, "=collector", call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
   return lend(call, methods(class, "out"))
 end

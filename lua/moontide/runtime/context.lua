@@ -1,6 +1,7 @@
 --- `ctx` of the callbacks: the record at hand, and the subtask.
 local ffi = require "ffi"
 local C = require "moontide.engine"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local side_outputs = require "moontide.runtime.side_outputs"
@@ -50,6 +51,6 @@ function Context:time_domain() return call.domain == 0 and "event" or "processin
 return function(call, ports, rest_port, timers, of_timer)
   local outputs, unread = side_outputs(call, ports, rest_port)
   local text = source:gsub("TIMES", of_timer and "timer_times" or "times") .. (of_timer and timer_source or "") .. "return Context"
-  local class = assert(loadstring(text, "=context"))(call, outputs, ffi, C, times.from_engine, unpack_key, unread, timers)
+  local class = generate(text, "=context", call, outputs, ffi, C, times.from_engine, unpack_key, unread, timers)
   return lend(call, methods(class, "ctx"))
 end

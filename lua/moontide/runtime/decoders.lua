@@ -6,6 +6,7 @@
 --- such a loop is where what is compiled for each of them meets again.
 local ffi = require "ffi"
 local new_table = require "table.new"
+local generate = require "moontide.runtime.generate"
 local opaque = require "moontide.runtime.opaque"
 local shapes = require "moontide.runtime.shapes"
 
@@ -104,10 +105,6 @@ return function(id, cells, bytes)
 end
 ]]
 
-local function load(text, name, ...)
-  return assert(loadstring(text, name))(...)
-end
-
 local function nothing() end
 local function same(value) return value end
 
@@ -143,8 +140,9 @@ function M.new(decode)
   end
 
   local self = setmetatable({ decode = decode }, Level)
-  local short_lists = M.short_lists(function(count) return load(short_list_source(count), "=list decoder", decode, ffi_string) end)
-  self.list, self.map, self.any_row = load(loops_source, "=table decoder", decode, key_of, new_table, math.max, short_lists, short_tables_max, rounds_min, names_of)
+  local short_lists = M.short_lists(function(count) return generate(short_list_source(count), "=list decoder", decode, ffi_string) end)
+  self.list, self.map, self.any_row = generate(loops_source, "=table decoder", decode, key_of, new_table, math.max, short_lists, short_tables_max,
+    rounds_min, names_of)
   return self
 end
 
@@ -152,11 +150,11 @@ end
 function Level:own_row(id, wanted)
   local names, count = shapes.names(id), 0
   for _, name in ipairs(names) do count = count + ((not wanted or wanted[name]) and 1 or 0) end
-  return count <= fields_straight_max and load(fields_source(names, wanted), "=row decoder", self.decode, ffi_string) or nil
+  return count <= fields_straight_max and generate(fields_source(names, wanted), "=row decoder", self.decode, ffi_string) or nil
 end
 
 function Level:load_rows(own, meet, make, hide)
-  return load(rows_source, "=row decoders", own, meet, make, self.any_row, hide, first_max, own_max, often)
+  return generate(rows_source, "=row decoders", own, meet, make, self.any_row, hide, first_max, own_max, often)
 end
 
 --- A decoder of rows of any shape, for one who sees nothing but the fields `wanted` (nil: all) or makes them opaque.

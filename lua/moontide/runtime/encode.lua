@@ -11,6 +11,7 @@ local cells = require "moontide.runtime.cells"
 local check = require "moontide.runtime.fail"
 local encoders = require "moontide.runtime.encoders"
 local null = require "moontide.null"
+local generate = require "moontide.runtime.generate"
 local shapes = require "moontide.runtime.shapes"
 
 local M = {}
@@ -37,7 +38,7 @@ end
 ]]
 
 local function new_put_table()
-  return assert(loadstring(put_table_source, "=table encoder"))(node, depth_max, function(...) return encode_strange(...) end)
+  return generate(put_table_source, "=table encoder", node, depth_max, function(...) return encode_strange(...) end)
 end
 
 -- The root of a tree of its own.
@@ -121,8 +122,9 @@ local function link(place)
     tries[i] = ("e%d(arena, target, value, p%d, depth)"):format(i, i)
     values[i * 2 - 1], values[i * 2] = encoder[1], encoder[2]
   end
-  local text = ("local %s = ...\nreturn function(arena, target, value, depth)\n  return (%s)\nend"):format(table.concat(parameters, ", "), table.concat(tries, " or "))
-  place.rows = assert(loadstring(text, "=encoders"))(unpack(values))
+  local text = "local %s = ...\nreturn function(arena, target, value, depth)\n  return (%s)\nend"
+  text = text:format(table.concat(parameters, ", "), table.concat(tries, " or "))
+  place.rows = generate(text, "=encoders", unpack(values))
 end
 
 local function learn_straight(place, value)

@@ -8,6 +8,7 @@
 local ffi = require "ffi"
 local cells = require "moontide.runtime.cells"
 local null = require "moontide.null"
+local generate = require "moontide.runtime.generate"
 
 local M = {}
 
@@ -161,10 +162,6 @@ end
 return wide_row, list, map
 ]=]
 
-local function load(text, name, ...)
-  return assert(loadstring(text, name))(...)
-end
-
 ---@class LevelEncoders
 ---@field row fun(id: integer, names: string[], others: string[]?): function
 ---@field short_list fun(length: integer): function of lists of so many elements
@@ -176,11 +173,11 @@ end
 ---@param put_table fun(arena, value: table, place, depth): integer, integer, integer tag, length and offset of its cell
 ---@return LevelEncoders
 function M.new(put_table)
-  local put = load(put_source, "=field encoder", put_table, cells.put_rare, cells.put_string, null, type, ffi_cast, cell_pointer)
-  local wide_row, list, map = load(loops_source, "=table encoder", put, cells.allocate, next, pairs, type, math.max, tonumber, ffi_cast, double_pointer,
+  local put = generate(put_source, "=field encoder", put_table, cells.put_rare, cells.put_string, null, type, ffi_cast, cell_pointer)
+  local wide_row, list, map = generate(loops_source, "=table encoder", put, cells.allocate, next, pairs, type, math.max, tonumber, ffi_cast, double_pointer,
     rounds_min)
 
-  local function straight(text, name) return load(text, name, put, cells.allocate, next, null) end
+  local function straight(text, name) return generate(text, name, put, cells.allocate, next, null) end
 
   local function row(id, names, others)
     if #names > fields_straight_max then return wide_row(id, names) end

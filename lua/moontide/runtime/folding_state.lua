@@ -1,5 +1,6 @@
 --- Reducing and aggregating state, bound to a step's call cell: a value state that
 --- takes in what is added (S51).
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local value_state = require "moontide.runtime.value_state"
@@ -31,7 +32,7 @@ return FoldingState
 
 -- `merge`: of two states into one, where windows merge; nil: they cannot be.
 local function new(what, kept, first, add, result, merge)
-  local class = assert(loadstring(source, "=folding_state"))(kept, first, add, result)
+  local class = generate(source, "=folding_state", kept, first, add, result)
   return methods(class, what, { kept = kept, merge = merge or false })
 end
 

@@ -1,5 +1,6 @@
 --- `ctx` of an interval join: the times of the two records that met, their key, and side outputs.
 local context = require "moontide.runtime.context"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local side_outputs = require "moontide.runtime.side_outputs"
@@ -30,6 +31,6 @@ return Context
 ---@return IntervalJoinContext
 return function(call, ports, rest_port, met)
   local outputs, unread = side_outputs(call, ports, rest_port, "out_time")
-  local class = assert(loadstring(source, "=context"))(call, met, outputs, unread, times.from_engine, context(call, {}))
+  local class = generate(source, "=context", call, met, outputs, unread, times.from_engine, context(call, {}))
   return lend(call, methods(class, "ctx"))
 end

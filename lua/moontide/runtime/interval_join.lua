@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local collector = require "moontide.runtime.collector"
+local generate = require "moontide.runtime.generate"
 local interval_context = require "moontide.runtime.interval_context"
 local made_fields = require "moontide.runtime.made_fields"
 local renewal = require "moontide.runtime.renewal"
@@ -75,7 +76,7 @@ end
 local function loop_of(call, name, words, ...)
   local bound, bound_count = { ... }, select("#", ...)
   local text = source:gsub("LEFT_TIME", "left"):gsub("RIGHT_TIME", "right"):gsub("%u+_?%u*", words)
-  return renewal(call, function() return assert(loadstring(text, "=loop of " .. name))(call, unpack(bound, 1, bound_count)) end)
+  return renewal(call, function() return generate(text, "=loop of " .. name, call, unpack(bound, 1, bound_count)) end)
 end
 
 local function cleaner(call, side)

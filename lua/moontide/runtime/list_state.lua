@@ -6,6 +6,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local check_list = require "moontide.runtime.check_list"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local new_table = require "table.new"
@@ -116,6 +117,6 @@ source = source:gsub("ENCODE_SHORT", straight [[
   end]])
 
 return function(call, slot_index)
-  local class = assert(loadstring(source, "=list_state"))(call, slot_index, straight_max, ffi, C, check, check_list, new_table, no_key, null, values, encoding)
+  local class = generate(source, "=list_state", call, slot_index, straight_max, ffi, C, check, check_list, new_table, no_key, null, values, encoding)
   return lend(call, methods(class, "a list state"))
 end

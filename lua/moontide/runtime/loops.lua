@@ -2,6 +2,7 @@
 --- byte code of its own: decode, the fused stages, and the terminal in one trace.
 local C = require "moontide.engine"
 local encoding = require "moontide.runtime.encode"
+local generate = require "moontide.runtime.generate"
 local renewal = require "moontide.runtime.renewal"
 local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
@@ -84,8 +85,7 @@ function M.make(call, operator, bound)
   local set_key = operator.terminal == "key" and key_setter(call) or nil
   local decode = values.decoder(used_fields.of_operator(operator, bound.fn))
   return renewal(call, function()
-    local chunk = assert(loadstring(text, "=loop of " .. operator.name))
-    return chunk(call, C, decode, nil_value, set_key, bound.fn, bound.self, bound.ctx, bound.out, operator.stages)
+    return generate(text, "=loop of " .. operator.name, call, C, decode, nil_value, set_key, bound.fn, bound.self, bound.ctx, bound.out, operator.stages)
   end)
 end
 

@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local check_map = require "moontide.runtime.check_map"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local no_key = require "moontide.runtime.no_key"
@@ -150,6 +151,6 @@ return MapState
 ]]
 
 return function(call, slot_index)
-  local class = assert(loadstring(source, "=map_state"))(call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage, spare_bytes_max)
+  local class = generate(source, "=map_state", call, slot_index, ffi, C, check, check_map, no_key, values, encoding, garbage, spare_bytes_max)
   return lend(call, methods(class, "a map state"))
 end

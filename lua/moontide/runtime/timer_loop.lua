@@ -3,6 +3,7 @@
 --- meanwhile for an earlier time ends the run (S2).
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local generate = require "moontide.runtime.generate"
 local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
 
@@ -31,7 +32,6 @@ end
 ---@return function
 return function(call, operator, bound)
   return renewal(call, function()
-    local chunk = assert(loadstring(source, "=timers of " .. operator.name))
-    return chunk(call, C, check, times.from_engine, bound.fn, bound.self, bound.ctx, bound.out, bound.guarded)
+    return generate(source, "=timers of " .. operator.name, call, C, check, times.from_engine, bound.fn, bound.self, bound.ctx, bound.out, bound.guarded)
   end)
 end

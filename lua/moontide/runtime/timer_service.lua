@@ -1,6 +1,7 @@
 --- `ctx:timers()`: what time it is, and timers of the current key.
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local timer_methods = require "moontide.runtime.timer_methods"
@@ -19,6 +20,6 @@ function Timers:current_processing_time() return tonumber(C.call_processing_time
 ---@param refuse? fun()
 ---@return TimerService
 return function(call, refuse)
-  local class = assert(loadstring(source, "=timers"))(call, C, check, times.to_engine, times.from_engine, refuse)
+  local class = generate(source, "=timers", call, C, check, times.to_engine, times.from_engine, refuse)
   return lend(call, methods(class, "ctx:timers()"))
 end

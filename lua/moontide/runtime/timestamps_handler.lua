@@ -1,6 +1,7 @@
 --- Time stamps that the author's function answers: the loop writes them beside the
 --- records, which go on as they are.
 local C = require "moontide.engine"
+local generate = require "moontide.runtime.generate"
 local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
 local used_fields = require "moontide.runtime.used_fields"
@@ -31,7 +32,7 @@ return function(call, operator, guarded)
     [1] = function() loop() end,
     [3] = function()
       local decode = values.decoder(used_fields.of_operator(operator, fn))
-      loop = renewal(call, function() return assert(loadstring(source, "=times of " .. operator.name))(call, C, decode, times.to_engine, fn, guarded) end)
+      loop = renewal(call, function() return generate(source, "=times of " .. operator.name, call, C, decode, times.to_engine, fn, guarded) end)
     end,
     [4] = function() end,
   }

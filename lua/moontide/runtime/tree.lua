@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local decoders = require "moontide.runtime.decoders"
+local generate = require "moontide.runtime.generate"
 local new_table = require "table.new"
 
 local M = {}
@@ -26,7 +27,7 @@ end
 local short = decoders.short_lists(function(length)
   local items = {}
   for i = 1, length do items[i] = ("numbers[%d]"):format(i - 1) end
-  return assert(loadstring(("return function(numbers) return { %s } end"):format(table.concat(items, ", ")), "=list decoder"))()
+  return generate(("return function(numbers) return { %s } end"):format(table.concat(items, ", ")), "=list decoder")
 end)
 
 --- A list of numbers alone, with room for one more: what was kept is often appended to. The numbers are found anew for

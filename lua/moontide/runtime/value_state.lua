@@ -5,6 +5,7 @@
 local C = require "moontide.engine"
 local copy = require "moontide.runtime.copy"
 local encoding = require "moontide.runtime.encode"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local shapes = require "moontide.runtime.shapes"
@@ -73,7 +74,7 @@ end
 ---@param binding StateBinding
 return function(call, slot_index, descriptor, binding)
   local place = encoding.state_place(binding.fields)
-  local class = assert(loadstring(source, "=value_state"))(call, slot_index, descriptor.default, binding.plain_writes, C,
+  local class = generate(source, "=value_state", call, slot_index, descriptor.default, binding.plain_writes, C,
     watching_decoder(place), encoding.encode, place, no_key, copy)
   return lend(call, methods(class, "a value state"))
 end

@@ -5,6 +5,7 @@
 local ffi = require "ffi"
 local decoders = require "moontide.runtime.decoders"
 local null = require "moontide.null"
+local generate = require "moontide.runtime.generate"
 local opaque = require "moontide.runtime.opaque"
 local tree = require "moontide.runtime.tree"
 
@@ -46,7 +47,7 @@ end
 -- `deeper` decodes what lies in the tables of this level.
 local function node_decoder(deeper)
   local level = decoders.new(deeper)
-  return assert(loadstring(node_source, "=table decoder"))(level:rows(), level.list, level.map, tree.numbers, decode_rare, opaque,
+  return generate(node_source, "=table decoder", level:rows(), level.list, level.map, tree.numbers, decode_rare, opaque,
     ffi_string, ffi_cast, cell_pointer)
 end
 

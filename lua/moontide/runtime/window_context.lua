@@ -2,6 +2,7 @@
 --- window, side outputs. And the window itself, as a table.
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local timer_methods = require "moontide.runtime.timer_methods"
@@ -28,8 +29,8 @@ end
 ]]
 
 local function new(text, call, place, outputs, unread)
-  local chunk = assert(loadstring(clocks .. text .. "return Context", "=context of a window"))
-  local class = chunk(call, C, check, times.to_engine, times.from_engine, place, outputs, unread)
+  local source = clocks .. text .. "return Context"
+  local class = generate(source, "=context of a window", call, C, check, times.to_engine, times.from_engine, place, outputs, unread)
   return lend(call, methods(class, "ctx"))
 end
 
@@ -75,7 +76,7 @@ end
 ---@return fun(pane: integer): Window
 function M.window_of(call, is_global)
   if is_global then return function() return {} end end
-  return assert(loadstring(view, "=window"))(call.windows.windows, times.from_engine)
+  return generate(view, "=window", call.windows.windows, times.from_engine)
 end
 
 return M

@@ -2,6 +2,7 @@
 --- out. Generated so that each step has byte code of its own.
 local C = require "moontide.engine"
 local aggregates = require "moontide.aggregates"
+local generate = require "moontide.runtime.generate"
 
 -- What the window at hand holds, as `content`; nothing is emitted for an empty one (S26).
 local fold = [[
@@ -105,7 +106,6 @@ return function(call, operator, bound)
   local contents = step.contents
   local evict_before, evict_after = evictors(step, bound.kept, bound.clock)
   local content_of = contents.kind == "list" and values_of or folder(contents)
-  local chunk = assert(loadstring(source_of(step), "=windows of " .. operator.name))
-  return chunk(call, C, bound.kept, contents.result, bound.out, step.definition.process, bound.self, bound.ctx, bound.record, bound.window_of,
-    evict_before, evict_after, content_of)
+  return generate(source_of(step), "=windows of " .. operator.name, call, C, bound.kept, contents.result, bound.out,
+    step.definition.process, bound.self, bound.ctx, bound.record, bound.window_of, evict_before, evict_after, content_of)
 end

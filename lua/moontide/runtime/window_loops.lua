@@ -4,6 +4,7 @@
 local bit = require "bit"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local generate = require "moontide.runtime.generate"
 local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
 local used_fields = require "moontide.runtime.used_fields"
@@ -163,8 +164,7 @@ end
 function M.make(call, operator, bound)
   local text, decode = loop_source(operator.step, bound.guarded), decoder_of(operator.step)
   return renewal(call, function()
-    local chunk = assert(loadstring(text, "=loop of " .. operator.name))
-    return chunk(call, C, check, decode, times.from_engine, bound, bound.guarded, bit.band, bit.bor)
+    return generate(text, "=loop of " .. operator.name, call, C, check, decode, times.from_engine, bound, bound.guarded, bit.band, bit.bor)
   end)
 end
 

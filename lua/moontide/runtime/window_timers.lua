@@ -2,6 +2,7 @@
 --- cleanup time forget the window (S24: fire first).
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
+local generate = require "moontide.runtime.generate"
 local renewal = require "moontide.runtime.renewal"
 local times = require "moontide.runtime.times"
 local window_loops = require "moontide.runtime.window_loops"
@@ -90,7 +91,6 @@ end
 return function(call, operator, bound)
   local text = source_of(operator.step, bound.guarded)
   return renewal(call, function()
-    local chunk = assert(loadstring(text, "=timers of " .. operator.name))
-    return chunk(call, C, check, times.from_engine, bound, bound.guarded)
+    return generate(text, "=timers of " .. operator.name, call, C, check, times.from_engine, bound, bound.guarded)
   end)
 end
