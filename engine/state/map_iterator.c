@@ -54,11 +54,31 @@ static void item_add(struct map_iterator *iterator, const struct entry *owner, s
     item->value = cell_copy(value, bytes, &iterator->arena);
 }
 
+static bool is_descending(const struct map_item *items, uint32_t count)
+{
+    uint32_t i = 1;
+    while (i < count && item_compare(&items[i - 1], &items[i]) > 0)
+        i++;
+    return i >= count;
+}
+
+static void reverse(struct map_item *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count / 2; i++) {
+        struct map_item item = items[i];
+        items[i] = items[count - 1 - i];
+        items[count - 1 - i] = item;
+    }
+}
+
+/* The newest entry is the first of a map: where keys only grow, as times do, they come in descending order. */
 static void sort(struct map_iterator *iterator)
 {
     for (uint32_t i = 0; i < iterator->count; i++)
         iterator->items[i].key.data = arena_at(&iterator->keys, (uintptr_t)iterator->items[i].key.data);
-    if (iterator->count > 1)
+    if (is_descending(iterator->items, iterator->count))
+        reverse(iterator->items, iterator->count);
+    else
         qsort(iterator->items, iterator->count, sizeof iterator->items[0], item_compare);
 }
 

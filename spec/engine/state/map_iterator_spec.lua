@@ -28,4 +28,24 @@ describe("an iteration over a map", function()
     end
     for i = 1, 3 do assert.are.same(expected, shown[i]) end
   end)
+
+  it("S52: shows the keys in order, whichever order they came in", function()
+    local orders = {
+      rising = function(i, count) return i end,
+      falling = function(i, count) return count + 1 - i end,
+      shuffled = function(i, count) return i * 7 % (count + 1) end,
+      ["rising but for the last"] = function(i, count) return i == count and 1 or i + 1 end,
+      ["falling but for the first"] = function(i, count) return i == 1 and 1 or count + 2 - i end,
+    }
+    for name, key in pairs(orders) do
+      for _, count in ipairs { 0, 1, 2, 3, 10, 100 } do
+        state:key(name .. count)
+        local shown, expected = {}, {}
+        for i = 1, count do state.seen:put(key(i, count), i) end
+        for i = 1, count do expected[i] = i end
+        for shown_key in state.seen:keys() do shown[#shown + 1] = shown_key end
+        assert.are.same(expected, shown, name)
+      end
+    end
+  end)
 end)
