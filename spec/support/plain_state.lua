@@ -1,10 +1,20 @@
 --- Keyed state in plain Lua, as the rules say (S50 to S52). `value_state` and its siblings answer declarations, as
 --- moontide's do, so that a step's definition that is given either module runs with it. A declaration that is called
 --- answers the state of one key; all of that lies in its `content`.
-local copy = require "moontide.runtime.copy"
+local copied = require "moontide.runtime.copy"
 local null = require "moontide.null"
 
 local M = { null = null }
+
+-- -0 becomes 0.
+local function normal(value)
+  if type(value) == "number" then return value + 0 end
+  if type(value) ~= "table" or value == null then return value end
+  for key, element in pairs(value) do value[key] = normal(element) end
+  return value
+end
+
+local function copy(value) return normal(copied(value)) end
 
 -- `nothing`: the content of a state that holds nothing.
 local function declares(class, nothing)

@@ -23,7 +23,7 @@ function Collector:collect(value, timestamp)
   if type(value) == "number" then
     local cell = out.values[count]
     cell.tag = 4
-    cell.number = value
+    cell.number = value + 0
   elseif value == nil then
     error("nil cannot be a record (mt.null can)", 2)
   else

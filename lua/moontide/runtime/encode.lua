@@ -4,6 +4,9 @@
 --- that it has met, and of lists and other maps where it has met one. Tables in tables are written as a tree of cells
 --- (codec/tree.h), where each place in the tree has a chain too, and packed by C.
 ---
+--- To a number 0 is added: -0 is 0 in records and state, as it is in their bytes (codec/msgpack.h), or what a state holds
+--- would be another one after a restore.
+---
 --- `depth`: how many tables a value lies in, at most depth_max; the fields of a record that is a row are at 0.
 local ffi = require "ffi"
 local C = require "moontide.engine"
@@ -251,7 +254,7 @@ function M.encode(arena, target, value, place)
   local kind = type(value)
   if kind == "number" then
     target.tag = 4
-    target.number = value
+    target.number = value + 0
   elseif kind == "string" then
     local offset = put_string(arena, value)
     target.tag, target.length = 7, #value

@@ -23,7 +23,7 @@ return function(arena, row, index, value, places, at, depth)
   if kind == "number" then
     local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
     cell.tag = 4
-    cell.number = value
+    cell.number = value + 0
   elseif kind == "string" then
     local offset = put_string(arena, value)
     local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]

@@ -42,7 +42,7 @@ function ValueState:update(value)
     local slot = entry.slots[slot_index]
     if slot.tag == 4 then
       if entry.dirty_epoch ~= view.epoch then C.keyed_state_touch(call.state, entry) end
-      slot.number = value
+      slot.number = value + 0
       return
     end
   end
