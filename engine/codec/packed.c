@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "codec/bytes.h"
 #include "codec/msgpack.h"
 
 #include <stdlib.h>
@@ -16,6 +17,11 @@ struct entry {
     struct slice key;
     size_t bytes;   /* key and value, from key.data on */
 };
+
+/* Of most maps: these need no memory, and so few are sorted sooner than a call for each pair of keys would. */
+#define ENTRIES_KEPT 32
+#define ENTRIES_FEW 16
+#define BODY_KEPT 1024
 
 static void insert_head(struct buffer *out, size_t start, size_t body_end)
 {
@@ -58,10 +64,24 @@ static int entry_compare(const void *left, const void *right)
     return order != 0 ? order : (a->key.data > b->key.data) - (a->key.data < b->key.data);
 }
 
-static struct entry *entries_sorted(const struct packed_map *map, const struct buffer *out)
+static void entries_sort(struct entry *entries, uint32_t count)
 {
-    struct entry *entries = memory_new(map->count * sizeof *entries);
-    struct slice rest = slice_of(out->data + map->start, out->bytes - map->start);
+    if (count > ENTRIES_FEW) {
+        qsort(entries, count, sizeof *entries, entry_compare);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        struct entry entry = entries[i];
+        uint32_t to = i;
+        for (; to > 0 && entry_compare(&entries[to - 1], &entry) > 0; to--)
+            entries[to] = entries[to - 1];
+        entries[to] = entry;
+    }
+}
+
+static void entries_find(const struct packed_map *map, const char *body, size_t bytes, struct entry *entries)
+{
+    struct slice rest = slice_of(body, bytes);
     for (uint32_t i = 0; i < map->count; i++) {
         const char *begin = rest.data;
         msgpack_skip(&rest);
@@ -69,16 +89,16 @@ static struct entry *entries_sorted(const struct packed_map *map, const struct b
         msgpack_skip(&rest);
         entries[i].bytes = (size_t)(rest.data - begin);
     }
-    qsort(entries, map->count, sizeof *entries, entry_compare);
-    return entries;
 }
 
-static int entries_write(struct packed_map *map, const struct entry *entries, struct buffer *body, enum packed_repeated repeated)
+/* Of a copy of the body, in order, to where it was. */
+static int entries_write(struct packed_map *map, const struct entry *entries, struct buffer *out, enum packed_repeated repeated)
 {
     uint32_t kept = 0;
+    out->bytes = map->start;
     for (uint32_t i = 0; i < map->count; i++) {
         if (i + 1 == map->count || !slice_equal(entries[i].key, entries[i + 1].key)) {
-            buffer_append(body, entries[i].key.data, entries[i].bytes);
+            bytes_append_short(out, entries[i].key.data, entries[i].bytes);
             kept++;
         } else if (repeated == PACKED_REFUSE) {
             return error_set(ERROR_FORMAT, "a map has the same key twice");
@@ -90,16 +110,17 @@ static int entries_write(struct packed_map *map, const struct entry *entries, st
 
 static int sort(struct packed_map *map, struct buffer *out, enum packed_repeated repeated)
 {
-    struct buffer body;
-    buffer_init(&body);
-    struct entry *entries = entries_sorted(map, out);
-    int status = entries_write(map, entries, &body, repeated);
-    free(entries);
-    if (status == 0) {
-        out->bytes = map->start;
-        buffer_append_slice(out, buffer_slice(&body));
-    }
-    buffer_deinit(&body);
+    struct entry kept[ENTRIES_KEPT], *entries = map->count <= ENTRIES_KEPT ? kept : memory_new(map->count * sizeof *entries);
+    size_t bytes = out->bytes - map->start;
+    char short_body[BODY_KEPT], *body = bytes <= BODY_KEPT ? short_body : memory_new(bytes);
+    memcpy(body, out->data + map->start, bytes);
+    entries_find(map, body, bytes, entries);
+    entries_sort(entries, map->count);
+    int status = entries_write(map, entries, out, repeated);
+    if (body != short_body)
+        free(body);
+    if (entries != kept)
+        free(entries);
     return status;
 }
 

@@ -4,12 +4,27 @@
 #include "base/error.h"
 #include "codec/msgpack.h"
 #include "codec/msgpack_token.h"
-#include "codec/packed_number.h"
 #include "codec/row.h"
 
 #define SHAPES_PLENTY (SHAPES_MAX / 4)
 
 static int unpack_node(struct slice *in, struct arena *arena, struct cell *node, int depth);
+
+/* False where it is no number, or none that a double holds. */
+static bool take_number(struct slice *in, double *number)
+{
+    if (in->bytes > 0 && (int8_t)in->data[0] >= -32) { /* most of them: a byte that is the number */
+        *number = (int8_t)in->data[0];
+        *in = slice_of(in->data + 1, in->bytes - 1);
+        return true;
+    }
+    struct token token;
+    if (token_read(in, &token) != TOKEN_WHOLE || token.kind < TOKEN_NATURAL || token.kind > TOKEN_DOUBLE)
+        return false;
+    struct cell cell = token_cell(token);
+    *number = cell.number;
+    return cell.tag == CELL_NUMBER;
+}
 
 /* False where not all elements are numbers, with `in` and the arena as they were. */
 static bool unpack_numbers(struct slice *in, uint64_t count, struct arena *arena, struct cell *node)
@@ -17,14 +32,14 @@ static bool unpack_numbers(struct slice *in, uint64_t count, struct arena *arena
     size_t used = arena->used;
     uint64_t offset = arena_allocate(arena, count * sizeof(double));
     double *numbers = arena_at(arena, offset);
-    const char *at = in->data, *end = in->data + in->bytes;
+    struct slice rest = *in;
     for (uint64_t i = 0; i < count; i++) {
-        if (!packed_take_number(&at, end, &numbers[i])) {
+        if (!take_number(&rest, &numbers[i])) {
             arena->used = used;
             return false;
         }
     }
-    *in = slice_of(at, (size_t)(end - at));
+    *in = rest;
     *node = (struct cell){ .tag = TREE_NUMBERS, .length = (uint32_t)count, .offset = offset };
     return true;
 }

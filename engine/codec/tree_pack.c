@@ -1,25 +1,11 @@
-/*
- * Writing. The pairs of a map come in no order: they are packed one after the
- * other and then put in the order of their keys' bytes.
- */
+/* Writing. */
 #include "codec/tree.h"
 
 #include "base/error.h"
-#include "base/memory.h"
-#include "codec/bytes.h"
 #include "codec/msgpack.h"
 #include "codec/packed.h"
 #include "codec/packed_number.h"
 #include "codec/row.h"
-
-#include <stdlib.h>
-
-#define PAIRS_KEPT 32
-#define PAIRS_FEW 16
-#define BODY_KEPT 1024
-
-/* A packed key and value, `at` bytes behind the first one. */
-struct pair { size_t at, bytes; struct slice key; };
 
 static int pack_node(struct buffer *out, struct cell node, const char *bytes);
 
@@ -66,86 +52,27 @@ static void pack_numbers(struct buffer *out, struct cell node, const char *bytes
 {
     const double *numbers = (const double *)(const void *)(bytes + node.offset);
     msgpack_write_array(out, node.length);
-    char *at = buffer_reserve(out, (size_t)node.length * PACKED_NUMBER_BYTES_MAX);
+    uint8_t *at = (uint8_t *)buffer_reserve(out, (size_t)node.length * PACKED_NUMBER_BYTES_MAX + PACKED_NUMBER_ROOM);
     for (uint32_t i = 0; i < node.length; i++)
-        at = packed_put_number(at, numbers[i]);
-    out->bytes = (size_t)(at - out->data);
-}
-
-static int compare_keys(const void *left, const void *right)
-{
-    struct slice a = ((const struct pair *)left)->key, b = ((const struct pair *)right)->key;
-    int first = (uint8_t)a.data[0] - (uint8_t)b.data[0]; /* of short texts the length */
-    return first != 0 ? first : slice_compare(a, b);
-}
-
-static void sort_pairs(struct pair *pairs, uint32_t count)
-{
-    if (count > PAIRS_FEW) {
-        qsort(pairs, count, sizeof *pairs, compare_keys);
-        return;
-    }
-    for (uint32_t i = 1; i < count; i++) {
-        struct pair pair = pairs[i];
-        uint32_t to = i;
-        for (; to > 0 && compare_keys(&pairs[to - 1], &pair) > 0; to--)
-            pairs[to] = pairs[to - 1];
-        pairs[to] = pair;
-    }
-}
-
-static int write_pairs(struct buffer *out, const struct pair *pairs, uint32_t count)
-{
-    msgpack_write_map(out, count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i > 0 && slice_equal(pairs[i - 1].key, pairs[i].key))
-            return error_set(ERROR_FORMAT, "a table has the same key twice");
-        bytes_append_short(out, pairs[i].key.data, pairs[i].bytes);
-    }
-    return 0;
-}
-
-/* The pairs from `start` on again, with their head and in their order. */
-static int put_in_order(struct buffer *out, size_t start, struct pair *pairs, uint32_t count)
-{
-    char kept[BODY_KEPT];
-    size_t bytes = out->bytes - start;
-    char *body = bytes <= sizeof kept ? kept : memory_new(bytes);
-    memcpy(body, out->data + start, bytes);
-    out->bytes = start;
-    for (uint32_t i = 0; i < count; i++)
-        pairs[i].key.data = body + pairs[i].at;
-    sort_pairs(pairs, count);
-    int status = write_pairs(out, pairs, count);
-    if (body != kept)
-        free(body);
-    return status;
-}
-
-static int pack_pairs(struct buffer *out, struct cell node, const char *bytes, struct pair *pairs)
-{
-    size_t start = out->bytes;
-    for (uint32_t i = 0; i < node.length; i++) {
-        const struct cell *cells = cells_of(node, bytes) + (size_t)i * 2;
-        size_t key = out->bytes;
-        msgpack_write_cell(out, cells[0], bytes);
-        size_t value = out->bytes;
-        int status = pack_node(out, cells[1], bytes);
-        if (status < 0)
-            return status;
-        pairs[i] = (struct pair){ .at = key - start, .bytes = out->bytes - key, .key.bytes = value - key };
-    }
-    return put_in_order(out, start, pairs, node.length);
+        at += packed_put_number(at, numbers[i]);
+    out->bytes = (size_t)((char *)at - out->data);
 }
 
 static int pack_map(struct buffer *out, struct cell node, const char *bytes)
 {
-    struct pair kept[PAIRS_KEPT];
-    struct pair *pairs = node.length <= PAIRS_KEPT ? kept : memory_new(node.length * sizeof *pairs);
-    int status = pack_pairs(out, node, bytes, pairs);
-    if (pairs != kept)
-        free(pairs);
-    return status;
+    struct packed_map map = packed_map_begin(out);
+    for (uint32_t i = 0; i < node.length; i++) {
+        const struct cell *pair = cells_of(node, bytes) + (size_t)i * 2;
+        size_t key = out->bytes;
+        msgpack_write_cell(out, pair[0], bytes);
+        packed_map_key(&map, out, key);
+        int status = pack_node(out, pair[1], bytes);
+        if (status < 0)
+            return status;
+    }
+    if (packed_map_end(&map, out, PACKED_REFUSE) < 0)
+        return error_set(ERROR_FORMAT, "a table has the same key twice");
+    return 0;
 }
 
 static int pack_node(struct buffer *out, struct cell node, const char *bytes)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "codec/msgpack.h"
+#include "codec/packed_number.h"
 #include "state/payload.h"
 #include "state/row_numbers.h"
 
@@ -66,7 +67,7 @@ void row_write_key(struct buffer *out, const struct row_layout *layout, const st
 
 static void write_number(struct buffer *out, double number)
 {
-    out->bytes += row_put_number((uint8_t *)buffer_reserve(out, 16), number);
+    out->bytes += packed_put_number((uint8_t *)buffer_reserve(out, PACKED_NUMBER_ROOM), number);
 }
 
 static void write_slot(struct buffer *out, const struct row_slot *kind, const struct cell *slot)

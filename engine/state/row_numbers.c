@@ -1,5 +1,7 @@
 #include "state/row_numbers.h"
 
+#include "codec/packed_number.h"
+
 #define ID_MAX 0x7f
 
 /* The slots of a layout, if all that are written may be numbers. */
@@ -55,7 +57,7 @@ static inline uint8_t *put_row(uint8_t *at, const struct row_layout *layout, con
         at[0] = slots->id[i];
         at[1] = 0;
         at += 2;
-        at += row_put_number(at, cell->number);
+        at += packed_put_number(at, cell->number);
     }
     value[0] = (uint8_t)(at - value); /* the value's length, plus one */
     value[1] = ROW_VERSION;

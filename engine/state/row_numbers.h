@@ -9,7 +9,6 @@
  */
 #pragma once
 
-#include "codec/key.h"
 #include "state/row.h"
 
 #include <string.h>
@@ -17,20 +16,6 @@
 #define NUMBER_ROW_SLOTS_MAX 4
 
 /* ---- Writing ---- */
-
-/* Writes 16 bytes at `target`, of which the answer count. */
-static inline uint32_t row_put_number(uint8_t *target, double number)
-{
-    uint32_t bytes = key_write_number(target, number);
-    if (bytes > 0)
-        return bytes;
-    uint64_t bits;
-    memcpy(&bits, &number, 8);
-    bits = __builtin_bswap64(bits);
-    target[0] = 0xcb;
-    memcpy(target + 1, &bits, 8);
-    return 9;
-}
 
 /* The longest row of numbers, and what is written behind it. */
 #define ROW_NUMBERS_BYTES_MAX 128
