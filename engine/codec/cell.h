@@ -44,9 +44,10 @@ enum cell_tag {
 /* The largest integer up to which every one is a double of its own. */
 #define CELL_INTEGER_MAX 9007199254740992 /* 2^53 */
 
+/* -0 is 0, as in its bytes (msgpack.h): the sum makes it so. */
 static inline struct cell cell_of_number(double number)
 {
-    return (struct cell){ .tag = CELL_NUMBER, .number = number };
+    return (struct cell){ .tag = CELL_NUMBER, .number = number + 0.0 };
 }
 
 /* NUMBER where the double is exact, else INT64. */

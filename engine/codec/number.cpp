@@ -110,7 +110,7 @@ const char *number_read_long(const char *at, struct cell *cell)
         number = std::strtod(std::string(at, end).c_str(), nullptr);
     if (!std::isfinite(number))
         return nullptr;
-    *cell = cell_of_number(number + 0.0);
+    *cell = cell_of_number(number);
     return end;
 }
 

@@ -69,8 +69,7 @@ static inline const char *number_read(const char *at, struct cell *cell)
     double number = (double)mantissa;
     if (decimals > 0)
         number /= number_powers[decimals];
-    /* The sum makes 0 of -0. */
-    *cell = cell_of_number((*at == '-' ? -number : number) + 0.0);
+    *cell = cell_of_number(*at == '-' ? -number : number);
     return end;
 }
 
