@@ -5,9 +5,8 @@ local null = require "moontide.null"
 
 local M = {}
 
-local cell_pointer = ffi.typeof("struct cell *")
 local int64_t, uint64_t = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
-local ffi_cast, ffi_copy, ffi_istype = ffi.cast, ffi.copy, ffi.istype
+local ffi_copy, ffi_istype = ffi.copy, ffi.istype
 
 --- Room for `bytes` in an arena; the answer is their offset. As arena_allocate() in C.
 function M.allocate(arena, bytes)
@@ -27,22 +26,20 @@ function M.put_string(arena, text)
   return start
 end
 
---- Write the cell `index` of those at offset `row`.
-function M.put_rare(arena, row, index, value)
+local function tag_of(value, relation)
   local kind = type(value)
-  local tag = 0
-  if kind == "boolean" then
-    tag = value and 3 or 2
-  elseif value == null then
-    tag = 1
-  elseif ffi_istype(int64_t, value) then
-    if value >= -9007199254740992LL and value <= 9007199254740992LL then tag = 4 else tag = 5 end
-  elseif ffi_istype(uint64_t, value) then
-    if value <= 9007199254740992ULL then tag = 4 elseif value <= 0x7fffffffffffffffULL then tag = 5 else tag = 6 end
-  else
-    error("a record cannot hold " .. (kind == "cdata" and "cdata of type " .. tostring(ffi.typeof(value)) or "a " .. kind), 0)
-  end
-  local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
+  if kind == "boolean" then return value and 3 or 2 end
+  if value == null then return 1 end
+  if ffi_istype(int64_t, value) then return value >= -9007199254740992LL and value <= 9007199254740992LL and 4 or 5 end
+  if ffi_istype(uint64_t, value) then return value <= 9007199254740992ULL and 4 or value <= 0x7fffffffffffffffULL and 5 or 6 end
+  local name = kind == "cdata" and "cdata of type " .. tostring(ffi.typeof(value)) or "a " .. kind
+  error(("a record cannot %s %s"):format(relation, name), 0)
+end
+
+--- Write a value that is neither number, text nor table.
+---@param relation "be"|"hold" a record is the value, or has it in a table
+function M.put_rare(cell, value, relation)
+  local tag = tag_of(value, relation)
   cell.tag, cell.length = tag, 0
   if tag == 4 then cell.number = tonumber(value)
   elseif tag == 5 then cell.integer = value

@@ -1,21 +1,19 @@
 --- Decoders of tables whose elements a given function reads: straight-line code for small ones, which a trace can drop
 --- where the table does not escape, loops for large ones and for all that there may be many of.
 ---
---- A loop that ends at once is given up by the compiler, and with it all that leads through it: so all loops go on for
---- some rounds. They are numeric ones, to which traces link wherever they come from; where tables are all different,
---- such a loop is where what is compiled for each of them meets again.
+--- Loops are numeric ones, to which traces link wherever they come from, of some rounds at least
+--- (runtime/table_limits.lua); where tables are all different, such a loop is where what is compiled for each of them
+--- meets again.
 local ffi = require "ffi"
 local new_table = require "table.new"
 local generate = require "moontide.runtime.generate"
 local opaque = require "moontide.runtime.opaque"
 local shapes = require "moontide.runtime.shapes"
+local limits = require "moontide.runtime.table_limits"
 
 local M = {}
 
 local ffi_string = ffi.string
--- Generated code has at most 200 locals, and a trace at most 4000 instructions for all that a record goes through.
-local fields_straight_max = 20
-local short_max, short_tables_max, rounds_min = 8, 4, 8
 -- Shapes that have decoders of their own: the first ones, and of the others those that are met often. Such a decoder
 -- cannot be made in compiled code, which gives up where it meets that time and again.
 local first_max, own_max, often = 8, 32, 100
@@ -119,7 +117,7 @@ end })
 function M.short_lists(make)
   local count = 0
   return setmetatable({}, { __call = function(lists, length)
-    if length > short_max or count == lengths_max then return nil end
+    if length > limits.short_max or count == lengths_max then return nil end
     count = count + 1
     lists[length] = make(length)
     return lists[length]
@@ -141,8 +139,8 @@ function M.new(decode)
 
   local self = setmetatable({ decode = decode }, Level)
   local short_lists = M.short_lists(function(count) return generate(short_list_source(count), "=list decoder", decode, ffi_string) end)
-  self.list, self.map, self.any_row = generate(loops_source, "=table decoder", decode, key_of, new_table, math.max, short_lists, short_tables_max,
-    rounds_min, names_of)
+  self.list, self.map, self.any_row = generate(loops_source, "=table decoder", decode, key_of, new_table, math.max, short_lists,
+    limits.short_tables_max, limits.rounds_min, names_of)
   return self
 end
 
@@ -150,7 +148,7 @@ end
 function Level:own_row(id, wanted)
   local names, count = shapes.names(id), 0
   for _, name in ipairs(names) do count = count + ((not wanted or wanted[name]) and 1 or 0) end
-  return count <= fields_straight_max and generate(fields_source(names, wanted), "=row decoder", self.decode, ffi_string) or nil
+  return count <= limits.fields_straight_max and generate(fields_source(names, wanted), "=row decoder", self.decode, ffi_string) or nil
 end
 
 function Level:load_rows(own, meet, make, hide)

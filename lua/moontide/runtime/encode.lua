@@ -13,20 +13,16 @@ local C = require "moontide.engine"
 local cells = require "moontide.runtime.cells"
 local check = require "moontide.runtime.fail"
 local encoders = require "moontide.runtime.encoders"
-local null = require "moontide.null"
 local generate = require "moontide.runtime.generate"
+local limits = require "moontide.runtime.table_limits"
+local null = require "moontide.null"
 local shapes = require "moontide.runtime.shapes"
 
 local M = {}
 
-local put_string = cells.put_string
-local int64_t, uint64_t = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
-local ffi_cast, ffi_istype = ffi.cast, ffi.istype
+local put_string, put_rare = cells.put_string, cells.put_rare
 
 local depth_max = 64
--- Tables in tables beyond so many levels are encoded by code that calls itself.
-local levels_max = 6
-
 local tree, node = ffi.new("struct arena"), ffi.new("struct cell")
 local encode_strange
 
@@ -47,18 +43,23 @@ end
 -- The root of a tree of its own.
 local put_root = new_put_table()
 
--- A table outside the tree is packed. Answers the cell's tag, length and offset.
-local function put_packed(arena, value, place)
-  tree.used = 0
-  put_root(tree, value, place, 0)
+-- Pack the tree. Answers the tag, length and offset of a cell that holds it.
+local function pack_tree(arena)
   local start = arena.used
   check(C.tree_pack(arena, node, tree.bytes))
   return 9, arena.used - start, start
 end
 
+-- A table outside the tree.
+local function put_packed(arena, value, place)
+  tree.used = 0
+  put_root(tree, value, place, 0)
+  return pack_tree(arena)
+end
+
 -- By depth: of the fields of records, and of what lies in 1, 2, ... tables of a tree.
 local levels = { [0] = encoders.new(put_packed) }
-for i = 1, levels_max do levels[i] = encoders.new(new_put_table()) end
+for i = 1, limits.levels_max do levels[i] = encoders.new(new_put_table()) end
 
 ---@class EncodingPlace what a place that encodes remembers of its tables
 ---@field level integer
@@ -75,8 +76,8 @@ for i = 1, levels_max do levels[i] = encoders.new(new_put_table()) end
 ---@field strange table<integer, true>? those shapes, where records may be packed; nil: they may not
 ---@field strangers integer how many they are
 local shapes_max, lengths_max, strangers_max = 8, 2, 24
--- Longer lists (those of tables sooner), and what lies deeper, goes through loops, which keep traces short.
-local short_max, short_tables_max, straight_levels_max = 8, 4, 3
+-- What lies deeper goes through loops, which keep traces short.
+local straight_levels_max = 3
 
 local function no_rows() return false end
 
@@ -85,7 +86,7 @@ local new_place
 -- Places of the fields of a row, made when one holds a table.
 local function places_below(place_level)
   return setmetatable({}, { __index = function(places, at)
-    places[at] = new_place(math.min(place_level + 1, levels_max))
+    places[at] = new_place(math.min(place_level + 1, limits.levels_max))
     return places[at]
   end })
 end
@@ -139,7 +140,7 @@ local function learn_straight(place, value)
     return id
   end
   local lengths = place.lengths
-  local length_max = type(value[1]) == "table" and short_tables_max or short_max
+  local length_max = type(value[1]) == "table" and limits.short_tables_max or limits.short_max
   if place.lists or length > length_max or #lengths == lengths_max or lengths[1] == length then return false end
   table.insert(lengths, length)
   return true
@@ -194,10 +195,7 @@ local function packs(place)
   place.rows = function(arena, target, value)
     if value == null then return false end
     build_record(value, place)
-    local start = arena.used
-    check(C.tree_pack(arena, node, tree.bytes))
-    target.tag, target.length = 9, arena.used - start
-    target.offset = start
+    target.tag, target.length, target.offset = pack_tree(arena)
     return true
   end
 end
@@ -228,26 +226,6 @@ local function encode_other(arena, target, value, place)
   link(place)
 end
 
-local function encode_cdata(target, value)
-  if ffi_istype(int64_t, value) then
-    if value >= -9007199254740992LL and value <= 9007199254740992LL then
-      target.tag, target.number = 4, tonumber(value)
-    else
-      target.tag, target.integer = 5, value
-    end
-  elseif ffi_istype(uint64_t, value) then
-    if value <= 9007199254740992ULL then
-      target.tag, target.number = 4, tonumber(value)
-    elseif value <= 0x7fffffffffffffffULL then
-      target.tag, target.integer = 5, ffi_cast(int64_t, value)
-    else
-      target.tag, target.natural = 6, value
-    end
-  else
-    error("a record cannot be cdata of type " .. tostring(ffi.typeof(value)), 0)
-  end
-end
-
 --- Write a value into the cell `target`, its bytes into `arena`.
 ---@param place EncodingPlace the caller's own
 function M.encode(arena, target, value, place)
@@ -261,12 +239,8 @@ function M.encode(arena, target, value, place)
     target.offset = offset
   elseif kind == "table" then
     if not place.rows(arena, target, value, 0) then encode_other(arena, target, value, place) end
-  elseif kind == "boolean" then
-    target.tag = value and 3 or 2
-  elseif kind == "cdata" then
-    encode_cdata(target, value)
   else
-    error("a record cannot be a " .. kind, 0)
+    put_rare(target, value, "be")
   end
 end
 

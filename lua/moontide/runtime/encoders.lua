@@ -9,12 +9,11 @@ local ffi = require "ffi"
 local cells = require "moontide.runtime.cells"
 local null = require "moontide.null"
 local generate = require "moontide.runtime.generate"
+local limits = require "moontide.runtime.table_limits"
 
 local M = {}
 
 local ffi_cast, cell_pointer, double_pointer = ffi.cast, ffi.typeof("struct cell *"), ffi.typeof("double *")
--- As of decoders: what is longer goes through loops.
-local fields_straight_max, rounds_min = 20, 8
 
 local put_source = [[
 local put_table, put_rare, put_string, null, type, ffi_cast, cell_pointer = ...
@@ -35,7 +34,7 @@ return function(arena, row, index, value, places, at, depth)
     cell.tag, cell.length = tag, length
     cell.offset = offset
   else
-    put_rare(arena, row, index, value)
+    put_rare(ffi_cast(cell_pointer, arena.bytes + row)[index], value, "hold")
   end
 end
 ]]
@@ -175,12 +174,12 @@ return wide_row, list, map
 function M.new(put_table)
   local put = generate(put_source, "=field encoder", put_table, cells.put_rare, cells.put_string, null, type, ffi_cast, cell_pointer)
   local wide_row, list, map = generate(loops_source, "=table encoder", put, cells.allocate, next, pairs, type, math.max, tonumber, ffi_cast, double_pointer,
-    rounds_min)
+    limits.rounds_min)
 
   local function straight(text, name) return generate(text, name, put, cells.allocate, next, null) end
 
   local function row(id, names, others)
-    if #names > fields_straight_max then return wide_row(id, names) end
+    if #names > limits.fields_straight_max then return wide_row(id, names) end
     return straight(straight_source(names, { tag = 8, length = id }, nil, others), "=row encoder")
   end
 

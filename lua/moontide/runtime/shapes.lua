@@ -1,10 +1,11 @@
 --- Sets of field names (codec/shape.h).
 local ffi = require "ffi"
 local C = require "moontide.engine"
+local limits = require "moontide.runtime.table_limits"
 
 local M = {}
 
-local shape_none, rounds_min = 0xffffffff, 8
+local shape_none, rounds_min = 0xffffffff, limits.rounds_min
 
 --- The names of a shape's fields, in its order. In a loop that compiled code may meet (runtime/decoders.lua).
 ---@param id integer

@@ -5,13 +5,14 @@ local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local decoders = require "moontide.runtime.decoders"
 local generate = require "moontide.runtime.generate"
+local limits = require "moontide.runtime.table_limits"
 local new_table = require "table.new"
 
 local M = {}
 
 local ffi_cast, double_pointer = ffi.cast, ffi.typeof("const double *")
 local arena, root = ffi.new("struct arena"), ffi.new("struct cell")
-local rounds_min = 8 -- runtime/decoders.lua says why
+local rounds_min = limits.rounds_min
 
 --- Its offsets count from `arena.bytes`.
 M.arena = arena

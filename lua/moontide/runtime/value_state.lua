@@ -31,6 +31,7 @@ local function write(value)
   if call.entries == nil then no_key() end
   scratch.used = 0
   if value == nil then cell.tag = 0 else encode(scratch, cell, value, place) end
+  -- Asked for anew: what is kept in a local across encode's loops would be made an object.
   C.value_state_set(call.state, call.entries[call.index], slot_index, cell, scratch.bytes)
 end
 

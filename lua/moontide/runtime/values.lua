@@ -6,6 +6,7 @@ local ffi = require "ffi"
 local decoders = require "moontide.runtime.decoders"
 local null = require "moontide.null"
 local generate = require "moontide.runtime.generate"
+local limits = require "moontide.runtime.table_limits"
 local opaque = require "moontide.runtime.opaque"
 local tree = require "moontide.runtime.tree"
 
@@ -13,8 +14,6 @@ local M = {}
 
 local cell_pointer = ffi.typeof("struct cell *")
 local ffi_string, ffi_cast = ffi.string, ffi.cast
--- Tables in tables beyond so many levels are decoded by code that calls itself.
-local levels_max = 6
 
 -- The parentheses below keep calls from being tail calls: with those, a decoder that is reached from within a decoder
 -- looks like recursion to the compiler, which then leaves the batch loop's trace.
@@ -54,7 +53,7 @@ end
 local function levels_of_tree()
   local decode
   decode = node_decoder(function(cell, bytes) return (decode(cell, bytes)) end)
-  for _ = 1, levels_max do decode = node_decoder(decode) end
+  for _ = 1, limits.levels_max do decode = node_decoder(decode) end
   return decode
 end
 
