@@ -96,6 +96,10 @@ describe("msgpack", function()
       end
     end)
 
+    it("a zero of either sign as 0", function()
+      for _, form in ipairs { "00", "cb8000000000000000", "ca80000000" } do assert.equal(math.huge, 1 / read(bytes(form)).number, form) end
+    end)
+
     it("a map with string keys as a row, whatever the order of its fields", function()
       local cell = read(bytes "82 a162 01 a161 a178")
       assert.equal(values.tag.row, cell.tag)
