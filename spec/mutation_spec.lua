@@ -5,10 +5,10 @@ local options = require "mutation.options"
 local process = require "benchmark.process"
 
 describe("scripts/mutate", function()
-  it("has a fault for every rule of time, windows and joins", function()
+  it("has a fault for every rule of time, windows, joins and iterations over maps", function()
     local known, missing = {}, {}
     for _, fault in ipairs(faults) do known[fault.rule] = true end
-    local rules = { "S18b", "S18c", "S18d", "S29b", "S29c", "S29d", "S57", "S58", "S60", "F1", "F2", "F3", "F4", "F5" }
+    local rules = { "S18b", "S18c", "S18d", "S29b", "S29c", "S29d", "S57", "S52", "S58", "S60", "F1", "F2", "F3", "F4", "F5" }
     for i = 1, 32 do rules[#rules + 1] = "S" .. i end
     for _, rule in ipairs(rules) do
       if not known[rule] then missing[#missing + 1] = rule end

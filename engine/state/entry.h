@@ -35,7 +35,8 @@ enum entry_flag {
     ENTRY_UNSTORED = 4,     /* newer than its row in the store, or it has none there */
     ENTRY_DURABLE = 8,      /* a delta, a base or the store may hold a row of it: its removal needs a tombstone */
     ENTRY_REFERENCED = 16,  /* used since the clock hand passed */
-    ENTRY_LINKED = 32,      /* a map entry: in the chain of its map's head */
+    ENTRY_LINKED = 32,      /* a map entry: in the chain of its map's head, */
+    ENTRY_ORDERED = 512,    /* or, as all others of that map, in its tree (state/map_tree.h) */
     ENTRY_TIMED = 64,       /* a window's pane: its own timers were registered since it is in the cache (set by Lua) */
     ENTRY_SUMMED = 128,     /* windows' sums: they have the newest slice, */
     ENTRY_SUMMED_OLDER = 256, /* all others too that are before it (both set by who keeps sums, unset in what is loaded) */
@@ -43,7 +44,7 @@ enum entry_flag {
 
 /* Kinds of slot beyond the tags of codec/cell.h. */
 enum slot_tag {
-    SLOT_MAP = 16,        /* head of a map all of whose entries are cached: `length` entries, `payload` the first cached one */
+    SLOT_MAP = 16,        /* head of a map all of whose entries are cached: `length` entries, `payload` the first cached one, or the tree's root */
     SLOT_MAP_PARTIAL = 17, /* the same, with rows in the store that are not cached */
     SLOT_LIST = 18,       /* head of a list: `length` elements in `natural` chunks */
 };

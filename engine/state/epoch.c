@@ -71,14 +71,8 @@ static void drop_if_gone(struct keyed_state *state, uint32_t column, struct entr
     struct state_column *home = &state->columns[column];
     if (home->stored || !row_is_empty(&home->layout, entry))
         return;
-    if (column == 0 && map_has_children(state, entry))
-        return;
-    struct entry *owner = NULL;
-    if (column_is_of_map(home))
-        owner = map_unlink_child(state, column, entry);
-    state_drop(state, column, entry);
-    if (owner != NULL && owner->dirty_epoch == 0)
-        drop_if_gone(state, 0, owner); /* it was swept while this last entry still hung on it */
+    if (column > 0 || !map_has_children(state, entry))
+        state_drop(state, column, entry);
 }
 
 void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64_t epoch, struct state_buffer **buffer, uint32_t entries)

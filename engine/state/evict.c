@@ -176,6 +176,7 @@ static void evict(struct keyed_state *state)
 
 void keyed_state_evict(struct keyed_state *state)
 {
+    map_iterations_end(state);
     evict(state);
     state_parts_evict(state);
 }

@@ -65,6 +65,7 @@ static void column_free(struct keyed_state *state, uint32_t column)
 
 void keyed_state_free(struct keyed_state *state)
 {
+    map_iterations_end(state);
     state_commit_record(state);
     if (state->attached_to != NULL)
         keyed_state_detach(state->attached_to, state);

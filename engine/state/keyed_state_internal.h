@@ -1,7 +1,7 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
  * keyed_state.c (keys, values, undo), touch.c (dirty marks), epoch.c (sweeps, by a walker of walker.h too, and bases), evict.c (the
- * store below), restore.c, restore_rows.c, restore_numbers.c, map_state.c, map_hint.c, list_state.c and
+ * store below), restore.c, restore_rows.c, restore_numbers.c, map_state.c, map_iterator.c, map_hint.c, list_state.c and
  * parts.c (what is attached).
  * Nobody else includes it.
  *
@@ -12,7 +12,7 @@
 #include "state/keyed_state.h"
 #include "state/state_part.h"
 
-/* A map entry's second slot: its neighbours among the cached entries of the same map. */
+/* A map entry's second slot: its neighbours among the cached entries of the same map, where they are no tree (map_tree.h). */
 struct map_link { struct entry *next, *previous; };
 
 /* Keys of maps that are about to be looked up: see map_hint.c. */
@@ -69,6 +69,7 @@ struct keyed_state {
     int failure;
     int32_t missing[BATCH_RECORDS_MAX];
     struct map_hints hints;
+    struct map_iterator *iterations;   /* that are open */
     struct buffer scratch;             /* of one row or composite key */
 };
 
@@ -178,14 +179,20 @@ void state_sweep_list(struct keyed_state *state, struct dirty_list *list, uint64
 /* The key of a map comes first in that of its entry: one msgpack value, with a namespace two. */
 int map_owner_key(const struct keyed_state *state, const struct entry *child, struct slice *key);
 void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child);
-/* Take a child out of its map's chain; the owner's head is put right. Answers the owner, NULL if the child is in no chain. */
-struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child);
-/* The value of a map's entry was put back by undo: what is live is in its map's chain, what is gone is not. */
+/* A child is about to leave the cache: it is taken out of its map, of which there is more in the store from now on. One that is gone is in none. */
+void map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child);
+/* The value of a map's entry was put back by undo: what is live is in its map's chain or tree, what is gone is not. */
 void map_child_undone(struct keyed_state *state, uint32_t column, struct entry *child);
 /* May a key's entry leave the cache? Not while entries of its maps are chained to it. */
 bool map_has_children(const struct keyed_state *state, const struct entry *owner);
 /* Bring all entries of a map into the cache. */
 int map_load_all(struct keyed_state *state, struct entry *owner, uint32_t slot);
+/* The map's entry is about to be changed, or was made just now. */
+void map_iterations_keep(struct keyed_state *state, const struct entry *owner, uint32_t slot, struct entry *child);
+/* The child has come to the map's tree, or left it. */
+void map_iterations_lose(struct keyed_state *state, const struct entry *owner, uint32_t slot, const struct entry *child);
+/* Entries may go from now on. */
+void map_iterations_end(struct keyed_state *state);
 
 /* A row of list elements: made if there is none and `make`, else NULL. */
 int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk);
@@ -200,7 +207,7 @@ static inline struct map_link *map_link_of(struct entry *child)
 {
     return (struct map_link *)(void *)&child->slots[1];
 }
-/* The first cached entry of a map; one that a restore found removed may still be in its chain. */
+/* The first cached entry of a map's chain, or the root of its tree. All that is in it is live. */
 static inline struct entry *map_first(const struct entry *owner, uint32_t slot)
 {
     return owner->slots[slot].tag == CELL_ABSENT ? NULL : (struct entry *)(void *)owner->slots[slot].payload;

@@ -5,7 +5,10 @@
 #include "codec/key.h"
 #include "codec/msgpack.h"
 #include "state/keyed_state_internal.h"
+#include "state/map_tree.h"
 #include "state/payload.h"
+
+#include <assert.h>
 
 static int slot_of_column(const struct keyed_state *state, uint32_t column)
 {
@@ -18,14 +21,20 @@ static int slot_of_column(const struct keyed_state *state, uint32_t column)
 
 void map_link_child(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child)
 {
-    (void)state;
     struct cell *head = &owner->slots[slot];
     struct entry *first = (struct entry *)(void *)head->payload;
+    child->flags |= ENTRY_LINKED;
+    if (first != NULL && (first->flags & ENTRY_ORDERED)) {
+        map_tree_insert(&first, child);
+        head->payload = (char *)first;
+        child->flags |= ENTRY_ORDERED;
+        map_iterations_lose(state, owner, slot, child);
+        return;
+    }
     *map_link_of(child) = (struct map_link){ .next = first };
     if (first != NULL)
         map_link_of(first)->previous = child;
     head->payload = (char *)child;
-    child->flags |= ENTRY_LINKED;
 }
 
 int map_owner_key(const struct keyed_state *state, const struct entry *child, struct slice *key)
@@ -38,43 +47,57 @@ int map_owner_key(const struct keyed_state *state, const struct entry *child, st
     return status;
 }
 
+/* A map's entries keep their owner in the cache; the entry whose value was put back by undo is one of the record's key. */
 static struct entry *owner_cached(struct keyed_state *state, const struct entry *child)
 {
     struct slice owners;
-    if (map_owner_key(state, child, &owners) < 0)
-        return NULL;
+    int status = map_owner_key(state, child, &owners);
+    assert(status == 0);
+    (void)status;
     struct buffer key;
     buffer_init(&key);
     buffer_append_slice(&key, owners);
     memset(buffer_reserve(&key, 16), 0, 16);
     struct entry *owner = table_find(&state->columns[0].table, key.data, (uint32_t)owners.bytes, hash_bytes(key.data, owners.bytes));
     buffer_deinit(&key);
+    assert(owner != NULL);
     return owner;
 }
 
-/* The head is NULL if the owner is not cached. */
-static void unlink_child(struct cell *head, struct entry *child)
+static void unlink_from_chain(struct cell *head, struct entry *child)
 {
     struct map_link *link = map_link_of(child);
-    if (head != NULL && head->payload == (char *)child)
+    if (head->payload == (char *)child)
         head->payload = (char *)link->next;
     if (link->previous != NULL)
         map_link_of(link->previous)->next = link->next;
     if (link->next != NULL)
         map_link_of(link->next)->previous = link->previous;
-    child->flags &= (uint16_t)~ENTRY_LINKED;
 }
 
-struct entry *map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child)
+static void unlink_child(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child)
+{
+    struct cell *head = &owner->slots[slot];
+    if (child->flags & ENTRY_ORDERED) {
+        struct entry *root = (struct entry *)(void *)head->payload;
+        map_tree_remove(&root, child);
+        head->payload = (char *)root;
+        map_iterations_lose(state, owner, slot, child);
+    } else {
+        unlink_from_chain(head, child);
+    }
+    child->flags &= (uint16_t)~(ENTRY_LINKED | ENTRY_ORDERED);
+}
+
+void map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child)
 {
     if (!(child->flags & ENTRY_LINKED))
-        return NULL;
+        return;
     struct entry *owner = owner_cached(state, child);
-    struct cell *head = owner == NULL ? NULL : &owner->slots[slot_of_column(state, column)];
-    if (head != NULL && head->tag == SLOT_MAP && child->slots[0].tag != CELL_ABSENT)
-        head->tag = SLOT_MAP_PARTIAL;
-    unlink_child(head, child);
-    return owner;
+    uint32_t slot = (uint32_t)slot_of_column(state, column);
+    struct cell *head = &owner->slots[slot];
+    head->tag = SLOT_MAP_PARTIAL;
+    unlink_child(state, owner, slot, child);
 }
 
 void map_child_undone(struct keyed_state *state, uint32_t column, struct entry *child)
@@ -82,12 +105,12 @@ void map_child_undone(struct keyed_state *state, uint32_t column, struct entry *
     bool live = child->slots[0].tag != CELL_ABSENT, linked = (child->flags & ENTRY_LINKED) != 0;
     if (live == linked)
         return;
-    struct entry *owner = owner_cached(state, child); /* it is: the record is of its key */
+    struct entry *owner = owner_cached(state, child);
     uint32_t slot = (uint32_t)slot_of_column(state, column);
     if (live)
         map_link_child(state, owner, slot, child);
     else
-        unlink_child(&owner->slots[slot], child);
+        unlink_child(state, owner, slot, child);
 }
 
 bool map_has_children(const struct keyed_state *state, const struct entry *owner)
@@ -210,19 +233,20 @@ int map_state_put(struct keyed_state *state, struct entry *owner, uint32_t slot,
         child = child_make(state, owner, slot);
     if (child->slots[0].tag == CELL_ABSENT)
         head_count(state, owner, slot, 1);
+    map_iterations_keep(state, owner, slot, child);
     state_touch(state, column, child);
     char *reuse = state_slot_reuse(state, &child->slots[0]);
     state_slot_set(state, column, child, 0, payload_store(*value, bytes, reuse));
     return 0;
 }
 
-/* What is gone leaves the chain: a map that is filled and cleared again and again would else be as long as all that was in it since the last sweep. */
+/* What is gone hangs on nothing: a map that is filled and cleared again and again would else be as long as all that was in it since the last sweep. */
 static void child_clear(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *child)
 {
+    map_iterations_keep(state, owner, slot, child);
     state_slot_set(state, state->child_column[slot], child, 0, (struct cell){ .tag = CELL_ABSENT });
     head_count(state, owner, slot, -1);
-    if (child->flags & ENTRY_LINKED)
-        unlink_child(head_of(owner, slot), child);
+    unlink_child(state, owner, slot, child);
 }
 
 int map_state_remove(struct keyed_state *state, struct entry *owner, uint32_t slot)
@@ -272,11 +296,8 @@ int map_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slo
     int status = map_load_all(state, owner, slot);
     if (status < 0)
         return status;
-    for (struct entry *child = map_first(owner, slot), *next; child != NULL; child = next) {
-        next = map_link_of(child)->next;
-        if (child->slots[0].tag != CELL_ABSENT)
-            child_clear(state, owner, slot, child);
-    }
+    for (struct entry *child; (child = map_first(owner, slot)) != NULL;)
+        child_clear(state, owner, slot, child);
     return 0;
 }
 

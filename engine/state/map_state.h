@@ -28,13 +28,14 @@ uint32_t map_state_count(const struct entry *owner, uint32_t slot);
 /*
  * An iterator goes through the entries as they are at the call of map_state_iterate(), in the
  * order of the canonical bytes of their keys, whatever is done to the map meanwhile (S52). It may
- * begin again, on any map: what it holds grows with the largest.
+ * begin again at its end, on any map: what it holds grows with the largest. `record` says which callback
+ * of the batch this is: an iteration ends with the callback that began it.
  */
 struct map_iterator;
 struct map_iterator *map_iterator_new(void);
-int map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot, struct map_iterator *iterator);
-/* 1 and the next pair (valid until the next call), 0 at the end, or a negative code. Offsets count from *bytes. */
-int map_iterator_next(struct map_iterator *iterator, struct cell *key, struct cell *value, const char **bytes);
+int map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot, int32_t record, struct map_iterator *iterator);
+/* 1 and the next pair (valid until the next call), 0 at the end, or a negative code: ERROR_ARGUMENT in another callback. Offsets count from *bytes. */
+int map_iterator_next(struct map_iterator *iterator, int32_t record, struct cell *key, struct cell *value, const char **bytes);
 /* What it holds. */
 size_t map_iterator_bytes(const struct map_iterator *iterator);
 void map_iterator_free(struct map_iterator *iterator);

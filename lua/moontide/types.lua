@@ -187,15 +187,16 @@ function MapState:remove(key) end
 ---@return boolean
 function MapState:contains(key) end
 
----Iterate over the map keys, in the order of their bytes, as they are now (S52).
+---Iterate over the map keys, in the order of their bytes, as they are now (S52), whatever happens to the map meanwhile.
+---An iteration may be left at any time, which costs nothing however large the map is; it ends with the callback.
 ---@return fun(): any
 function MapState:keys() end
 
----Iterate over the values, in the order of the bytes of their keys, as they are now.
+---Iterate over the values, in the order of the bytes of their keys, as they are now; else as `keys`.
 ---@return fun(): any
 function MapState:values() end
 
----Iterate over map keys and values, in the order of the bytes of the keys, as they are now.
+---Iterate over map keys and values, in the order of the bytes of the keys, as they are now; else as `keys`.
 ---@return fun(): any, any
 function MapState:entries() end
 

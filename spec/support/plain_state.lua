@@ -108,16 +108,16 @@ function Map:rows()
   return rows
 end
 
--- Of the first byte of a key's canonical form: whole numbers that fit into it, short texts, larger whole numbers.
+-- Of the first byte of a key's canonical form: whole numbers that fit into it, short texts, larger whole numbers, longer texts.
 local function rank(key)
-  if type(key) == "string" and #key < 32 then return 2 end
+  if type(key) == "string" and #key < 256 then return #key < 32 and 2 or 4 end
   assert(type(key) == "number" and key >= 0 and key % 1 == 0, "a key whose place in the order is not known here")
   return key < 128 and 1 or 3
 end
 
 local function comes_before(a, b)
   if rank(a) ~= rank(b) then return rank(a) < rank(b) end
-  if rank(a) == 2 and #a ~= #b then return #a < #b end
+  if type(a) == "string" and #a ~= #b then return #a < #b end
   return a < b
 end
 

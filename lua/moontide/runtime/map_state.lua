@@ -107,7 +107,7 @@ local function new_iterator() return ffi.gc(C.map_iterator_new(), C.map_iterator
 local function begin(class)
   local iterator = spare or new_iterator()
   spare = nil
-  check(C.map_state_iterate(call.state, entry_of(), slot_index, iterator))
+  check(C.map_state_iterate(call.state, entry_of(), slot_index, call.index, iterator))
   local held = tonumber(C.map_iterator_bytes(iterator))
   garbage.took(held)
   return setmetatable({ iterator = iterator, held = held }, class)
@@ -123,7 +123,7 @@ end
 local function next_pair(iteration)
   local iterator = iteration.iterator
   if not iterator then return false end
-  if check(C.map_iterator_next(iterator, pair, pair + 1, bytes)) > 0 then return true end
+  if check(C.map_iterator_next(iterator, call.index, pair, pair + 1, bytes)) > 0 then return true end
   finish(iteration)
   return false
 end

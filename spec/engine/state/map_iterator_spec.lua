@@ -1,4 +1,5 @@
 -- The memory of iterations over maps.
+local ffi = require "ffi"
 local keyed = require "engine.state.keyed"
 
 describe("an iteration over a map", function()
@@ -27,6 +28,24 @@ describe("an iteration over a map", function()
       for i, iterator in ipairs(iterators) do table.insert(shown[i], iterator()) end
     end
     for i = 1, 3 do assert.are.same(expected, shown[i]) end
+  end)
+
+  it("holds nothing of a large map but the way to the next entry", function()
+    local C = keyed.C
+    state:key("a")
+    for i = 1, 10000 do state.seen:put(i, "a text of its own " .. i) end
+    for _ in state.seen:keys() do break end -- puts them in order
+    local iterator = C.map_iterator_new()
+    local cells, bytes = ffi.new("struct cell[2]"), ffi.new("const char *[1]")
+    keyed.check(C.map_state_iterate(state.handle, state.entries[0], 0, 0, iterator))
+    for i = 1, 100 do
+      assert.equal(1, C.map_iterator_next(iterator, 0, cells, cells + 1, bytes))
+      assert.equal(i, cells[0].number)
+      state.seen:remove(i)
+      state.seen:put(i + 20000, "later")
+    end
+    assert.is_true(tonumber(C.map_iterator_bytes(iterator)) < 16384, tonumber(C.map_iterator_bytes(iterator)))
+    C.map_iterator_free(iterator)
   end)
 
   it("S52: shows the keys in order, whichever order they came in", function()

@@ -89,6 +89,17 @@ local operations = {
   function() local k, v = map_key(), value() return function(self) self.seen:put(k, v) end end,
   function() local k = map_key() return function(self) self.seen:remove(k) end end,
   function() local clears = random() < 0.3 return function(self) if clears then self.seen:clear() end end end,
+  -- Large maps, whose entries are a tree once they have been iterated over.
+  function()
+    local count, first = random() < 0.05 and 100 or 0, random(50)
+    return function(self)
+      for i = first, first + count do self.seen:put(i * 7 % 200, i) end
+      for k in self.seen:keys() do
+        self.seen:remove(k)
+        break
+      end
+    end
+  end,
   function() local v = value() return function(self) self.log:add(v) end end,
   function()
     local list = {}
@@ -234,7 +245,7 @@ end
 
 function Run:slice()
   if not self.base and random() < 0.1 then self:base_begin() end
-  if self.base and self.state:base_step(random(400)) then self:base_end() end
+  if self.base and self.state:base_step(random(2000)) then self:base_end() end
   if random() < 0.7 then self.state:sweep(random(150)) end
 end
 
