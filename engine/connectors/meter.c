@@ -32,7 +32,7 @@ struct sink {
     uint64_t warm_up_ns, every_ns, records;
     bool delays;
     uint64_t first_ns, last_ns;   /* 0: nothing was written yet */
-    bool under_way;               /* a checkpoint is, from its barrier on */
+    bool under_way, completed;    /* a checkpoint is, from its barrier to the first write behind its end */
     uint64_t gap_ns, stall_ns;    /* the longest since the last barrier; of those while its checkpoint was under way */
     uint64_t counted_ns;          /* with every_ns: the moment that gap_ns is counted from */
     struct buffer gaps, stalls;   /* uint64_t each */
@@ -98,14 +98,24 @@ static void gap_done(struct sink *sink)
     sink->gap_ns = 0;
 }
 
+static void stall_count(struct sink *sink, uint64_t gap_ns)
+{
+    if (!sink->under_way)
+        return;
+    if (gap_ns > sink->stall_ns)
+        sink->stall_ns = gap_ns;
+    if (sink->completed && sink->stall_ns > 0)
+        buffer_append(&sink->stalls, &sink->stall_ns, sizeof sink->stall_ns);
+    sink->under_way = !sink->completed;
+}
+
 static void gap_count(struct sink *sink, uint64_t now_ns, bool counts)
 {
     uint64_t gap_ns = counts && sink->last_ns > 0 ? now_ns - sink->last_ns : 0;
     if (gap_ns > sink->gap_ns)
         sink->gap_ns = gap_ns;
-    if (gap_ns > sink->stall_ns && sink->under_way)
-        sink->stall_ns = gap_ns;
     sink->last_ns = now_ns;
+    stall_count(sink, gap_ns);
     if (sink->every_ns == 0 || now_ns - sink->counted_ns < sink->every_ns)
         return;
     gap_done(sink);
@@ -130,15 +140,14 @@ static int sink_prepare(struct sink *sink, uint64_t checkpoint, enum prepare_kin
         gap_done(sink);
     sink->stall_ns = 0;
     sink->under_way = true;
+    sink->completed = false;
     return 0;
 }
 
 static int sink_commit(struct sink *sink, uint64_t checkpoint)
 {
     (void)checkpoint;
-    if (sink->stall_ns > 0)
-        buffer_append(&sink->stalls, &sink->stall_ns, sizeof sink->stall_ns);
-    sink->under_way = false;
+    sink->completed = true;
     return 0;
 }
 
