@@ -3,6 +3,8 @@ local context = require "benchmark.context"
 local process = require "benchmark.process"
 
 local rows_made, seed = 20000000, 1
+-- Read so often, or the job would end before it has run for 5 s.
+local times = 3
 
 --- The reviews of the seed in this format, made once and kept beside the build.
 local function made_input(format)
@@ -22,13 +24,23 @@ local function input_of(run, format)
   return given and given:find("%." .. format) and given or made_input(format)
 end
 
+-- The file under several names: the pattern that finds them.
+local function repeated(run, input)
+  local name, whole = input:match "[^/]*$", process.capture({ "realpath", input }):gsub("%s+$", "")
+  for i = 1, times do
+    local _, status = process.capture { "ln", "-s", whole, run:path(i .. "-" .. name) }
+    if status ~= 0 then error("no link to the input could be made: " .. input, 0) end
+  end
+  return run:path("*-" .. name)
+end
+
 local function read_and_write(format)
   return function(run)
     local input = input_of(run, format)
     local floor = run:floor("bench_files", format, input, run:path "floor.out", 5)
     local figures = run:measure {
       script = "reviews_to_files", warm_up = 1, seconds = math.min(run.seconds, 5),
-      settings = { input = input, format = format, out = run:path "out" },
+      settings = { input = repeated(run, input), format = format, out = run:path "out" },
     }
     return context.compare(figures, floor)
   end
@@ -36,7 +48,7 @@ end
 
 return {
   {
-    name = "csv_to_files", what = "20 M reviews as CSV, running average per vendor, part files", target = ">= 2.5 M/s",
+    name = "csv_to_files", what = "20 M reviews as CSV, three times, running average per vendor, part files", target = ">= 2.5 M/s",
     run = read_and_write "csv", reached = function(result) return result.records_per_second >= 2.5e6 end,
   },
   {
