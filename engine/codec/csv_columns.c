@@ -77,10 +77,21 @@ static int type_of(const char *name, const char *text, enum csv_type *type)
     return error_set(ERROR_ARGUMENT, "column '%s' cannot be '%s': it is \"integer\", \"number\", \"string\" or \"boolean\"", name, text);
 }
 
+int csv_columns_check(const struct options *options)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < options_count(options, "columns") && status == 0; i++) {
+        const char *name = options_key(options, "columns", i);
+        if (name == NULL)
+            return error_set(ERROR_ARGUMENT, "option 'columns' is a table of name = type");
+        enum csv_type type;
+        status = type_of(name, options_element(options, "columns", i), &type);
+    }
+    return status;
+}
+
 static int declare(struct csv_columns *columns, const char *name, const char *type)
 {
-    if (name == NULL)
-        return error_set(ERROR_ARGUMENT, "option 'columns' is a table of name = type");
     for (uint32_t i = 0; i < columns->count; i++) {
         if (slice_equal(columns->list[i].name, slice_of_text(name)))
             return type_of(name, type, &columns->list[i].type);

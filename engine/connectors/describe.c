@@ -79,3 +79,26 @@ bool connector_exactly_once(int index)
 {
     return sink_all()[index]->guarantee == SINK_EXACTLY_ONCE;
 }
+
+static int decoder_try(const struct format_vtab *format, const struct options *options)
+{
+    struct decoder *decoder;
+    int status = format->decoder_open(options, &decoder);
+    if (status == 0)
+        format->decoder_close(decoder);
+    return status;
+}
+
+static int encoder_try(const struct format_vtab *format, const struct options *options)
+{
+    struct encoder *encoder;
+    int status = format->encoder_open(options, &encoder);
+    if (status == 0)
+        format->encoder_close(encoder);
+    return status;
+}
+
+int connector_format_check(int kind, int format, const struct options *options)
+{
+    return kind == CONNECTOR_SOURCE ? decoder_try(format_all()[format], options) : encoder_try(format_all()[format], options);
+}

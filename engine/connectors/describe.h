@@ -23,4 +23,6 @@ bool connector_has_format(int kind, int index);
 /* Of a source: can it be read again from a position that a checkpoint holds? Of a sink: is its output exactly once? */
 bool connector_replayable(int index);
 bool connector_exactly_once(int index);
+/* Are these values right for a source or a sink of this format? ERROR_ARGUMENT that says what is wrong; the specs are those of the format. */
+int connector_format_check(int kind, int format, const struct options *options);
 /* </cdef> */

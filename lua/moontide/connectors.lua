@@ -80,6 +80,7 @@ end
 ---@field help string
 ---@field specs OptionSpec[]
 ---@field has_format boolean
+---@field index integer its place among those of its kind
 ---@field replayable? boolean
 ---@field guarantee? "exactly_once"|"at_least_once"
 
@@ -90,7 +91,7 @@ local function read_kind(C, kind, number)
       name = ffi.string(C.connector_name(number, index)),
       help = text_or_nil(C.connector_help(number, index)) or "",
       specs = read_specs(C.connector_options(number, index)),
-      has_format = C.connector_has_format(number, index),
+      has_format = C.connector_has_format(number, index), index = index,
     }
     if kind == "source" then entry.replayable = C.connector_replayable(index) end
     if kind == "sink" then entry.guarantee = C.connector_exactly_once(index) and "exactly_once" or "at_least_once" end
@@ -188,6 +189,20 @@ local function refuse_foreign(connector, direction, format, specs)
   end
 end
 
+-- What is wrong with the values of options that have the right type, only the format knows.
+local function check_format(what, direction, format, settings)
+  local C = require "moontide.engine"
+  local specs = C.connector_options(kinds.format, format.index)
+  local values = ffi.gc(C.options_new(), C.options_free)
+  local status = 0
+  for _, setting in ipairs(settings) do
+    if status == 0 then status = C.options_set(values, specs, setting.name, setting.key, setting.text) end
+  end
+  if status == 0 then status = C.options_complete(values, specs) end
+  if status == 0 then status = C.connector_format_check(kinds[direction], format.index, values) end
+  if status < 0 then where.raise("%s: %s", what, ffi.string(C.error_message())) end
+end
+
 local function resolve(connector, direction)
   local what = "mt." .. connector.connector
   local entry = M.tables()[direction][connector.connector]
@@ -197,7 +212,11 @@ local function resolve(connector, direction)
   local checked = options.check(what, connector.given, specs)
   local policy = checked.on_error
   checked.on_error = nil
-  if format then checked.format = format.name end
+  local step = { kind = direction, connector = connector.connector, connector_options = checked }
+  if format then
+    checked.format = format.name
+    check_format(what, direction, format, select(2, M.settings(step)))
+  end
   return {
     connector = connector.connector, connector_options = checked, on_error = policy,
     has_format = entry.has_format, guarantee = entry.guarantee, replayable = entry.replayable,

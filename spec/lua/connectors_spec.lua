@@ -66,11 +66,11 @@ describe("a connector's constructor", function()
   end)
 
   it("has options that the engine takes in the form that settings() gives them", function()
-    local step = source_step [[mt.file { path = { 'a', 'b' }, format = 'csv', columns = { x = 'integer', a = 'text' }, header = false }]]
+    local step = source_step [[mt.file { path = { 'a', 'b' }, format = 'csv', columns = { x = 'integer', a = 'string' }, header = false }]]
     local own, of_format = connectors.settings(step)
     assert.same({ { name = "path", text = "a" }, { name = "path", text = "b" } }, own)
     table.sort(of_format, function(a, b) return a.name .. (a.key or "") < b.name .. (b.key or "") end)
-    assert.same({ { name = "columns", key = "a", text = "text" }, { name = "columns", key = "x", text = "integer" },
+    assert.same({ { name = "columns", key = "a", text = "string" }, { name = "columns", key = "x", text = "integer" },
       { name = "header", text = "false" } }, of_format)
 
     local options = C.options_new()
@@ -132,6 +132,12 @@ describe("a mistake in a connector's options", function()
       [[mt.file: option 'split' must be a size above 0 (bytes, or "64KB", "256MB", "2GB"), or false, got "64mb"]],
     ["mt.job('x'):from(mt.file { path = 'a', format = 'json', split = 0 })"] =
       [[mt.file: option 'split' must be a size above 0 (bytes, or "64KB", "256MB", "2GB"), or false, got 0]],
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { a = 'int' } })"] =
+      "mt.file: column 'a' cannot be 'int': it is \"integer\", \"number\", \"string\" or \"boolean\"",
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', delimiter = ';;' })"] =
+      "mt.file: option 'delimiter' is one byte, and no quote or line end",
+    ["mt.job('x'):from(mt.values { 1 }):to(mt.stdout { format = 'csv', delimiter = '\\n' })"] =
+      "mt.stdout: option 'delimiter' is one byte, and no quote or line end",
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { 'a' } })"] =
       "mt.file: option 'columns' must be a table of names and texts, got a table",
     ["mt.job('x'):from(mt.file { dir = 'out', path = 'a', format = 'json' })"] =
