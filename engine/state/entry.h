@@ -37,6 +37,7 @@ enum entry_flag {
     ENTRY_REFERENCED = 16,  /* used since the clock hand passed */
     ENTRY_LINKED = 32,      /* a map entry: in the chain of its map's head, */
     ENTRY_ORDERED = 512,    /* or, as all others of that map, in its tree (state/map_tree.h) */
+    ENTRY_ITERATED = 1024,  /* the map was iterated over when this was the first of its chain */
     ENTRY_TIMED = 64,       /* a window's pane: its own timers were registered since it is in the cache (set by Lua) */
     ENTRY_SUMMED = 128,     /* windows' sums: they have the newest slice, */
     ENTRY_SUMMED_OLDER = 256, /* all others too that are before it (both set by who keeps sums, unset in what is loaded) */

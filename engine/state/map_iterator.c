@@ -2,10 +2,11 @@
  * A small map is copied at the start of an iteration, sorted by the keys' bytes: that
  * is the whole of S52, and what the callback does to the map meanwhile cannot matter.
  *
- * Of a large one, which may be asked for its first entry only, nothing is copied: it
- * becomes a tree (map_tree.h), and an iteration is a walk over that. An entry that the
- * walk has yet to come to is kept as it was before it is changed for the first time.
- * Where that happens more than now and then, all the rest is copied after all.
+ * Of a large one, which may be asked for its first entry again and again, nothing is
+ * copied: the second time it becomes a tree (map_tree.h), and an iteration is a walk
+ * over that. An entry that the walk has yet to come to is kept as it was before it is
+ * changed for the first time. Where that happens more than now and then, all the rest
+ * is copied after all.
  */
 #include "state/map_state.h"
 
@@ -109,13 +110,20 @@ static void sort(struct map_item *items, uint32_t count)
         qsort(items, count, sizeof *items, item_compare);
 }
 
+/* 1: there was an iteration before, over some of the same entries. */
 static int copy_chain(struct map_iterator *iterator)
 {
-    for (struct entry *child = map_first(iterator->owner, iterator->slot); child != NULL; child = map_link_of(child)->next)
+    bool again = false;
+    struct entry *first = map_first(iterator->owner, iterator->slot);
+    for (struct entry *child = first; child != NULL; child = map_link_of(child)->next) {
+        again |= (child->flags & ENTRY_ITERATED) != 0;
         item_add(iterator, iterator->count, child);
+    }
+    if (first != NULL)
+        first->flags |= ENTRY_ITERATED;
     sort(iterator->items, iterator->count);
     uint32_t count = map_state_count(iterator->owner, iterator->slot);
-    return iterator->count == count ? 0 : error_set(ERROR_CORRUPT, "state: a map of %u entries says it has %u", iterator->count, count);
+    return iterator->count == count ? again : error_set(ERROR_CORRUPT, "state: a map of %u entries says it has %u", iterator->count, count);
 }
 
 /* ---- Walks ---- */
@@ -276,10 +284,10 @@ int map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t s
     iterator->walks = root_of(owner, slot) != NULL;
     if (!iterator->walks)
         status = copy_chain(iterator);
-    if (status == 0 && iterator->count >= LARGE_MIN)
+    if (status > 0 && iterator->count >= LARGE_MIN)
         make_tree(iterator);
     iterator->values_bytes = iterator->arena.used;
-    return status;
+    return status < 0 ? status : 0;
 }
 
 /* The value of what comes next, as it was at the start, and its key in `last`; false at the end. */

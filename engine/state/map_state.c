@@ -86,7 +86,7 @@ static void unlink_child(struct keyed_state *state, struct entry *owner, uint32_
     } else {
         unlink_from_chain(head, child);
     }
-    child->flags &= (uint16_t)~(ENTRY_LINKED | ENTRY_ORDERED);
+    child->flags &= (uint16_t)~(ENTRY_LINKED | ENTRY_ORDERED | ENTRY_ITERATED);
 }
 
 void map_unlink_child(struct keyed_state *state, uint32_t column, struct entry *child)

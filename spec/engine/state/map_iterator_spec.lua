@@ -34,7 +34,9 @@ describe("an iteration over a map", function()
     local C = keyed.C
     state:key("a")
     for i = 1, 10000 do state.seen:put(i, "a text of its own " .. i) end
-    for _ in state.seen:keys() do break end -- puts them in order
+    for _ = 1, 2 do
+      for _ in state.seen:keys() do break end -- the second one puts them in order
+    end
     local iterator = C.map_iterator_new()
     local cells, bytes = ffi.new("struct cell[2]"), ffi.new("const char *[1]")
     keyed.check(C.map_state_iterate(state.handle, state.entries[0], 0, 0, iterator))
