@@ -13,7 +13,7 @@ local function count_run(run, interval, more)
 end
 
 --- The longest gaps around checkpoints of a million dirty keys, in a run long enough for 30 of them; or of each second.
---- What a checkpoint holds up are those while it is under way, from its barrier to its end.
+--- From barrier to barrier; those while a checkpoint is under way, from its barrier to its end, are shown beside them.
 local function gaps_of(run, interval, every)
   local path = run:path("meter-" .. interval)
   local job = run:start(count_run(run, interval, { path = path, warm_up = "2s", every = every }))
@@ -53,10 +53,10 @@ local function stall(run)
   figures.stall_p50_ms, figures.stall_p99_ms, figures.stalls = meter.gap_ms(seen.stalls, 50), meter.gap_ms(seen.stalls, 99), #seen.stalls
   figures.share_each_second = rate.each_second / rate.without
   figures.share_each_50_ms = rate.each_50_ms / rate.without
-  figures.score = -figures.stall_p99_ms
-  local gaps = ("largest gap while a checkpoint is under way: median %.2f ms, p99 of %d %.2f ms (from barrier to barrier %.2f and %.2f; of each second "
-    .. "without checkpoints %.2f and %.2f, of a bare C loop %.2f and %.2f)"):format(figures.stall_p50_ms, figures.stalls, figures.stall_p99_ms, figures.gap_p50_ms,
-    figures.gap_p99_ms, figures.gap_without_p50_ms, figures.gap_without_p99_ms, figures.floor_gap_p50_ms, figures.floor_gap_p99_ms)
+  figures.score = -figures.gap_p99_ms
+  local gaps = ("largest gap: median %.2f ms, p99 of %d %.2f ms (while a checkpoint is under way %.2f and %.2f; of each second without checkpoints "
+    .. "%.2f and %.2f, of a bare C loop %.2f and %.2f)"):format(figures.gap_p50_ms, figures.gaps, figures.gap_p99_ms, figures.stall_p50_ms,
+    figures.stall_p99_ms, figures.gap_without_p50_ms, figures.gap_without_p99_ms, figures.floor_gap_p50_ms, figures.floor_gap_p99_ms)
   figures.note = ("%s; throughput: each second %.0f %%, each 50 ms %.0f %% (%d taken) of %.0f records/s"):format(
     gaps, figures.share_each_second * 100, figures.share_each_50_ms * 100, rate.checkpoints, rate.without)
   return figures
@@ -93,8 +93,8 @@ end
 return {
   {
     name = "checkpoint_stall", what = "1 M dirty keys at each barrier, 2 cores: gaps between batches, and throughput by interval",
-    target = "gap of a checkpoint <= 2 ms (p99 of 30), >= 95 % and >= 80 % of without", run = stall,
-    reached = function(result) return result.stall_p99_ms <= 2 and result.share_each_second >= 0.95 and result.share_each_50_ms >= 0.8 end,
+    target = "gap <= 2 ms (p99 of 30), >= 95 % and >= 80 % of without", run = stall,
+    reached = function(result) return result.gap_p99_ms <= 2 and result.share_each_second >= 0.95 and result.share_each_50_ms >= 0.8 end,
   },
   {
     name = "checkpoint_small", what = "1 % of 10 M keys changed since the checkpoint before", target = "<= 3 % of a full one", run = small,
