@@ -47,9 +47,9 @@ struct csv_columns {
 };
 
 void csv_columns_deinit(struct csv_columns *columns);
-/* Fill in from the names, which are copied, and the options' types. ERROR_FORMAT: a name twice, a type for a column that is not there. */
 /* ERROR_ARGUMENT where the option 'columns' has a type that there is not. */
 int csv_columns_check(const struct options *options);
+/* Fill in from the names, which are copied, and the options' types. ERROR_FORMAT: a name twice, a type for a column that is not there. */
 int csv_columns_make(struct csv_columns *columns, const struct slice *names, uint32_t count, const struct options *types);
 
 /* A place in a block of whole lines. */

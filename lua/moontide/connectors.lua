@@ -212,10 +212,9 @@ local function resolve(connector, direction)
   local checked = options.check(what, connector.given, specs)
   local policy = checked.on_error
   checked.on_error = nil
-  local step = { kind = direction, connector = connector.connector, connector_options = checked }
   if format then
     checked.format = format.name
-    check_format(what, direction, format, select(2, M.settings(step)))
+    check_format(what, direction, format, select(2, M.settings { kind = direction, connector = connector.connector, connector_options = checked }))
   end
   return {
     connector = connector.connector, connector_options = checked, on_error = policy,
