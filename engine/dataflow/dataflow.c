@@ -25,7 +25,7 @@ static void rings_new(struct dataflow *dataflow)
             continue;
         dataflow->rings[i] = memory_new_aligned(64, rings * sizeof(struct ring));
         for (size_t r = 0; r < rings; r++)
-            ring_init(&dataflow->rings[i][r], RING_BYTES);
+            ring_init(&dataflow->rings[i][r], plan->ring_bytes);
     }
 }
 

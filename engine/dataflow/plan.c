@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "dataflow/ring.h"
 
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_le
     plan->parallelism = parallelism;
     plan->max_parallelism = max_parallelism;
     plan->at_least_once = at_least_once;
+    plan->ring_bytes = RING_BYTES;
     return plan;
 }
 

@@ -207,6 +207,7 @@ struct plan {
     uint32_t parallelism, max_parallelism;
     bool at_least_once;
     bool by_hand;                     /* one worker alone: no rings between workers */
+    size_t ring_bytes;                /* of each ring between two workers; RING_BYTES by default */
     struct step *steps;
     uint32_t count, capacity;
     uint32_t *order;                  /* step numbers, upstream first */

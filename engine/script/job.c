@@ -140,6 +140,20 @@ static int choose_max_parallelism(struct job *job, uint32_t *groups)
     return 0;
 }
 
+/* What a test asks for by an environment variable; what is not a positive number changes nothing: 0. */
+static uint64_t number_of_test(const char *name)
+{
+    const char *setting = getenv(name);
+    return setting == NULL ? 0 : strtoull(setting, NULL, 10);
+}
+
+/* MOONTIDE_RING_BYTES lets a test see full rings in a small job. */
+static size_t ring_bytes(size_t usual)
+{
+    uint64_t bytes = number_of_test("MOONTIDE_RING_BYTES");
+    return bytes > 0 ? bytes : usual;
+}
+
 static int plan_make(struct job *job)
 {
     uint32_t groups;
@@ -149,6 +163,7 @@ static int plan_make(struct job *job)
     const char *mode = vm_config_text(job->vm, "checkpoint.mode");
     job->at_least_once = mode != NULL && strcmp(mode, "at_least_once") == 0;
     job->plan = plan_new(job->parallelism, groups, job->at_least_once);
+    job->plan->ring_bytes = ring_bytes(job->plan->ring_bytes);
     status = vm_fill_plan(job->vm, job->plan);
     return status < 0 ? status : restore_columns(job->plan, job->manifest, job->arguments.allow_non_restored_state);
 }
@@ -210,13 +225,6 @@ static int state_directory_make(const struct job *job, const char *path)
     status = store_clone(base, path);
     crash_point("restore.after_rows");
     return status;
-}
-
-/* What a test asks for by an environment variable; what is not a positive number changes nothing: 0. */
-static uint64_t number_of_test(const char *name)
-{
-    const char *setting = getenv(name);
-    return setting == NULL ? 0 : strtoull(setting, NULL, 10);
 }
 
 /*

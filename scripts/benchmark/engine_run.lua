@@ -17,12 +17,13 @@ Run.__index = Run
 ---@field settings? table<string, string|number|boolean> mt.args
 ---@field cores? string for taskset, default "0"
 ---@field parallelism? integer default 1
+---@field ring_bytes? integer of each ring between two workers, for the engine's own limits
 ---@field output? string a file for what it prints; without it, read with run.process:read()
 
 local function words_of(options)
   local script = options.script:find("/", 1, true) and options.script or root .. "/examples/bench/" .. options.script .. ".lua"
-  local words = { "taskset", "-c", options.cores or "0", executable, "run", script, "--no-progress",
-    "--data", options.data, "--parallelism", tostring(options.parallelism or 1) }
+  local words = { "env", "MOONTIDE_RING_BYTES=" .. (options.ring_bytes or ""), "taskset", "-c", options.cores or "0", executable, "run", script,
+    "--no-progress", "--data", options.data, "--parallelism", tostring(options.parallelism or 1) }
   local names = {}
   for name in pairs(options.settings or {}) do names[#names + 1] = name end
   table.sort(names)

@@ -33,6 +33,27 @@ local function two_workers(run)
   return two
 end
 
+--- Ten megabytes of records a second wait for one sink: with the usual rings, then with those that hold one batch.
+local function skew(run)
+  local function measure(ring_bytes)
+    local job = run:start { script = "skew", cores = "0,1", parallelism = 2, ring_bytes = ring_bytes }
+    job:await(function(sample) return sample.checkpoints >= 2 end)
+    local first, last = job:watch(run.seconds)
+    job:cancel()
+    local figures = engine_run.between(first, last)
+    figures.rss_before_mb = first.rss_mb
+    return figures
+  end
+  local usual, smallest = measure(), measure(1)
+  usual.smallest_rings_rss_mb, usual.smallest_rings_rss_before_mb = smallest.rss_mb, smallest.rss_before_mb
+  usual.smallest_rings_records_per_second = smallest.records_per_second
+  usual.growth_mb = math.max(usual.rss_mb - usual.rss_before_mb, smallest.rss_mb - smallest.rss_before_mb)
+  usual.score = -usual.growth_mb
+  usual.note = ("memory %.1f MB, then %.1f; rings of one batch: %.1f MB, then %.1f, %.0f records/s, %d checkpoints"):format(usual.rss_before_mb, usual.rss_mb,
+    smallest.rss_before_mb, smallest.rss_mb, smallest.records_per_second, smallest.checkpoints)
+  return usual
+end
+
 return {
   {
     name = "latency", what = "1.15 M records/s over two workers: from when a record was due to its output",
@@ -42,5 +63,9 @@ return {
   {
     name = "two_workers", what = "keyed_count_1m by two workers on two cores", target = ">= 1.5 times one worker", run = two_workers,
     reached = function(result) return result.times_one_worker >= 1.5 end,
+  },
+  {
+    name = "skew", what = "one key of 90 % of the records before a slow sink, two workers", target = "memory grows by <= 4 MB", run = skew,
+    reached = function(result) return result.growth_mb <= 4 end,
   },
 }

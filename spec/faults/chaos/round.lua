@@ -20,7 +20,7 @@ end
 
 --- `case`: kind, backend, parallelism (a number or a function answering one for each attempt), steps (nil, or a
 --- function answering the parallelism of steps by name for each attempt),
---- split, memory, base_bytes, walked_places, records, seed, pause_us, patience, tolerable, restart, storage;
+--- split, memory, base_bytes, walked_places, ring_bytes, records, seed, pause_us, patience, tolerable, restart, storage;
 --- reader: published parts are taken away after each attempt; home: where its directory is made.
 function M.new(case)
   local directory = temporary_directory(case.home)
@@ -56,7 +56,8 @@ end
 --- One attempt; `point` is "name:N" or nil, `kill_ms` a time or nil.
 function Round:attempt(point, kill_ms)
   local environment = {
-    MOONTIDE_BASE_BYTES = tostring(self.case.base_bytes or ""), MOONTIDE_WALKED_PLACES = tostring(self.case.walked_places or ""), MOONTIDE_CRASH_POINT = point or "",
+    MOONTIDE_BASE_BYTES = tostring(self.case.base_bytes or ""), MOONTIDE_WALKED_PLACES = tostring(self.case.walked_places or ""),
+    MOONTIDE_RING_BYTES = tostring(self.case.ring_bytes or ""), MOONTIDE_CRASH_POINT = point or "",
   }
   local ended = attempt.run(self:words(), environment, kill_ms)
   if self.case.reader then shell(("find '%s' -type f -not -name '.*' -exec mv -t '%s' {} +"):format(self.out, self.taken)) end

@@ -35,15 +35,18 @@ function Storm:_case(kind, backend)
     kind = kind, backend = backend, parallelism = parallelism, steps = steps, seed = random(1, 2 ^ 30),
     split = random(2) == 1 and "32KB" or nil, memory = small and backend == "rocksdb" and ({ "1KB", "300KB", "3MB" })[random(3)] or "64MB",
     base_bytes = random(3) > 1 and random(20, 400) * 1024 or nil, records = kinds[kind].records, pause_us = random(1, 8) * 1000,
-    walked_places = random(2) == 1 and 1 or nil, reader = kind ~= "lua_sink" and random(2) == 1,
+    walked_places = random(2) == 1 and 1 or nil, ring_bytes = random(3) == 1 and 1 or nil, reader = kind ~= "lua_sink" and random(2) == 1,
   }
 end
 
 local function describe(case)
   local parallelism = type(case.parallelism) == "number" and case.parallelism or "changing"
   if case.steps then parallelism = parallelism .. ", steps" end
-  return ("%-8s %-7s %-5s parallelism %-15s split %-5s base %-5s %-13s"):format(case.kind, case.backend, case.memory, parallelism, case.split or "-",
-    case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-", (case.walked_places and "walker" or "") .. (case.reader and " reader" or ""))
+  local more = { case.walked_places and "walker", case.reader and "reader", case.ring_bytes and "rings" }
+  local named = {}
+  for i = 1, 3 do named[#named + 1] = more[i] or nil end
+  return ("%-8s %-7s %-5s parallelism %-15s split %-5s base %-5s %-19s"):format(case.kind, case.backend, case.memory, parallelism, case.split or "-",
+    case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-", table.concat(named, " "))
 end
 
 -- Short delays fall into the start, the restore and the first checkpoints; longer ones anywhere.

@@ -1,0 +1,43 @@
+-- A job in which one key has 90 % of the records, before a slow sink that tells what came and how much memory it took.
+-- settings: records, pause_us (of the sink, for each record)
+local ffi = require "ffi"
+local mt = require "moontide"
+
+ffi.cdef "int usleep(unsigned microseconds);"
+local pause_us = tonumber(mt.args.pause_us)
+local job = mt.job("skewed", { checkpoint = { interval = "20ms" }, state = { memory = "4MB" } })
+
+local function count_by(name)
+  return {
+    state = { count = mt.value_state { default = 0 } },
+    process_element = function(self, record, _, out)
+      local count = self.count:value() + 1
+      self.count:update(count)
+      out:collect { key = record.key, i = record.i, fill = record.fill, [name] = count, first = record.first or count }
+    end,
+  }
+end
+
+local function peak_kb()
+  for line in io.lines "/proc/self/status" do
+    local kb = line:match "^VmHWM:%s+(%d+)"
+    if kb then return tonumber(kb) end
+  end
+end
+
+job:from(mt.generator { count = tonumber(mt.args.records), seed = 3, fn = function(i, random)
+    return { key = random(10) > 1 and "hot" or "cold" .. i % 7, i = i, fill = ("%04d"):format(i % 10000):rep(1000) }
+  end })
+  :key_by("key"):process("first", count_by "first")
+  :key_by(function(record) return record.key .. "!" end):process("second", count_by "second")
+  :to(mt.sink {
+    open = function(self) self.last, self.written = {}, 0 end,
+    write = function(self, record)
+      ffi.C.usleep(pause_us)
+      assert(record.second == (self.last[record.key] or 0) + 1 and record.first == record.second, "out of order")
+      self.last[record.key], self.written = record.second, self.written + 1
+    end,
+    close = function(self) print(("written %d hot %d peak %d kB"):format(self.written, self.last.hot or 0, peak_kb())) end,
+  })
+
+return job
