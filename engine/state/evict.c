@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "state/map_state.h"
 #include "state/payload.h"
 
 #include <stdlib.h>

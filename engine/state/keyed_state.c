@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "codec/msgpack.h"
+#include "state/map_state.h"
 #include "state/payload.h"
 #include "state/timed_row.h"
 #include "state/walker.h"

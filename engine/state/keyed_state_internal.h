@@ -70,6 +70,7 @@ struct keyed_state {
     int32_t missing[BATCH_RECORDS_MAX];
     struct map_hints hints;
     struct map_iterator *iterations;   /* that are open */
+    int iterations_open;
     struct buffer scratch;             /* of one row or composite key */
 };
 
@@ -192,7 +193,6 @@ void map_iterations_keep(struct keyed_state *state, const struct entry *owner, u
 /* The child has come to the map's tree, or left it. */
 void map_iterations_lose(struct keyed_state *state, const struct entry *owner, uint32_t slot, const struct entry *child);
 /* Entries may go from now on. */
-void map_iterations_end(struct keyed_state *state);
 
 /* A row of list elements: made if there is none and `make`, else NULL. */
 int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk);

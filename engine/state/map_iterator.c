@@ -222,6 +222,7 @@ static void end(struct map_iterator *iterator)
     while (*open != iterator)
         open = &(*open)->next_open;
     *open = iterator->next_open;
+    iterator->state->iterations_open--;
     iterator->state = NULL;
 }
 
@@ -229,6 +230,11 @@ void map_iterations_end(struct keyed_state *state)
 {
     while (state->iterations != NULL)
         end(state->iterations);
+}
+
+int map_iterations_open(const struct keyed_state *state)
+{
+    return state->iterations_open;
 }
 
 /* Those of the records before `record`. */
@@ -251,6 +257,7 @@ static void begin(struct map_iterator *iterator, struct keyed_state *state, stru
     iterator->state = state;
     iterator->next_open = state->iterations;
     state->iterations = iterator;
+    state->iterations_open++;
     iterator->owner = owner;
     iterator->slot = slot;
     iterator->record = record;
@@ -270,6 +277,7 @@ static void make_tree(struct map_iterator *iterator)
     }
     iterator->owner->slots[iterator->slot].payload = (char *)iterator->path.entries[0];
     iterator->count = 0;
+    arena_clear(&iterator->arena);
     iterator->walks = true;
 }
 
@@ -287,7 +295,7 @@ int map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t s
     if (status > 0 && iterator->count >= LARGE_MIN)
         make_tree(iterator);
     iterator->values_bytes = iterator->arena.used;
-    return status < 0 ? status : 0;
+    return status < 0 ? status : map_iterations_open(state);
 }
 
 /* The value of what comes next, as it was at the start, and its key in `last`; false at the end. */

@@ -33,7 +33,11 @@ uint32_t map_state_count(const struct entry *owner, uint32_t slot);
  */
 struct map_iterator;
 struct map_iterator *map_iterator_new(void);
+/* The number of iterations over maps of the state that are open now, or a negative code. */
 int map_state_iterate(struct keyed_state *state, struct entry *owner, uint32_t slot, int32_t record, struct map_iterator *iterator);
+int map_iterations_open(const struct keyed_state *state);
+/* Where a callback begins that has the number of the one before it. */
+void map_iterations_end(struct keyed_state *state);
 /* 1 and the next pair (valid until the next call), 0 at the end, or a negative code: ERROR_ARGUMENT in another callback. Offsets count from *bytes. */
 int map_iterator_next(struct map_iterator *iterator, int32_t record, struct cell *key, struct cell *value, const char **bytes);
 /* What it holds. */

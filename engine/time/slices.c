@@ -206,7 +206,7 @@ int slices_result(const struct slices_shape *shape, const char *slices, uint32_t
         if (status < 0)
             return status;
         if (shape->kinds[i] == AGGREGATE_AVG)
-            results[i].number /= fold_real(AGGREGATE_SUM, numbers + 1, to - from, stride);
+            results[i] = cell_of_number(results[i].number / fold_real(AGGREGATE_SUM, numbers + 1, to - from, stride));
     }
     return 1;
 }

@@ -56,7 +56,7 @@ static int window_if_holds(const struct window_shape *shape, int64_t start, int6
 
 int window_last(const struct window_shape *shape, int64_t time, struct window *window)
 {
-    if (time == TIME_NONE)
+    if (!time_is_stamp(time))
         return no_time();
     return window_if_holds(shape, window_start(time, shape->offset, shape->slide), time, window);
 }
@@ -100,7 +100,7 @@ int64_t window_next_fire(const struct window *window, int64_t time, int64_t inte
 
 int window_session(int64_t time, int64_t gap, struct window *window)
 {
-    if (time == TIME_NONE)
+    if (!time_is_stamp(time))
         return no_time();
     if (gap <= 0 || gap > TIME_LIMIT)
         return error_set(ERROR_ARGUMENT, "the gap of a session is above 0, not %lld", (long long)gap);

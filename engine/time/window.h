@@ -7,7 +7,7 @@
  * fires when the watermark is MAX. Sizes, gaps, lateness and intervals are at most 2^53.
  *
  * Thread   any.
- * Errors   TIME_NONE as a time is ERROR_ARGUMENT where a function says so; elsewhere
+ * Errors   TIME_NONE or MIN as a time is ERROR_ARGUMENT where a function says so; elsewhere
  *          the caller has checked it.
  */
 #pragma once

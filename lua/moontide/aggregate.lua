@@ -6,7 +6,7 @@ local M = {}
 ---@class Aggregate
 ---@field create fun(): any a new accumulator
 ---@field add fun(acc: any, value: any): any the accumulator with the value in it
----@field result fun(acc: any): any what is emitted
+---@field result fun(acc: any): any what is emitted; nothing where it is nil (S26)
 ---@field merge? fun(a: any, b: any): any one accumulator of two; needed where windows merge
 
 --- Its fields, as lists of options have them.

@@ -40,7 +40,8 @@ function M.aggregate(definition)
       accumulator = add(accumulator, value)
       if accumulator == nil then error("'add' of the aggregate answered nothing: it must return the accumulator", 0) end
       self.accumulator:update(accumulator)
-      out:collect(result(accumulator))
+      local emitted = result(accumulator)
+      if emitted ~= nil then out:collect(emitted) end
     end,
   }
 end

@@ -66,6 +66,30 @@ describe("the coordinator", function()
     assert.is_truthy(started.err:match('job "tide", checkpoint %d+ failed: not all steps acknowledged it in time'), started.err)
   end)
 
+  it("S34: a checkpoint that completes makes up for those that failed before it", function()
+    local path = here:job("{ parallelism = 1, restart = 'none', checkpoint = { interval = false, timeout = '60ms', tolerable_failures = 1 } }", ([[
+:process("step", function(n, ctx, out)
+  local path = "%s/gate-" .. n
+  if n %% 50000 == 10 and n < 150000 then
+    io.open(path .. "-reached", "w"):close()
+    local file
+    repeat file = io.open(path) until file
+    file:close()
+  end
+  out:collect(n)
+end):to(mt.blackhole {})]]):format(here.directory), "mt.sequence { from = 1, rate = 100000 }")
+    local started = here:run_until_running(path)
+    for n = 10, 100010, 50000 do
+      started:wait_until("the step waits", function() return here:read("gate-" .. n .. "-reached") end)
+      local _, status, err = here:command("checkpoint")
+      assert.are.equal(1, status, err)
+      assert.is_truthy(err:match "checkpoint.timeout", err)
+      here:write("gate-" .. n, "")
+      started:wait_until("a checkpoint completes", function() return select(2, here:command("checkpoint")) == 0 end)
+    end
+    assert.is_true(started:is_alive())
+  end)
+
   it("S41: lets the pause between checkpoints hold back those by the interval, not those by hand", function()
     open_gate()
     local started = here:run_until_running(here:job("{ parallelism = 1, checkpoint = { interval = '10ms', min_pause = '1h' } }", nil, run.endless))

@@ -61,3 +61,25 @@ return job]]):format(here.directory, more))
     end)
   end
 end)
+
+describe("S42b: a source of files", function()
+  local here
+  before_each(function() here = run.new() end)
+  after_each(function() here:destroy() end)
+
+  for parallelism = 1, 2 do
+    it(("reads at each run those that are new, and none again that any run has read: %d workers"):format(parallelism), function()
+      local path = here:write("job.lua", ([[
+local mt = require "moontide"
+local job = mt.job("tide", { parallelism = %d, checkpoint = { interval = false } })
+job:from(mt.file { path = "%s/*.txt", format = "lines" }):to(mt.stdout { format = "lines" })
+return job]]):format(parallelism, here.directory))
+      for number = 1, 4 do
+        if number < 4 then here:write(number .. ".txt", ("line %d\n"):format(number)) end
+        local started = here:run(path)
+        assert.are.equal(0, started:wait(), started.err)
+        assert.are.equal(number < 4 and ("line %d\n"):format(number) or "", started.out, started.err)
+      end
+    end)
+  end
+end)

@@ -37,4 +37,24 @@ describe("-0", function()
       assert.are.same({ same }, (zeros({ 3 }, backend, snapshot)))
     end
   end)
+
+  it("is 0 as a default, and as an average", function()
+    local h = testing.harness(function(input)
+      return input:key_by(function() return 1 end):process("default", {
+        state = { number = mt.value_state { default = -0.0 }, row = mt.value_state { default = { x = -0.0 } } },
+        process_element = function(self, _, _, out) out:collect { 1 / self.number:value(), 1 / self.row:value().x } end,
+      })
+    end)
+    h:push(1)
+    assert.are.same({ { math.huge, math.huge } }, h:values())
+    h:close()
+    h = testing.harness(function(input)
+      return input:key_by(function() return 1 end):window(mt.tumbling { size = 10 })
+        :aggregate("avg", mt.aggregates { avg = mt.agg.avg "x" }):map(function(row) return 1 / row.avg end)
+    end)
+    for i, x in ipairs { -5e-324, 0, 0 } do h:push({ x = x }, i) end
+    h:watermark(100)
+    assert.are.same({ math.huge }, h:values())
+    h:close()
+  end)
 end)

@@ -381,7 +381,7 @@ static int take_record(struct operator *op, struct batch *batch, int32_t record,
 {
     struct aggregator *self = op->self;
     int64_t time = self->event ? batch->times[record] : clock_ms;
-    if (time == TIME_NONE)
+    if (!time_is_stamp(time))
         return error_set(ERROR_ARGUMENT, "a window of event time needs records with time stamps, and this one has none: call :assign_timestamps");
     if (self->sessions) {
         struct aggregate_key key = key_of(batch, record);

@@ -194,7 +194,10 @@ int aggregate_session_record(struct operator *op, struct batch *batch, int32_t r
     char *sessions = sessions_of(self, entry, &count);
     uint32_t place = first_ending_from(self, sessions, count, window.start);
     bool joins = place < count && session_at(self, sessions, place)->start <= window.end;
-    if (!joins && self->event && window_is_late(&window, self->lateness, op->time.watermark)) {
+    struct window grown = window;
+    if (joins && session_at(self, sessions, place)->end > grown.end)
+        grown.end = session_at(self, sessions, place)->end;
+    if (self->event && window_is_late(&grown, self->lateness, op->time.watermark)) { /* one that is still there is late only at MAX */
         aggregate_late(op, batch, record);
         return 0;
     }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "codec/batch_key.h"
 #include "state/key_list.h"
+#include "state/map_state.h"
 
 #include <stdlib.h>
 
@@ -52,6 +53,7 @@ int call_visit_begin(struct call_visit *visit, uint32_t slot)
 int call_visit_next(struct call_visit *visit)
 {
     struct batch *batch = visit->batch;
+    map_iterations_end(visit->cell.state);
     batch_clear(batch);
     visit->cell.entries = NULL;
     while (visit->next < visit->keys.count && !batch_full(batch)) {

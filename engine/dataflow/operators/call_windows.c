@@ -15,6 +15,7 @@
 #include "state/list_state.h"
 #include "state/state_part.h"
 #include "state/map_state.h"
+#include "time/instant.h"
 
 #include <stdlib.h>
 
@@ -155,7 +156,7 @@ static int compose_panes(const struct call *call, int32_t record, int64_t clock_
     if (plan_window(op_of(call))->kind == WINDOW_GLOBAL)
         return pane_key(windows, before, record_key(call, record), &window);
     int64_t time = record_time(call, record, clock_ms);
-    if (time == TIME_NONE) {
+    if (!time_is_stamp(time)) {
         windows->late[record] = WINDOW_RECORD_TIMELESS;
         return 0;
     }
@@ -306,7 +307,7 @@ int call_session_add(struct call *call, int32_t record, int64_t gap)
         open[i] = sessions[i].window;
     struct window_merge merge;
     window_merge(open, count, &added, &merge);
-    if (merge.count == 0 && dropped_for(call, &added)) {
+    if (dropped_for(call, &merge.window)) { /* of those that are still there only at MAX, where nothing is forgotten */
         record_is_late(call, record);
         return SESSION_LATE;
     }
@@ -396,6 +397,7 @@ static int window_of_session(struct call *call, int32_t index)
 int call_window_of_timer(struct call *call, int32_t index)
 {
     struct window_step *windows = window_step_of(call);
+    map_iterations_end(windows->panes);
     if (plan_window(op_of(call))->kind == WINDOW_SESSION)
         return window_of_session(call, index);
     windows->shared.panes.index = 0;

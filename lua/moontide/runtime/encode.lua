@@ -7,7 +7,7 @@
 --- To a number 0 is added: -0 is 0 in records and state, as it is in their bytes (codec/msgpack.h), or what a state holds
 --- would be another one after a restore.
 ---
---- `depth`: how many tables a value lies in, at most depth_max; the fields of a record that is a row are at 0.
+--- `depth`: how many tables a value lies in; a table in depth_max others is refused, as C refuses its bytes.
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local cells = require "moontide.runtime.cells"
@@ -50,10 +50,10 @@ local function pack_tree(arena)
   return 9, arena.used - start, start
 end
 
--- A table outside the tree.
+-- A table in a field of a record that is a row.
 local function put_packed(arena, value, place)
   tree.used = 0
-  put_root(tree, value, place, 0)
+  put_root(tree, value, place, 1)
   return pack_tree(arena)
 end
 

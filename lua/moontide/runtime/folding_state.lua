@@ -12,7 +12,7 @@ local FoldingState = {}
 function FoldingState:get()
   local value = kept:value()
   if value == nil then return nil end
-  return result(value)
+  return (result(value))
 end
 
 function FoldingState:add(value)

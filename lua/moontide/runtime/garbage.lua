@@ -10,12 +10,16 @@
 --- What C holds for an object of Lua's is not seen by the collector: objects that are left
 --- before they are used up would fill the memory while Lua's heap is small. It is counted
 --- here, and all garbage is collected when that may be more than Lua's own heap.
+---
+--- Iterations over maps that are left before their end cost time too, until their callback ends: each is kept as of its
+--- start. Where many are open, those that nobody can reach are collected; the larger the heap, the more seldom.
 local M = {}
 
 local steps_between = 1024
 local pause_default, pause_small = 200, 130
 local small_kilobytes = 4096
 local unseen_kilobytes_max = 32 * 1024
+local open_least, open_per_kilobyte = 64, 1 / 128
 
 local pause, steps = nil, 0
 local unseen_kilobytes = 0 -- held by C, for what is used and for what is not any more
@@ -51,6 +55,16 @@ end
 ---@param bytes number as told to took()
 function M.gave(bytes)
   unseen_kilobytes = math.max(0, unseen_kilobytes - bytes / 1024)
+end
+
+--- So many iterations may be open before left_open() is to be called.
+M.open_max = open_least
+
+--- Frees those iterations that are not used any more.
+---@param count_open fun(): integer
+function M.left_open(count_open)
+  collectgarbage()
+  M.open_max = math.max(open_least, 2 * count_open(), collectgarbage "count" * open_per_kilobyte)
 end
 
 return M

@@ -16,7 +16,7 @@ local values = require "moontide.runtime.values"
 -- is met in line: most records meet one at most, and an inner loop would end the trace.
 local source = [[
 local call, C, check, decode_own, decode_other, side, found, met, fn, ctx, out, late, guarded = ...
-local none = -0x7fffffffffffffffLL - 1
+local min = -0x7fffffffffffffffLL -- as none, which is below it, no time of a record
 
 local function meet(own, time, m)
   local row = found.rows[m]
@@ -36,7 +36,7 @@ return function()
     local time = call.times[i]
     call.out_time = time
     if guarded then C.call_mark(call) end
-    if time == none then error("interval join: the record has no time stamp", 0) end
+    if time <= min then error("interval join: the record has no time stamp", 0) end
     if time < call.watermark then
       if late then late(decode_own(call.values[i], call.bytes)) else C.call_count_late(call) end
     else

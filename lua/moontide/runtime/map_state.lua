@@ -98,16 +98,19 @@ function MapState:clear()
 end
 
 -- An iteration is an object that is called: a closure for each could not be compiled. Its iterator serves the next one
--- once it is used up, if it is no large one; one that is left before its end is freed when it is collected.
+-- once it is used up, if it has not become large; one that is left before its end is freed when it is collected.
 local pair, bytes = ffi.new("struct cell[2]"), ffi.new("const char *[1]")
 local spare
 
 local function new_iterator() return ffi.gc(C.map_iterator_new(), C.map_iterator_free) end
 
+local function count_open() return C.map_iterations_open(call.state) end
+
 local function begin(class)
   local iterator = spare or new_iterator()
   spare = nil
-  check(C.map_state_iterate(call.state, entry_of(), slot_index, call.index, iterator))
+  local open = check(C.map_state_iterate(call.state, entry_of(), slot_index, call.index, iterator))
+  if open > garbage.open_max then garbage.left_open(count_open) end
   local held = tonumber(C.map_iterator_bytes(iterator))
   garbage.took(held)
   return setmetatable({ iterator = iterator, held = held }, class)
@@ -116,7 +119,7 @@ end
 local function finish(iteration)
   local iterator = iteration.iterator
   garbage.gave(iteration.held)
-  if iteration.held > spare_bytes_max then C.map_iterator_free(ffi.gc(iterator, nil)) else spare = iterator end
+  if C.map_iterator_bytes(iterator) > spare_bytes_max then C.map_iterator_free(ffi.gc(iterator, nil)) else spare = iterator end
   iteration.iterator = false
 end
 

@@ -20,7 +20,8 @@ local evicting = [[
   elements = evict_before(elements, window)
   local content = content_of(elements)
 ]]
-local result = "  content = result(content)\n"
+local result = "  content = result(content)\n  if content == nil then return end\n"
+local result_of_kept = "  if content ~= nil then content = result(content) end\n"
 
 local into = {
   out = "  out:collect(content)\n",
@@ -34,9 +35,8 @@ local into = {
 
 -- Elements that the evictor left none of are nothing to emit, but for what says what it is of no elements.
 local function evicting_source(step, target)
-  local guard = (step.contents.kind == "fold" and not step.contents.empty) and "  if content ~= nil then\n" or "  do\n"
-  local applied = step.contents.result and result or ""
-  return evicting .. guard .. applied .. into[target] .. "  end\n  evict_after(elements, window)\n"
+  local applied = step.contents.result and result_of_kept or ""
+  return evicting .. applied .. "  if content ~= nil then\n" .. into[target] .. "  end\n  evict_after(elements, window)\n"
 end
 
 -- The fields of an emitted record that say what the window came to.

@@ -59,15 +59,18 @@ describe("sink file, killed", function()
     return status == 137
   end
 
+  -- As a reader does who wants to see each part once.
+  local function take_published()
+    os.execute(("mkdir -p '%s/taken' && find '%s/out' -type f -not -name '.*' -exec mv -t '%s/taken' {} +"):format(dir, dir, dir))
+  end
+
   local function check()
     local lines = {}
-    for _, name in ipairs(temporary.names(dir .. "/out")) do
-      if name:sub(1, 1) ~= "." then
-        for line in temporary.read(dir .. "/out/" .. name):gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
-      else
-        assert.is_nil(name:find "%.open$", name .. " is left behind")
-      end
+    take_published()
+    for _, name in ipairs(temporary.names(dir .. "/taken")) do
+      for line in temporary.read(dir .. "/taken/" .. name):gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
     end
+    for _, name in ipairs(temporary.names(dir .. "/out")) do assert.is_nil(name:find "%.open$", name .. " is left behind") end
     table.sort(lines)
     assert.equal(total, #lines)
     for i = 1, total do assert.equal(("record %04d"):format(i), lines[i]) end
@@ -91,7 +94,7 @@ describe("sink file, killed", function()
   for _, point in ipairs(points "sink") do
     it("S42: at " .. point .. ", has every record once", function()
       for _, passage in ipairs { 1, 3, 7 } do
-        os.execute(("cd '%s' && rm -rf out run checkpoint checkpoint.old"):format(dir))
+        os.execute(("cd '%s' && rm -rf out taken run checkpoint checkpoint.old"):format(dir))
         assert.is_true(run(point .. ":" .. passage), "not passed " .. passage .. " times")
         assert.is_false(run())
         check()
@@ -105,7 +108,7 @@ describe("sink file, killed", function()
       for _, before in ipairs { "sink.before_sync:3", "sink.after_sync:7", "sink.before_directory_sync:3" } do
         for _, older in ipairs { false, true } do
           for passage = 1, 2 do
-            os.execute(("cd '%s' && rm -rf out run checkpoint checkpoint.old"):format(dir))
+            os.execute(("cd '%s' && rm -rf out taken run checkpoint checkpoint.old"):format(dir))
             assert.is_true(run(before))
             -- A restore of an older checkpoint needs one.
             local back = older and temporary.read(dir .. "/checkpoint.old") ~= nil
@@ -118,6 +121,16 @@ describe("sink file, killed", function()
         end
       end
       assert.is_true(kills > 0, "never passed")
+    end)
+
+    it("S42: at " .. point .. ", where a reader takes away at once what is published, has every record once", function()
+      os.execute(("cd '%s' && rm -rf out taken run checkpoint checkpoint.old"):format(dir))
+      assert.is_true(run "sink.after_sync:7")
+      take_published()
+      local killed = run(point .. ":1")
+      take_published()
+      assert.is_false(killed and run() or false)
+      check()
     end)
   end
 end)

@@ -87,6 +87,34 @@ describe("sink file", function()
     sink:close()
   end)
 
+  it("S42: commits nothing that was closed behind the checkpoint's barrier", function()
+    local sink = start({}, nil, false, { roll_size = 1 })
+    sink:write { "before" }
+    sink:prepare(1)
+    sink:write { "behind" }
+    sink:write { "closes it" }
+    sink:commit(1)
+    assert.equal("before\n", published())
+    sink:prepare(2)
+    sink:commit(2)
+    assert.equal("before\nbehind\ncloses it\n", published())
+    sink:close()
+  end)
+
+  it("S42: repeats a commit that failed half way", function()
+    local sink = start({}, nil, false, { roll_size = 1 })
+    for _, line in ipairs { "one", "two", "three" } do sink:write { line } end
+    sink:prepare(1)
+    local second = out .. "/" .. parts()[2]
+    os.rename(second, dir .. "/away")
+    assert.has_error(function() sink:commit(1) end)
+    assert.equal("one\n", published())
+    os.rename(dir .. "/away", second)
+    sink:commit(1)
+    assert.equal("one\ntwo\nthree\n", published())
+    sink:close()
+  end)
+
   it("rolls by size and by age", function()
     local sink = start({}, nil, false, { roll_size = 100 })
     for _ = 1, 10 do sink:write { ("x"):rep(59) } end

@@ -1,0 +1,105 @@
+-- S33 to S48, S54: barriers, what a checkpoint holds, its commit and restore, and the exchanges that barriers go through.
+local aligner = { "spec/engine/dataflow/aligner_spec.lua", "spec/semantics/barriers_spec.lua" }
+local storage = { "spec/engine/checkpoint/storage_spec.lua", "spec/engine/checkpoint/storage_crash_spec.lua" }
+local sink = { "spec/engine/connectors/file_sink_spec.lua", "spec/engine/connectors/file_sink_history_spec.lua", "spec/engine/connectors/file_sink_kill_spec.lua" }
+local limits = { "spec/jobs/checkpoint_limits_spec.lua" }
+local going_on = { "spec/faults/going_on_spec.lua" }
+local kills = { "spec/faults/going_on_spec.lua", "spec/faults/chaos_spec.lua", "spec/jobs/random_graphs_spec.lua" }
+local early = { "spec/faults/early_rows_spec.lua" }
+local skew = { "spec/jobs/skew_spec.lua" }
+local exchange = { "spec/jobs/exchange_spec.lua", "spec/jobs/parallelism_spec.lua" }
+
+return {
+  { rule = "S33", file = "engine/dataflow/worker.c", specs = kills,
+    from = "        exchange_mark(op, RING_BARRIER, work->number);\n    return op->vtab->snapshot",
+    to = "        exchange_mark(op, RING_CANCEL, work->number);\n    return op->vtab->snapshot" },
+  { rule = "S33", file = "engine/dataflow/chain.c", specs = kills,
+    from = "chain->halted = atomic_load(&checkpointing->final) == requested;", to = "chain->halted = atomic_load(&checkpointing->final) > requested;" },
+  { rule = "S33", file = "engine/dataflow/chain.c", specs = kills,
+    from = "        if (chain->ended && chain->acknowledged < requested)", to = "        if (false && chain->acknowledged < requested)" },
+
+  { rule = "S34", file = "engine/checkpoint/coordinator.c", specs = limits,
+    from = "    coordinator->failures++;\n", to = "" },
+  { rule = "S34", file = "engine/checkpoint/coordinator.c", specs = limits,
+    from = "    coordinator->failures = 0;\n", to = "" },
+  { rule = "S34", file = "engine/checkpoint/coordinator.c", specs = limits,
+    from = "coordinator->failures > coordinator->config.tolerable_failures", to = "coordinator->failures >= coordinator->config.tolerable_failures" },
+  { rule = "S34", file = "engine/checkpoint/coordinator.c", specs = limits,
+    from = "- coordinator->pending.started_ns < timeout_ns", to = "- coordinator->pending.started_ns > timeout_ns" },
+
+  { rule = "S35", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "    unblock_all(aligner);\n    event_add(aligner, ALIGNER_TRIGGER, complete);", to = "    event_add(aligner, ALIGNER_TRIGGER, complete);" },
+  { rule = "S35", file = "engine/dataflow/poll.c", specs = kills,
+    from = " || aligner_blocked(chain->aligner, index)", to = "" },
+  { rule = "S36", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "    if (aligner->pending != 0 && checkpoint > aligner->pending)\n        give_up(aligner);\n", to = "" },
+  { rule = "S36", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "    unblock_all(aligner);\n    event_add(aligner, ALIGNER_CANCEL, given_up);", to = "    unblock_all(aligner);\n    (void)given_up;" },
+  { rule = "S37", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "    if (aligner->pending != 0)\n        give_up(aligner);\n", to = "" },
+  { rule = "S37", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "    if (checkpoint > aligner->settled)\n        aligner->settled = checkpoint;\n", to = "" },
+  { rule = "S38", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "    else\n        trigger_if_complete(aligner);\n", to = "" },
+  { rule = "S39", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "i + 1 < done ? ALIGNER_CANCEL : ALIGNER_TRIGGER", to = "ALIGNER_TRIGGER" },
+  { rule = "S39", file = "engine/dataflow/aligner.c", specs = aligner,
+    from = "aligner->waiting[done] <= reached)", to = "aligner->waiting[done] < reached)" },
+
+  { rule = "S41", file = "engine/checkpoint/coordinator.c", specs = limits,
+    from = "    return due > pause_end ? due : pause_end;", to = "    return due < pause_end ? due : pause_end;" },
+
+  { rule = "S42", file = "engine/checkpoint/storage.c", specs = storage,
+    from = "    int status = storage_check(storage, manifest, false);\n    if (status == 0)\n        status = storage_sync_directory(storage->shared);",
+    to = "    int status = storage_sync_directory(storage->shared);" },
+  { rule = "S42", file = "engine/checkpoint/storage_retain.c", specs = storage,
+    from = "        if (!doomed[i] && list->items[i].manifest != NULL)\n", to = "        if (false)\n" },
+  { rule = "S42", file = "engine/checkpoint/storage_retain.c", specs = storage,
+    from = "    for (uint32_t i = 0; i < living_count; i++)\n", to = "    for (uint32_t i = 1; i < living_count; i++)\n" },
+  { rule = "S42", file = "engine/checkpoint/storage_retain.c", specs = storage,
+    from = "        doomed[i] = kept >= keep;", to = "        doomed[i] = kept > keep;" },
+  { rule = "S42", file = "engine/checkpoint/coordinator_files.c", specs = early,
+    from = "        if (live.file.kind == MANIFEST_DELTA && live.file.epoch_last > manifest->head.id)\n            live.file.epoch_last = manifest->head.id;\n",
+    to = "" },
+  { rule = "S42", file = "engine/checkpoint/coordinator_files.c", specs = kills,
+    from = "live->file.epoch_last >= coordinator->next_base_epoch)", to = "live->file.epoch_last > coordinator->next_base_epoch + 1)" },
+  { rule = "S42", file = "engine/checkpoint/coordinator_files.c", specs = early,
+    from = " || coordinator->pending.id < coordinator->base_usable_from)", to = ")" },
+  { rule = "S42", file = "engine/dataflow/chain.c", specs = { "spec/faults/first_eviction_spec.lua" },
+    from = "    if (!into_store && has_stored(worker)) {", to = "    if (into_store && has_stored(worker)) {" },
+  { rule = "S42", file = "engine/connectors/file/file_sink.c", specs = sink,
+    from = "sink->closed[count].checkpoint != 0 && sink->closed[count].checkpoint <= checkpoint", to = "sink->closed[count].checkpoint <= checkpoint" },
+  { rule = "S42", file = "engine/connectors/file/file_sink.c", specs = sink,
+    from = "sink->closed[count].checkpoint <= checkpoint)", to = "sink->closed[count].checkpoint == checkpoint)" },
+  { rule = "S42", file = "engine/connectors/file/file_sink.c", specs = sink,
+    from = "    if (status == ERROR_NOT_FOUND && part_bytes(&sink->writer.folder, part, PART_PUBLISHED) >= 0)\n        status = 0;\n", to = "" },
+  { rule = "S42", file = "engine/connectors/file/recover.c", specs = sink,
+    from = "    if (bound != NULL && part->counter < bound->whole)", to = "    if (bound != NULL && part->counter <= bound->whole)" },
+  { rule = "S42", file = "engine/connectors/file/recover.c", specs = sink,
+    from = "        status = check(&recovery);\n", to = "        check(&recovery);\n" },
+  { rule = "S42", file = "engine/connectors/file/recover.c", specs = sink,
+    from = "        status = part_mark(&recovery->folder, &next);", to = "        (void)next;" },
+
+  { rule = "S42b", file = "engine/dataflow/operators/source.c", specs = kills,
+    from = "        split_write(blob, &self->done[i], SPLIT_DONE, slice_of(\"\", 0));\n    struct buffer position;",
+    to = "        split_write(blob, &self->done[i], SPLIT_WAITING, slice_of(\"\", 0));\n    struct buffer position;" },
+  { rule = "S42b", file = "engine/dataflow/operators/source.c", specs = { "spec/jobs/finished_source_spec.lua" },
+    from = "    uint32_t before_count = op->worker->subtask == 0 ?", to = "    uint32_t before_count = op->worker->subtask == 1 ?" },
+
+  { rule = "S43", file = "engine/dataflow/operators/exchange.c", specs = exchange,
+    from = "mask != 0 ? hash & mask : hash % groups", to = "mask == 0 ? hash & mask : hash % groups" },
+  { rule = "S43", file = "engine/dataflow/operators/exchange.c", specs = exchange,
+    from = "    if (target->pending_count == 0 && ring_push(target->ring, item)) {", to = "    if (ring_push(target->ring, item)) {" },
+  { rule = "S43", file = "engine/dataflow/poll.c", specs = skew,
+    from = "    if (chain->pressed || chain->ending)", to = "    if (chain->ending)" },
+  { rule = "S43", file = "engine/dataflow/ring.c", specs = { "spec/jobs/skew_spec.lua", "spec/jobs/exchange_spec.lua" },
+    from = "bytes > 0 && held > 0 && held + bytes > ring->bytes_max", to = "bytes > 0 && held + bytes > ring->bytes_max" },
+
+  { rule = "S54", file = "engine/checkpoint/restore.c", specs = { "spec/jobs/restored_state_spec.lua" },
+    from = "    int status = allow_non_restored_state ? 0 : check_orphans(plan, manifest);",
+    to = "    int status = !allow_non_restored_state ? 0 : check_orphans(plan, manifest);" },
+  { rule = "S54", file = "engine/checkpoint/restore.c", specs = { "spec/jobs/restored_state_spec.lua", "spec/semantics/state_migration_spec.lua" },
+    from = "    state->id = old != NULL ? old->column : ++*last;\n    state->restored_version", to = "    state->id = ++*last;\n    state->restored_version" },
+  { rule = "S54", file = "engine/checkpoint/restore.c", specs = { "spec/jobs/restored_state_spec.lua", "spec/semantics/state_migration_spec.lua" },
+    from = "    if (old->format_version > version)", to = "    if (old->format_version > version + 1)" },
+}
