@@ -21,8 +21,7 @@ static uint64_t identity(int folder, const char *path, int flags, bool *certain)
     if (certain != NULL)
         *certain = born;
     int64_t parts[3] = { (int64_t)file.stx_ino, born ? file.stx_btime.tv_sec : 0, born ? file.stx_btime.tv_nsec : 0 };
-    uint64_t hash = hash_bytes(parts, sizeof parts);
-    return hash == 0 ? 1 : hash;
+    return hash_bytes(parts, sizeof parts) | 1;
 }
 
 uint64_t follow_identity(const char *path, bool *certain)

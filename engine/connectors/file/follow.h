@@ -12,7 +12,7 @@
 
 enum follow_event { FOLLOW_NOTHING, FOLLOW_ROTATED, FOLLOW_CUT };
 
-/* 0: the file is not there. `certain` (may be NULL): a file made later cannot have the same. */
+/* Odd; 0: the file is not there. `certain` (may be NULL): a file made later cannot have the same. */
 uint64_t follow_identity(const char *path, bool *certain);
 uint64_t follow_identity_of(int descriptor);
 

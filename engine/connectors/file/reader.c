@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "connectors/file/fingerprint.h"
 #include "connectors/file/follow.h"
 #include "connectors/file/input.h"
 #include "connectors/file/split.h"
@@ -19,8 +20,9 @@ struct reader {
     bool follow;             /* never set for compressed files */
     bool leaving;            /* the file has lost its name to another: read it to its end, then the other */
     uint64_t identity;       /* of the open file where it is followed, else 0 */
+    char *moved;             /* the path of the open file where that is not the split's */
     const struct file_input_vtab *vtab;
-    struct file_input *input;
+    struct file_input *input; /* NULL: a followed file that is not there now */
     uint64_t read, end;      /* the next byte to read, and where the split ends */
     struct intake intake;
 };
@@ -31,7 +33,7 @@ static int header_read(struct reader *reader)
     struct file_input *input;
     struct intake *intake = &reader->intake;
     struct intake_place place = intake->settled;
-    int status = reader->vtab->open(&input, reader->split.path);
+    int status = reader->vtab->open(&input, reader->moved != NULL ? reader->moved : reader->split.path);
     if (status < 0)
         return status;
     struct batch *none = batch_take();
@@ -54,30 +56,62 @@ static int header_read(struct reader *reader)
     return status;
 }
 
+/* The file of that name, or none, until there is one. */
+static int named_open(struct reader *reader)
+{
+    int status = plain_input.open(&reader->input, reader->split.path);
+    if (status != ERROR_NOT_FOUND)
+        return status;
+    reader->leaving = reader->intake.at_end = reader->intake.begun = true;
+    return 0;
+}
+
+/* As tail -F does: the loss is told, and nothing else of the job has to wait for it. */
+static int begin_anew(struct reader *reader, const char *what)
+{
+    log_warn("%s: %s since it was read up to byte %" PRIu64 "; what it may have held behind that is lost, and what has its name now is read from its beginning",
+             reader->split.path, what, reader->intake.offset);
+    intake_restart(&reader->intake);
+    return named_open(reader);
+}
+
 /* The file that the position belongs to: of that name, or beside it if it was rotated since. */
 static int followed_open(struct reader *reader, uint64_t identity)
 {
     const char *path = reader->split.path;
-    if (identity == 0 || follow_identity(path, NULL) == identity)
-        return plain_input.open(&reader->input, path);
-    char *moved = follow_find(path, identity);
-    if (moved == NULL)
-        return error_set(ERROR_NOT_FOUND, "%s: the file that byte %" PRIu64 " belongs to is gone, and another has its name", path,
-                         reader->intake.offset);
-    reader->leaving = true;
-    int status = plain_input.open(&reader->input, moved);
-    free(moved);
-    return status;
+    bool known = (identity & 1) != 0; /* else a fingerprint, of when it was not followed */
+    if (known && follow_identity(path, NULL) != identity) {
+        reader->moved = follow_find(path, identity);
+        if (reader->moved == NULL)
+            return begin_anew(reader, "the file is gone");
+        reader->leaving = true;
+    }
+    int status = reader->moved != NULL ? plain_input.open(&reader->input, reader->moved) : named_open(reader);
+    if (status < 0 || reader->input == NULL || follow_look(path, plain_input.descriptor(reader->input), reader->intake.offset) != FOLLOW_CUT)
+        return status;
+    plain_input.close(reader->input);
+    reader->input = NULL;
+    return begin_anew(reader, "the file was cut");
 }
 
-static int input_open(struct reader *reader, uint64_t identity)
+static int written_anew(const struct reader *reader)
 {
-    int status = reader->follow ? followed_open(reader, identity) : reader->vtab->open(&reader->input, reader->split.path);
-    if (status == 0)
-        status = reader->vtab->seek(reader->input, reader->intake.offset);
+    return error_set(ERROR_CORRUPT, "%s: was written anew: other bytes lie before byte %" PRIu64 ", up to which it had been read", reader->split.path,
+                     reader->intake.offset);
+}
+
+/* `known`: the identity or the fingerprint in the position; 0: none. */
+static int input_open(struct reader *reader, uint64_t known)
+{
+    int status = reader->follow ? followed_open(reader, known) : reader->vtab->open(&reader->input, reader->split.path);
+    if (status < 0 || reader->input == NULL)
+        return status;
+    status = reader->vtab->seek(reader->input, reader->intake.offset);
+    int descriptor = reader->vtab->descriptor(reader->input);
     if (status == 0 && reader->follow)
-        reader->identity = follow_identity_of(reader->vtab->descriptor(reader->input));
-    return status;
+        reader->identity = follow_identity_of(descriptor);
+    bool compared = status == 0 && !reader->follow && reader->vtab->seekable && known != 0 && (known & 1) == 0;
+    return compared && fingerprint_before(descriptor, reader->intake.offset) != known ? written_anew(reader) : status;
 }
 
 /* Where to begin, by the split's name or by the position. */
@@ -85,18 +119,18 @@ static int place(struct reader *reader, struct slice position)
 {
     struct intake *intake = &reader->intake;
     struct intake_place begin = { 0 };
-    uint64_t identity = 0;
+    uint64_t known = 0;
     int status = reader->vtab->seekable ? file_split_lines(&reader->split, &begin.offset, &reader->end) : 0;
     intake_move(intake, &begin);
     if (status == 0 && position.bytes > 0)
-        status = intake_restore(intake, position, &identity);
+        status = intake_restore(intake, position, &known);
+    if (status == 0)
+        status = input_open(reader, known);
     if (status < 0)
         return status;
-    intake->begun = intake->offset > 0;
-    if (intake->begun && intake->format->has_header)
+    intake->begun = intake->offset > 0 || reader->input == NULL;
+    if (intake->offset > 0 && intake->format->has_header)
         status = header_read(reader);
-    if (status == 0)
-        status = input_open(reader, identity);
     intake->lines_known = reader->split.offset == 0;
     reader->read = intake->offset;
     return status;
@@ -135,7 +169,10 @@ static int next_open(struct reader *reader)
     int status = plain_input.open(&input, reader->split.path);
     if (status < 0)
         return status == ERROR_NOT_FOUND ? 0 : status;
-    plain_input.close(reader->input);
+    if (reader->input != NULL)
+        plain_input.close(reader->input);
+    free(reader->moved);
+    reader->moved = NULL;
     reader->input = input;
     reader->identity = follow_identity_of(plain_input.descriptor(input));
     reader->leaving = false;
@@ -199,7 +236,9 @@ int file_reader_poll(struct reader *reader, struct batch *batch)
 
 int file_reader_position(struct reader *reader, struct buffer *position)
 {
-    intake_position(&reader->intake, reader->identity, position);
+    bool plain = !reader->follow && reader->vtab->seekable;
+    uint64_t fingerprint = plain ? fingerprint_before(reader->vtab->descriptor(reader->input), reader->intake.settled.offset) : 0;
+    intake_position(&reader->intake, reader->follow ? reader->identity : fingerprint, position);
     return 0;
 }
 
@@ -216,5 +255,6 @@ void file_reader_close(struct reader *reader)
         reader->vtab->close(reader->input);
     intake_close(&reader->intake);
     file_split_deinit(&reader->split);
+    free(reader->moved);
     free(reader);
 }
