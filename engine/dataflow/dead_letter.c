@@ -13,13 +13,21 @@
 #define WARNED_RECORDS 10
 #define BYTES_KEPT_MAX 65536
 
-static void warn(struct operator *op, const char *where, const char *error)
+static void warn(struct operator *op, const char *name, const char *where, const char *error)
 {
     uint64_t errors = atomic_load_explicit(&op->errors, memory_order_relaxed);
     if (errors <= WARNED_RECORDS)
-        log_warn("step \"%s\", subtask %u: %s%s%s", op->step->name, op->worker->subtask, where, *where ? ": " : "", error);
+        log_warn("step \"%s\", subtask %u: %s%s%s", name, op->worker->subtask, where, *where ? ": " : "", error);
     if (errors == WARNED_RECORDS)
-        log_warn("step \"%s\": further bad records are counted, not logged", op->step->name);
+        log_warn("step \"%s\": further bad records are counted, not logged", name);
+}
+
+/* Whoever drives a step by hand sees by himself what it dropped. */
+void worker_count_error(struct worker *worker, int step, const char *name, const char *error)
+{
+    counter_add(&worker->ops[step].errors, 1);
+    if (!worker->by_hand)
+        warn(&worker->ops[step], name, "", error);
 }
 
 static struct cell string_cell(struct arena *arena, struct slice text)
@@ -73,7 +81,7 @@ static int key_read(struct arena *arena, const struct batch *batch, int32_t inde
 int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, const char *error)
 {
     counter_add(&op->errors, 1);
-    warn(op, "", error);
+    warn(op, op->step->name, "", error);
     if (op->step->policy != POLICY_DEAD_LETTER)
         return 0;
     struct arena *arena = &operator_output(op, op->step->dead_port)->arena;
@@ -90,7 +98,7 @@ int operator_bad_record(struct operator *op, const struct batch *batch, int32_t 
 int operator_bad_bytes(struct operator *op, const char *where, struct slice bytes, const char *error)
 {
     counter_add(&op->errors, 1);
-    warn(op, where, error);
+    warn(op, op->step->name, where, error);
     if (op->step->policy != POLICY_DEAD_LETTER)
         return 0;
     struct arena *arena = &operator_output(op, op->step->dead_port)->arena;

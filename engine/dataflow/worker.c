@@ -220,11 +220,6 @@ uint32_t worker_parallelism(const struct worker *worker)
     return worker->dataflow->plan->parallelism;
 }
 
-void worker_count_error(struct worker *worker, int step)
-{
-    counter_add(&worker->ops[step].errors, 1);
-}
-
 static struct checkpoint_part *part_new(struct checkpoint_ack *ack, const struct operator *op)
 {
     ack->parts = memory_resize(ack->parts, (ack->part_count + 1) * sizeof ack->parts[0]);

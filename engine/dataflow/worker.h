@@ -31,8 +31,8 @@ struct call *worker_call(struct worker *worker, int step);
 uint32_t worker_parallelism(const struct worker *worker);
 /* User code failed for good, with the whole report as text and a line that tells the place. */
 void worker_fail(struct worker *worker, const char *report, const char *place);
-/* A record was dropped by on_error = "skip", or sent to the dead letters. */
-void worker_count_error(struct worker *worker, int step);
+/* A record was dropped by on_error = "skip", or sent to the dead letters: counted, and the first ones are logged, under the name of the function's step. */
+void worker_count_error(struct worker *worker, int step, const char *name, const char *error);
 /* </cdef> */
 
 struct dataflow;   /* what the workers of a process share */

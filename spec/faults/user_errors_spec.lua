@@ -122,6 +122,22 @@ describe("an error of user code", function()
     assert.are.equal('"a"\n"b"\n', started.out)
   end)
 
+  it("tells the first records that a function drops, and how many there were", function()
+    local script = here:job('{ parallelism = 1, on_error = "skip" }', [[
+:map(function(n) return n + 1 end)
+:map(function(n)
+  if n % 2 == 0 then error("odd\27 " .. n) end
+  return n
+end, { name = "even" })
+:to(mt.blackhole {})]])
+    local started = here:run(script)
+    assert.are.equal(0, started:wait(), started.err)
+    local _, told = started.err:gsub('warn  step "even", subtask 0: odd[^\n]* %d+ %(job%.lua:%d+[^\n]*%)', "")
+    assert.are.equal(10, told, started.err)
+    names(started.err, 'step "even": further bad records are counted, not logged')
+    assert.is_nil(started.err:find("\27", 1, true), started.err)
+  end)
+
   it("shows bytes of records that would steer a terminal as numbers", function()
     local bytes = here:write("bytes.jsonl", '{"a":"\27]0;x\7"}\n')
     local source = ("mt.file { path = '%s', format = '%%s' }"):format(bytes)

@@ -180,6 +180,21 @@ function M.callback_frames(call, step, names)
   return {}
 end
 
+local function frames_of(failure)
+  if #failure.frames > 0 then return failure.frames end
+  local place = failure.message:match("^([^\n]-%.lua:%d+): ")
+  local is_authors = place and not is_own(place) and not place:find("^moontide%.")
+  return is_authors and { place:match("[^/]*$") } or {}
+end
+
+--- The report of a record that is dropped: what went wrong, and where.
+---@param failure { message: string, frames: string[] }
+---@return string
+function M.line(failure)
+  local frame = frames_of(failure)[1]
+  return bare(failure.message):match("^[^\n]*") .. (frame and (" (%s)"):format(frame) or "")
+end
+
 --- The whole report.
 ---@param job_name string
 ---@param step_name string
@@ -189,12 +204,7 @@ end
 ---@return string
 function M.text(job_name, step_name, subtask, failure, record)
   local lines = { ("moontide: job %q, step %q, subtask %d: %s"):format(job_name, step_name, subtask, bare(failure.message)) }
-  local frames = failure.frames
-  if #frames == 0 then
-    local place = failure.message:match("^([^\n]-%.lua:%d+): ")
-    if place and not is_own(place) and not place:find("^moontide%.") then frames = { place:match("[^/]*$") } end
-  end
-  for _, frame in ipairs(frames) do lines[#lines + 1] = "  " .. frame end
+  for _, frame in ipairs(frames_of(failure)) do lines[#lines + 1] = "  " .. frame end
   if record then
     local key = record.key ~= nil and json_text(record.key) or "none"
     lines[#lines + 1] = ("  key     %s     time %s"):format(key, time_text(record.time))

@@ -84,7 +84,7 @@ local function recover(self, index, failure)
     return false, text
   end
   C.call_rollback(call)
-  C.worker_count_error(self.handle, index - 1)
+  C.worker_count_error(self.handle, index - 1, step.name, report.line(failure))
   if call.pass_input then C.call_drop(call, call.index) end
   if type(policy) == "table" then send_letter(self, index, operator.dead_ports[policy.dead_letter], step, failure, record) end
   call.stage = 0
