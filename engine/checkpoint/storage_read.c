@@ -251,6 +251,7 @@ int storage_find(struct storage *storage, const char *id_or_tag, uint64_t *id)
     }
     storage_list_free(&list);
     if (status == 0 && *id == 0)
-        return error_set(ERROR_NOT_FOUND, "no checkpoint has the number or tag '%s'", id_or_tag);
+        return error_set(ERROR_NOT_FOUND, "no checkpoint has the number or tag '%s'%s", id_or_tag,
+                         strchr(id_or_tag, '/') == NULL ? "" : "; paths are of savepoints, which are not available in this version");
     return status;
 }

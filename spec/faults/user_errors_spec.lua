@@ -138,6 +138,18 @@ end, { name = "even" })
     assert.is_nil(started.err:find("\27", 1, true), started.err)
   end)
 
+  it("says so where a state is updated with a dot instead of a colon, which would clear it", function()
+    local steps = [[:key_by(function() return 1 end):process("p", { state = { n = mt.value_state() }, process_element = function(self)
+  self.n.update(%s)
+end }):to(mt.blackhole {})]]
+    for _, value in ipairs { "5", "{ 5 }" } do
+      local started = here:run(here:job('{ parallelism = 1, restart = "none" }', steps:format(value)), "--fresh")
+      assert.are.equal(1, started:wait(), started.err)
+      names(started.err, "call it with a colon: state:update(value)")
+      names(started.err, "job.lua:")
+    end
+  end)
+
   it("shows bytes of records that would steer a terminal as numbers", function()
     local bytes = here:write("bytes.jsonl", '{"a":"\27]0;x\7"}\n')
     local source = ("mt.file { path = '%s', format = '%%s' }"):format(bytes)

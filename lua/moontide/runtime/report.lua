@@ -206,7 +206,7 @@ function M.text(job_name, step_name, subtask, failure, record)
   local lines = { ("moontide: job %q, step %q, subtask %d: %s"):format(job_name, step_name, subtask, bare(failure.message)) }
   for _, frame in ipairs(frames_of(failure)) do lines[#lines + 1] = "  " .. frame end
   if record then
-    local key = record.key ~= nil and json_text(record.key) or "none"
+    local key = record.key ~= nil and clipped(json_text(record.key)) or "none"
     lines[#lines + 1] = ("  key     %s     time %s"):format(key, time_text(record.time))
     lines[#lines + 1] = "  record  " .. record.text
     lines[#lines + 1] = '  state of this record was rolled back; on_error = "fail" (also: "skip", { dead_letter = sink })'

@@ -47,6 +47,7 @@ function ValueState:update(value)
       return
     end
   end
+  if value == nil and getmetatable(self) ~= ValueState then error("call it with a colon: state:update(value)", 2) end
   write(value)
 end
 

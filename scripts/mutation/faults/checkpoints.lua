@@ -48,6 +48,8 @@ return {
 
   { rule = "S41", file = "engine/checkpoint/coordinator.c", specs = limits,
     from = "    return due > pause_end ? due : pause_end;", to = "    return due < pause_end ? due : pause_end;" },
+  { rule = "S41", file = "engine/checkpoint/coordinator.c", specs = limits,
+    from = "    if (ack->checkpoint != pending->id) {", to = "    if (pending->id == 0) {" },
 
   { rule = "S42", file = "engine/checkpoint/storage.c", specs = storage,
     from = "    int status = storage_check(storage, manifest, false);\n    if (status == 0)\n        status = storage_sync_directory(storage->shared);",
