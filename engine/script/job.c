@@ -140,18 +140,12 @@ static int choose_max_parallelism(struct job *job, uint32_t *groups)
     return 0;
 }
 
-/* What a test asks for by an environment variable; what is not a positive number changes nothing: 0. */
-static uint64_t number_of_test(const char *name)
+/* What a test asks for by an environment variable; `usual` where that is no positive number. */
+static uint64_t number_of_test(const char *name, uint64_t usual)
 {
     const char *setting = getenv(name);
-    return setting == NULL ? 0 : strtoull(setting, NULL, 10);
-}
-
-/* MOONTIDE_RING_BYTES lets a test see full rings in a small job. */
-static size_t ring_bytes(size_t usual)
-{
-    uint64_t bytes = number_of_test("MOONTIDE_RING_BYTES");
-    return bytes > 0 ? bytes : usual;
+    uint64_t number = setting == NULL ? 0 : strtoull(setting, NULL, 10);
+    return number > 0 ? number : usual;
 }
 
 static int plan_make(struct job *job)
@@ -163,7 +157,7 @@ static int plan_make(struct job *job)
     const char *mode = vm_config_text(job->vm, "checkpoint.mode");
     job->at_least_once = mode != NULL && strcmp(mode, "at_least_once") == 0;
     job->plan = plan_new(job->parallelism, groups, job->at_least_once);
-    job->plan->ring_bytes = ring_bytes(job->plan->ring_bytes);
+    job->plan->ring_bytes = number_of_test("MOONTIDE_RING_BYTES", job->plan->ring_bytes); /* full rings in a small job */
     status = vm_fill_plan(job->vm, job->plan);
     return status < 0 ? status : restore_columns(job->plan, job->manifest, job->arguments.allow_non_restored_state);
 }
@@ -233,10 +227,9 @@ static int state_directory_make(const struct job *job, const char *path)
  */
 static uint64_t walked_places(const struct job *job)
 {
-    uint64_t places = number_of_test("MOONTIDE_WALKED_PLACES");
     cpu_set_t cores;
     bool spare = sched_getaffinity(0, sizeof cores, &cores) == 0 && (uint64_t)CPU_COUNT(&cores) >= 2 * (uint64_t)job->parallelism;
-    return places > 0 ? places : spare ? WALKED_PLACES_MIN : 0;
+    return number_of_test("MOONTIDE_WALKED_PLACES", spare ? WALKED_PLACES_MIN : 0);
 }
 
 static int backend_make(struct job *job)
@@ -276,13 +269,6 @@ static uint64_t first_id(const struct job *job)
     return last + 1;
 }
 
-/* MOONTIDE_BASE_BYTES lets a test see many bases in a short run. */
-static uint64_t base_bytes(void)
-{
-    uint64_t bytes = number_of_test("MOONTIDE_BASE_BYTES");
-    return bytes > 0 ? bytes : BASE_BYTES_MAX;
-}
-
 static void coordinator_make(struct job *job)
 {
     struct vm *vm = job->vm;
@@ -290,7 +276,8 @@ static void coordinator_make(struct job *job)
         .interval_ms = (int64_t)number_or(vm, "checkpoint.interval", 0), .records = (uint64_t)number_or(vm, "checkpoint.records", 0),
         .timeout_ms = (uint64_t)number_or(vm, "checkpoint.timeout", 600000), .min_pause_ms = (uint64_t)number_or(vm, "checkpoint.min_pause", 0),
         .retain = (uint32_t)number_or(vm, "checkpoint.retain", 3), .tolerable_failures = (uint32_t)number_or(vm, "checkpoint.tolerable_failures", 0),
-        .base_bytes = base_bytes(), .job = job->name, .script = job->script_hash, .run_id = job->run_id,
+        .base_bytes = number_of_test("MOONTIDE_BASE_BYTES", BASE_BYTES_MAX), /* many bases in a short run */
+        .job = job->name, .script = job->script_hash, .run_id = job->run_id,
         .first_id = first_id(job), .at_least_once = job->at_least_once,
     };
     job->coordinator = coordinator_new(&config, job->plan, job->storage, job->backend, job->manifest);

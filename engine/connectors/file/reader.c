@@ -71,6 +71,9 @@ static int begin_anew(struct reader *reader, const char *what)
 {
     log_warn("%s: %s since it was read up to byte %" PRIu64 "; what it may have held behind that is lost, and what has its name now is read from its beginning",
              reader->split.path, what, reader->intake.offset);
+    free(reader->moved);
+    reader->moved = NULL;
+    reader->leaving = false;
     intake_restart(&reader->intake);
     return named_open(reader);
 }

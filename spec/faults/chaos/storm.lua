@@ -42,11 +42,9 @@ end
 local function describe(case)
   local parallelism = type(case.parallelism) == "number" and case.parallelism or "changing"
   if case.steps then parallelism = parallelism .. ", steps" end
-  local more = { case.walked_places and "walker", case.reader and "reader", case.ring_bytes and "rings" }
-  local named = {}
-  for i = 1, 3 do named[#named + 1] = more[i] or nil end
+  local flags = (case.walked_places and "walker " or "") .. (case.reader and "reader " or "") .. (case.ring_bytes and "rings" or "")
   return ("%-8s %-7s %-5s parallelism %-15s split %-5s base %-5s %-19s"):format(case.kind, case.backend, case.memory, parallelism, case.split or "-",
-    case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-", table.concat(named, " "))
+    case.base_bytes and math.floor(case.base_bytes / 1024) .. "KB" or "-", flags)
 end
 
 -- Short delays fall into the start, the restore and the first checkpoints; longer ones anywhere.
