@@ -86,17 +86,27 @@ describe("S42: rows of a later epoch in the delta of a checkpoint", function()
   end)
 end)
 
--- A base that is begun when checkpoint 2 is complete and finished while checkpoint 3 waits for the slow worker: it has
--- what the other worker did behind the barrier of checkpoint 3, so only checkpoint 4 may have it. It takes the place of
+-- A base that is begun when checkpoint 2 is complete and finished while checkpoint 3 waits for another worker: it has
+-- what the first worker did behind the barrier of checkpoint 3, so only checkpoint 4 may have it. It takes the place of
 -- the delta of checkpoint 1, which nothing else has the keys of.
+--
+-- The other worker gets records that it stays with until something has happened: before the barrier of checkpoint 2 until
+-- all behind it has been sent, behind it until the base is begun (checkpoint 3 is triggered right after that), some that
+-- let it do its part of the base between two records, and one until the base is finished.
 local with_base = [[
-local ffi = require "ffi"
 local mt = require "moontide"
 local testing = require "moontide.testing"
-local run = tonumber(mt.args.run)
-local keys, more_keys, slow, at_once = 20000, 5000, 10, 1000
+local run, directory = tonumber(mt.args.run), mt.args.directory
+local keys, more_keys, steps, at_once = 20000, 5000, 10, 1000
 local job = mt.job("base", { parallelism = 2, restart = { strategy = "none" }, state = { memory = "64MB" }, checkpoint = { interval = false } })
-ffi.cdef "int usleep(unsigned microseconds);"
+
+local function note(name) io.open(directory .. "/" .. name, "w"):close() end
+
+local function await(name)
+  local file
+  repeat file = io.open(directory .. "/" .. name) until file
+  file:close()
+end
 
 local function next_key(subtask, i)
   repeat i = i + 1 until testing.subtask_of(i, 2) == subtask
@@ -109,24 +119,28 @@ for i = 1, keys + more_keys do
   table.insert(i > keys and others or first, last)
 end
 
--- What is sent in which order: { key, what }, or a name of what is waited for.
+-- What is sent in which order: { key, what, name }, or a name of what is waited for.
 local records = {}
-local function add(key, what) records[#records + 1] = { key = key, what = what } end
+local function add(key, what, name) records[#records + 1] = { key = key, what = what, name = name } end
+local function pause(name) records[#records + 1] = name or "pause" end
 for _, key in ipairs(first) do add(key) end
 add(first[1], "request")
-records[#records + 1] = "barrier 1"
+pause "barrier 1"
 for _, key in ipairs(others) do add(key) end
-add(waiting, "slower")
-records[#records + 1] = "pause"
+add(waiting, "await", "all sent")
+pause()
 add(first[1], "request")
-records[#records + 1] = "barrier 2"
-for _ = 1, slow do
-  add(waiting, "slow")
-  records[#records + 1] = "pause"
+pause "barrier 2"
+add(waiting, "await", "barrier 3")
+pause()
+for _ = 1, steps do
+  add(waiting, "step")
+  pause()
 end
+add(waiting, "await", "base finished")
 add(first[1], "request")
-records[#records + 1] = "pause"
-records[#records + 1] = "barrier 3"
+pause()
+pause "barrier 3"
 for i = keys, 1, -1 do add(first[i]) end -- backwards: the base goes forward
 add(first[1], "end")
 
@@ -138,6 +152,7 @@ local source = mt.source {
       local record = records[self.at + 1]
       if record == nil then return run == 2 and "end" or false end
       local waits = type(record) == "string"
+      if record == "barrier 3" and run == 1 then note "all sent" end
       if waits and not seen[record] then return record == "barrier 3" end -- who sleeps misses the moment
       self.at = self.at + 1
       if waits then return record ~= "pause" end
@@ -148,6 +163,7 @@ local source = mt.source {
   snapshot = function(self)
     self.snapshots = self.snapshots + 1
     seen["barrier " .. self.snapshots] = true
+    if run == 1 then note("barrier " .. self.snapshots) end
     return self.at
   end,
   restore = function(self, at)
@@ -162,8 +178,8 @@ job:from(source, { parallelism = 1 }):key_by("key"):process("count", {
   process_element = function(self, record, ctx, out)
     if record.what == "request" then return ctx:request_checkpoint() end
     if record.what == "end" then return out:collect(("%d done"):format(self.done)) end
-    if record.what == "slow" then return ffi.C.usleep(30000) end
-    if record.what == "slower" then return ffi.C.usleep(300000) end
+    if record.what == "await" then return await(record.name) end
+    if record.what == "step" then return end
     local count = self.count:value() + 1
     self.count:update(count)
     self.done = self.done + 1
@@ -177,15 +193,17 @@ describe("S42: a base that is finished while a checkpoint waits", function()
   for _, backend in ipairs { "memory", "rocksdb" } do
     it("is not that checkpoint's, on " .. backend, function()
       local here = runs.new()
-      finally(function() here:destroy() end)
       local path = here:write("job.lua", (with_base:gsub("state = { memory", ("state = { backend = %q, memory"):format(backend), 1)))
-      local function play(run, point)
-        local words = { "run", path, "--data", here.data, "--no-progress", "--set", "run=" .. run }
-        return attempt.run(words, { MOONTIDE_BASE_BYTES = "300000", MOONTIDE_CRASH_POINT = point })
-      end
-      local died = play(1, "commit.after_sync:3")
-      assert.is_true(died.killed, died.err)
-      local ended = play(2, "")
+      local function words(run) return { "run", path, "--data", here.data, "--no-progress", "--set", "run=" .. run, "--set", "directory=" .. here.directory } end
+      local started = attempt.start(words(1), { MOONTIDE_BASE_BYTES = "300000", MOONTIDE_CRASH_POINT = "commit.after_sync:3" })
+      finally(function()
+        started:destroy()
+        here:destroy()
+      end)
+      started:wait_until("the base is finished", function() return here:ask("status"):match '"bases":1' end)
+      here:write("base finished", "")
+      assert.equal("signal 9", started:wait(), started.err)
+      local ended = attempt.run(words(2), {})
       assert.equal(3, ended.checkpoint, ended.err)
       assert.equal("20000 done\n", ended.out, ended.err)
     end)

@@ -13,7 +13,8 @@ function M.executable()
   return os.getenv("MOONTIDE_EXECUTABLE") or "build/moontide"
 end
 
-local function start(words, environment)
+--- The process, to be waited for.
+function M.start(words, environment)
   return process.start({ M.executable(), unpack(words) }, { program = "/usr/bin/setsid", environment = environment })
 end
 
@@ -22,7 +23,7 @@ end
 function M.run(words, environment, kill_ms)
   local began = clock.now_ms()
   local deadline = began + (kill_ms or LIMIT_MS)
-  local started = start(words, environment)
+  local started = M.start(words, environment)
   local left = deadline - began
   while left > 0 and started:_pump(math.max(1, math.floor(left))) do left = deadline - clock.now_ms() end
   local late = left <= 0
