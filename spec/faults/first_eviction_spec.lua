@@ -1,16 +1,16 @@
 -- A base that is begun while no row has left the cache, at a worker that is busy until the first ones do: what is in
--- the cache is not all there is any more. The rows of the first checkpoint are the first to leave it, and a base takes
--- the place of their delta.
+-- the cache is not all there is any more. More rows leave it than the second checkpoint has, so some are of the first
+-- one, and a base takes the place of that one's delta. (scripts/mutate sees whether they still do.)
 local attempt = require "faults.chaos.attempt"
 local runs = require "support.run"
 
--- The first checkpoint has 1000 rows, the second 1600 more, which is more than memory is for; their deltas ask for a
+-- The first checkpoint has 2150 rows, the second 450 more, which is more than memory is for; their deltas ask for a
 -- base. When the second has been committed the first is removed, and the base decided on. For this moment one record
 -- waits at the gate. Then it goes on to the rows, which are brought back to their memory, and only then the worker
 -- looks what else there is to do. Checkpoints follow until the base stands in one, and a count.
 local job = [[
 local mt = require "moontide"
-local filler, rows_of, checkpoints, tries, seconds_a_try = ("x"):rep(1000), { 1000, 1600 }, 8, 200, 0.05
+local filler, rows_of, checkpoints, tries, seconds_a_try = ("x"):rep(1000), { 2150, 450 }, 8, 200, 0.05
 local requested, snapshots, committed, spilled = 0, 0, 0, false
 local job = mt.job("spill", { parallelism = 1, checkpoint = { interval = false, retain = 1 }, restart = { strategy = "none" },
   state = { backend = "rocksdb", memory = "2800KB" } })
@@ -77,7 +77,7 @@ describe("S42: a base that is begun where the first rows leave the cache", funct
     finally(function() run:destroy() end)
     local words = { "run", run:write("job.lua", job), "--data", run.data, "--no-progress",
       "--set", "first=" .. run.data .. "/checkpoints/chk-1/manifest" }
-    local died = attempt.run(words, { MOONTIDE_BASE_BYTES = "1800000", MOONTIDE_CRASH_POINT = "commit.after_sync:8" })
+    local died = attempt.run(words, { MOONTIDE_BASE_BYTES = "2340000", MOONTIDE_CRASH_POINT = "commit.after_sync:8" })
     assert.is_true(died.killed, died.err)
     local ended = attempt.run(words, {})
     assert.equal(8, ended.checkpoint, ended.err)
