@@ -204,6 +204,31 @@ describe("back-pressure", function()
     end, { parallelism = 3 })
     assert.is_true(#result.sinks.results > 0)
   end)
+
+  it("S43: what a full ring did not take stays before what is sent behind it", function()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job = mt.job("order", { checkpoint = { interval = false } })
+      job:from(mt.sequence { from = 1, to = 20 })
+        :rebalance()
+        :process("burst", function(n, ctx, out) -- far more than a ring takes, while the other worker takes from it
+          for i = 1, 20000 do out:collect { from = ctx:subtask(), n = n, i = i, fill = ("y"):rep(200) } end
+        end)
+        :key_by(function() return "hot" end)
+        :process("follow", {
+          open = function(self) self.last, self.seen = {}, 0 end,
+          process_element = function(self, row, _, out)
+            local last = self.last[row.n] or 0
+            if row.i ~= last + 1 then error(("record %d of burst %d came behind %d"):format(row.i, row.n, last)) end
+            self.last[row.n], self.seen = row.i, self.seen + 1
+            if self.seen == 20 * 20000 then out:collect(self.seen) end
+          end,
+        })
+        :to(mt.collect { name = "seen" })
+      return job
+    end, { parallelism = 2 })
+    assert.are.same({ 20 * 20000 }, result.sinks.seen)
+  end)
 end)
 
 describe("the same job again", function()

@@ -54,6 +54,25 @@ describe("the control socket", function()
     end
   end)
 
+  it("S33: nothing is read behind the barrier of a stop: a sink without transactions goes on with the next record", function()
+    local script = here:job("{ parallelism = 1, checkpoint = { interval = false } }", [[:to(mt.sink {
+      write = function(self, n)
+        self.first, self.last = self.first or n, n
+      end,
+      close = function(self) print(("from %d to %d"):format(self.first, self.last)) end,
+    })]], "mt.sequence { from = 1 }")
+    local next_number = 1
+    for _ = 1, 3 do
+      local started = here:run_until_running(script)
+      started:wait_until("it has read", function() return tonumber(here:ask("status"):match '"records_in":(%d+)') > 100 end)
+      assert.are.equal(0, (select(2, here:command("stop"))))
+      assert.are.equal(0, started:wait(), started.err)
+      local first, last = started.out:match "from (%d+) to (%d+)"
+      assert.are.equal(next_number, tonumber(first))
+      next_number = tonumber(last) + 1
+    end
+  end)
+
   it("stop --drain: ends the input, stop does not", function()
     local sink = ':key_by(function(n) return 1 end):count("all"):to(mt.blackhole {})'
     local script = here:job("{ checkpoint = { interval = false } }", sink, run.endless)
