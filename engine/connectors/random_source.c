@@ -270,7 +270,7 @@ static void keys_fill(struct reader *reader, uint32_t count)
 static int reader_poll(struct reader *reader, struct batch *batch)
 {
     struct stripe *stripe = &reader->stripe;
-    int32_t count = stripe_due(stripe, BATCH_RECORDS_MAX);
+    int32_t count = stripe_due(stripe, batch->room);
     keys_fill(reader, (uint32_t)count);
     if (reader->source->shape == RECORD_NUMBER)
         numbers_append(batch, reader->keys, count);

@@ -75,7 +75,7 @@ static int reader_open(struct source *source, struct slice split, struct slice p
 static int reader_poll(struct reader *reader, struct batch *batch)
 {
     struct stripe *stripe = &reader->stripe;
-    int32_t count = stripe_due(stripe, BATCH_RECORDS_MAX);
+    int32_t count = stripe_due(stripe, batch->room);
     int64_t number = stripe->next;
     for (int32_t i = 0; i < count; i++, number += stripe->step) {
         batch->values[i] = cell_of_int64(number);

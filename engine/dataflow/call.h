@@ -18,7 +18,7 @@
 /* <cdef> */
 enum call_request {
     CALL_BATCH = 1,     /* handle records [index, count) */
-    CALL_POLL = 2,      /* a source written in Lua: emit some records; answer status SOURCE_* */
+    CALL_POLL = 2,      /* a source written in Lua: emit some records, `count` at most if it can be chosen; answer status SOURCE_* */
     CALL_OPEN = 3,      /* `blob`: what the step saved, if it is restored; a source may answer SOURCE_END */
     CALL_CLOSE = 4,
     CALL_SNAPSHOT = 5,  /* write what is to be saved into `blob` */

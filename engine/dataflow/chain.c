@@ -69,6 +69,7 @@ static void chain_fill(struct worker *worker, struct chain *chain)
     }
     chain->aligner = aligner_new(chain->channel_count, plan->at_least_once);
     chain->started = plan->by_hand;
+    portion_init(worker, chain);
 }
 
 static uint32_t chain_rank(const struct worker *worker, uint32_t chain)

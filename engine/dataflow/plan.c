@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "dataflow/portion.h"
 #include "dataflow/ring.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_le
     plan->max_parallelism = max_parallelism;
     plan->at_least_once = at_least_once;
     plan->ring_bytes = RING_BYTES;
+    plan->portion_ns = PORTION_NS;
     return plan;
 }
 

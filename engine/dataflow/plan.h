@@ -208,6 +208,7 @@ struct plan {
     bool at_least_once;
     bool by_hand;                     /* one worker alone: no rings between workers */
     size_t ring_bytes;                /* of each ring between two workers; RING_BYTES by default */
+    uint64_t portion_ns;              /* how long what a chain takes in at once should take; PORTION_NS by default, 0: as long as it does */
     struct step *steps;
     uint32_t count, capacity;
     uint32_t *order;                  /* step numbers, upstream first */

@@ -33,6 +33,7 @@ static int poll_ring(struct worker *worker, struct chain *chain, uint32_t index)
         waker_wake_sleeper(&sender->waker);
     switch (item.kind) {
     case RING_BATCH:
+        portion_begin(worker, chain, NULL, (uint64_t)item.batch->count);
         ring_batch(worker, channel->op, channel->number, item.batch);
         if (channel->op->step->kind == STEP_INPUT) /* what is pushed by hand ends idleness; a step upstream says so itself */
             marks_from_ring(channel->op, channel->number, MARK_ACTIVE, 0);
@@ -72,6 +73,8 @@ static int poll_source(struct worker *worker, struct chain *chain, uint32_t inde
         op->wait_until_ns = 0;
     }
     pace_step(worker, chain);
+    portion_begin(worker, chain, op, 0);
+    op->room = chain->portion.room;
     work_push(worker, (struct work){ .kind = WORK_POLL, .op = op });
     return 1;
 }
@@ -117,6 +120,7 @@ static int chain_poll(struct worker *worker, struct chain *chain, enum channel_k
     if (kind == CHANNEL_SOURCE || !chain->has_source)
         chain->starved = false;
     chain->pressed = !has_room(worker, chain); /* also behind its end: what it sent last may still wait */
+    portion_look(worker, chain, chain->pressed);
     if (chain->pressed)
         *wait_ns = *wait_ns < NO_ROOM_WAIT_NS ? *wait_ns : NO_ROOM_WAIT_NS;
     if (chain->pressed || chain->ending)

@@ -427,6 +427,8 @@ static int between(struct worker *worker)
         worker->phase = WORKER_CLOSED;
         return WORKER_DONE;
     }
+    if (worker->taker != NULL)
+        portion_worked(worker);
     survey_answer(worker);
     chains_checkpoint(worker);
     if (worker->stack_count > 0)

@@ -8,6 +8,7 @@
 
 #include "dataflow/aligner.h"
 #include "dataflow/marks.h"
+#include "dataflow/portion.h"
 #include "dataflow/survey.h"
 #include "time/valve.h"
 
@@ -45,6 +46,7 @@ struct chain {
     uint32_t passed;            /* how often others that are not related had input since its rings were asked */
     bool starved;               /* another chain had input, so it was not asked: its sources, if it has any */
     bool fed;                   /* it had input when it was asked last */
+    struct portion portion;     /* how many records it takes in at once */
     uint64_t steps;             /* how far its sources are: see pace.h */
     uint64_t turns;             /* how often it was asked, and had room: chains downstream of it come first */
     bool started;               /* all its inputs have, and those behind it were told: until then it takes no record */
@@ -86,6 +88,7 @@ struct worker {
     uint32_t next_chain;         /* whose sources are asked next */
     struct work *stack;
     uint32_t stack_count, stack_capacity;
+    struct chain *taker;         /* whose input is being worked on: see portion.h; NULL: of none */
     struct operator *calling;    /* its call is being done in Lua */
     struct work calling_work;
     atomic_int running_step;

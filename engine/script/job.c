@@ -140,12 +140,13 @@ static int choose_max_parallelism(struct job *job, uint32_t *groups)
     return 0;
 }
 
-/* What a test asks for by an environment variable; `usual` where that is no positive number. */
+/* What a test asks for by an environment variable; `usual` where that is no number. */
 static uint64_t number_of_test(const char *name, uint64_t usual)
 {
     const char *setting = getenv(name);
-    uint64_t number = setting == NULL ? 0 : strtoull(setting, NULL, 10);
-    return number > 0 ? number : usual;
+    char *end = NULL;
+    uint64_t number = setting == NULL ? 0 : strtoull(setting, &end, 10);
+    return end != setting ? number : usual;
 }
 
 static int plan_make(struct job *job)
@@ -158,6 +159,7 @@ static int plan_make(struct job *job)
     job->at_least_once = mode != NULL && strcmp(mode, "at_least_once") == 0;
     job->plan = plan_new(job->parallelism, groups, job->at_least_once);
     job->plan->ring_bytes = number_of_test("MOONTIDE_RING_BYTES", job->plan->ring_bytes); /* full rings in a small job */
+    job->plan->portion_ns = number_of_test("MOONTIDE_PORTION_NS", job->plan->portion_ns); /* steps that wait for something */
     status = vm_fill_plan(job->vm, job->plan);
     return status < 0 ? status : restore_columns(job->plan, job->manifest, job->arguments.allow_non_restored_state);
 }

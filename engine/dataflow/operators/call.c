@@ -234,6 +234,7 @@ static int call_poll(struct operator *op, bool *more)
 {
     (void)more;
     call_outputs_open(op);
+    op->call->count = op->room;
     return call_request(op, CALL_POLL);
 }
 

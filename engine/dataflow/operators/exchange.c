@@ -139,6 +139,15 @@ static inline void pick(struct target *target, int32_t index)
     target->picked[target->picked_count++] = (uint16_t)index;
 }
 
+/* No larger than the receiver likes them; but what waits is on its way already, and takes less memory in whole batches. */
+static struct batch *partial_new(const struct target *target)
+{
+    struct batch *batch = batch_take();
+    if (target->pending_count == 0)
+        batch->room = ring_room(target->ring);
+    return batch;
+}
+
 static void picked_append(struct operator *op, uint32_t to, const struct batch *batch)
 {
     struct exchange *exchange = op->self;
@@ -146,7 +155,7 @@ static void picked_append(struct operator *op, uint32_t to, const struct batch *
     int32_t done = 0;
     while (done < target->picked_count) {
         if (target->partial == NULL)
-            target->partial = batch_take();
+            target->partial = partial_new(target);
         done += batch_append_picked(target->partial, batch, target->picked + done, target->picked_count - done);
         if (batch_full(target->partial))
             partial_send(op, to);

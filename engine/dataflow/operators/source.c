@@ -144,7 +144,8 @@ static int poll_split(struct operator *op, uint32_t index, bool *got)
         batch = operator_output(op, 0);
     }
     batch->split = self->open[index].number;
-    batch->room = worker_split_room(op->worker, batch->split);
+    int32_t room = worker_split_room(op->worker, batch->split);
+    batch->room = room < op->room ? room : op->room;
     int answer = op->step->source->poll(self->open[index].reader, batch);
     counter_add(&op->records_in, (uint64_t)batch->count);
     *got = batch->count > 0 || answer == SOURCE_MORE;

@@ -6,7 +6,6 @@ local C = require "moontide.engine"
 local saved = require "moontide.runtime.saved"
 
 local more, idle, ended = 1, 2, 3
-local polled_max = 1024
 
 -- Random numbers that depend on seed and index alone, so that a replay makes the same records: splitmix64.
 local random_source = ffi.typeof("struct { uint64_t state; }")
@@ -65,10 +64,10 @@ return function(call, operator, out, times_of_source)
   end
 
   local function due()
-    if not rate then return polled_max end
+    if not rate then return call.count end
     local now = tonumber(C.clock_now_ms())
     started_ms = started_ms or now
-    return math.min(polled_max, math.floor((now - started_ms) * rate / 1000 / call.parallelism) - made)
+    return math.min(call.count, math.floor((now - started_ms) * rate / 1000 / call.parallelism) - made)
   end
 
   return {

@@ -8,7 +8,6 @@ local saved = require "moontide.runtime.saved"
 local times = require "moontide.runtime.times"
 
 local more, idle, ended = 1, 2, 3
-local polled_max = 1024
 
 -- out:collect takes a missing time from call.times[call.index]: a source has none.
 local function times_of_source(call)
@@ -24,8 +23,8 @@ local function values_reader(operator)
     restore = function(position) next_index = position end,
     has_ended = function() return next_index > #list end,
     snapshot = function() return next_index end,
-    poll = function(out)
-      local last = math.min(#list, next_index + polled_max - 1)
+    poll = function(out, count)
+      local last = math.min(#list, next_index + count - 1)
       for i = next_index, last do out:collect(list[i]) end
       next_index = last + 1
       return next_index > #list and ended or more
@@ -76,7 +75,7 @@ local function single(call, reader, out)
     [2] = function()
       call.times, call.index = none, 0
       call.wait_ms = 10
-      call.status = reader.poll(out)
+      call.status = reader.poll(out, call.count)
     end,
     [3] = function()
       none = times_of_source(call)
