@@ -38,9 +38,17 @@ static const struct manifest_column *column_find(const struct manifest *manifest
     return NULL;
 }
 
-static uint16_t column_last(const struct manifest *manifest)
+/*
+ * Numbers of columns are never given again: rows of a state that was dropped lie on in the base and in deltas. Where
+ * the last ones given are of no state any more, a column that has no rows keeps them.
+ */
+#define LAST_STEP "#"
+#define LAST_COLUMN "#last" /* as with timers, no name of a state */
+#define LAST_KIND "last"
+
+static uint32_t column_last(const struct manifest *manifest)
 {
-    uint16_t last = 0;
+    uint32_t last = 0;
     for (uint32_t i = 0; manifest != NULL && i < manifest->column_count; i++)
         last = manifest->columns[i].column > last ? manifest->columns[i].column : last;
     return last;
@@ -86,7 +94,7 @@ static int check_orphans(const struct plan *plan, const struct manifest *manifes
 {
     for (uint32_t i = 0; manifest != NULL && i < manifest->column_count; i++) {
         const struct manifest_column *column = &manifest->columns[i];
-        if (*column->state != 0 && !state_exists(plan, column))
+        if (*column->state != 0 && strcmp(column->kind, LAST_KIND) != 0 && !state_exists(plan, column))
             return error_set(ERROR_REFUSED, "checkpoint %llu has state '%s' of step \"%s\", which the job does not have any more (--allow-non-restored-state drops it)",
                              (unsigned long long)manifest->head.id, column->state, column->step);
     }
@@ -130,22 +138,22 @@ static int version_check(const struct step *step, const char *state, const struc
     return 0;
 }
 
-static int state_column(const struct step *step, struct step_state *state, const char *name, const struct manifest *manifest, uint16_t *last)
+static int state_column(const struct step *step, struct step_state *state, const char *name, const struct manifest *manifest, uint32_t *last)
 {
     const struct manifest_column *old = column_find(manifest, step->name, name);
     if (old != NULL && strcmp(old->kind, type_names[state->type]) != 0)
         return refuse_kind(step, state->name, old, type_names[state->type]);
-    state->id = old != NULL ? old->column : ++*last;
+    state->id = old != NULL ? old->column : (uint16_t)++*last;
     state->restored_version = old != NULL ? old->format_version : 0;
     return old == NULL ? 0 : version_check(step, state->name, old, state->version, state->migrates);
 }
 
-static int pane_columns(struct step *step, const struct manifest *manifest, uint16_t *last)
+static int pane_columns(struct step *step, const struct manifest *manifest, uint32_t *last)
 {
     if (step->pane_state_count == 0)
         return 0;
     const struct manifest_column *old = column_find(manifest, step->name, PANES_COLUMN);
-    step->pane_column = old != NULL ? old->column : ++*last;
+    step->pane_column = old != NULL ? old->column : (uint16_t)++*last;
     int status = 0;
     for (uint32_t s = 0; s < step->pane_state_count && status == 0; s++) {
         char name[STATE_NAME_BYTES];
@@ -154,10 +162,10 @@ static int pane_columns(struct step *step, const struct manifest *manifest, uint
     return status;
 }
 
-static int operator_column(const struct step *step, struct step_operator_state *state, const struct manifest *manifest, uint16_t *last)
+static int operator_column(const struct step *step, struct step_operator_state *state, const struct manifest *manifest, uint32_t *last)
 {
     const struct manifest_column *old = column_find(manifest, step->name, state->name);
-    state->id = old != NULL ? old->column : ++*last;
+    state->id = old != NULL ? old->column : (uint16_t)++*last;
     if (old == NULL)
         return 0;
     if (strcmp(old->kind, operator_kinds[state->kind]) != 0)
@@ -165,13 +173,13 @@ static int operator_column(const struct step *step, struct step_operator_state *
     return version_check(step, state->name, old, state->version, state->migrates);
 }
 
-static int keyed_columns(struct step *step, const struct manifest *manifest, uint16_t *last)
+static int keyed_columns(struct step *step, const struct manifest *manifest, uint32_t *last)
 {
     const struct manifest_column *old = column_find(manifest, step->name, "");
-    step->column = old != NULL ? old->column : ++*last;
+    step->column = old != NULL ? old->column : (uint16_t)++*last;
     for (int domain = 0; step->timers && domain < DOMAINS; domain++) {
         old = column_find(manifest, step->name, timer_columns[domain]);
-        step->timer_columns[domain] = old != NULL ? old->column : ++*last;
+        step->timer_columns[domain] = old != NULL ? old->column : (uint16_t)++*last;
     }
     int status = 0;
     for (uint32_t s = 0; s < step->state_count && status == 0; s++)
@@ -184,7 +192,7 @@ int restore_columns(struct plan *plan, const struct manifest *manifest, bool all
     int status = allow_non_restored_state ? 0 : check_orphans(plan, manifest);
     if (status == 0 && !allow_non_restored_state)
         status = check_places(plan, manifest);
-    uint16_t last = column_last(manifest);
+    uint32_t last = column_last(manifest);
     for (uint32_t i = 0; i < plan->count && status == 0; i++) {
         struct step *step = &plan->steps[i];
         for (uint32_t s = 0; s < step->operator_state_count && status == 0; s++)
@@ -192,6 +200,9 @@ int restore_columns(struct plan *plan, const struct manifest *manifest, bool all
         if (step->keyed && status == 0)
             status = keyed_columns(step, manifest, &last);
     }
+    if (status == 0 && last > UINT16_MAX)
+        return error_set(ERROR_REFUSED, "%u states, with those that were dropped, are more than there can be", last);
+    plan->last_column = (uint16_t)last;
     return status;
 }
 
@@ -226,6 +237,8 @@ void restore_save_columns(const struct plan *plan, struct manifest *manifest)
         }
         pane_columns_save(step, manifest);
     }
+    if (column_last(manifest) < plan->last_column)
+        manifest_add_column(manifest, &(struct manifest_column){ LAST_STEP, LAST_COLUMN, LAST_KIND, plan->last_column, ROW_VERSION });
 }
 
 const char *restore_rows_directory(const struct manifest *manifest)

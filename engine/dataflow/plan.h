@@ -213,6 +213,7 @@ struct plan {
     uint32_t count, capacity;
     uint32_t *order;                  /* step numbers, upstream first */
     uint32_t chain_count;
+    uint16_t last_column;             /* the highest number that a column ever had; given by the checkpoint's registry */
 };
 
 static inline bool step_is_source(const struct step *step)

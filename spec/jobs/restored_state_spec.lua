@@ -42,6 +42,46 @@ describe("state of a checkpoint that no step has any more", function()
     end)
   end
 
+  -- Its rows are in files that checkpoints behind still name.
+  for _, backend in ipairs { "memory", "rocksdb" } do
+    it("S54: gives no state what one that was dropped had, nor that one if it comes back, on " .. backend, function()
+      local function script(number, names)
+        local states = ""
+        for name in names:gmatch "%a+" do states = states .. ("%s = mt.value_state(), "):format(name) end
+        return here:job(("{ parallelism = 2, state = { backend = %q }, checkpoint = { interval = false } }"):format(backend), ([[
+:key_by(function(n) return n %% 3 end):process("step", {
+  state = { %s },
+  process_element = function(self, n, ctx, out)
+    if ctx:current_key() ~= 0 or self.told then return end
+    self.told = true
+    local found = {}
+    for _, name in ipairs { "kept", "old", "young" } do
+      if self[name] then
+        found[#found + 1] = name .. "=" .. tostring(self[name]:value())
+        if %d == 1 then self[name]:update(name) end
+      end
+    end
+    local file = io.open("%s/run-%d.new", "w")
+    file:write(table.concat(found, " "))
+    file:close()
+    os.rename("%s/run-%d.new", "%s/run-%d")
+  end,
+}):to(mt.blackhole {})]]):format(states, number, here.directory, number, here.directory, number, here.directory, number), run.endless)
+      end
+      local function play(number, names, ...)
+        local started = here:run(script(number, names), ...)
+        started:wait_until("the step has said what it has", function() return here:read("run-" .. number) end)
+        stop(started)
+        return here:read("run-" .. number)
+      end
+      assert.are.equal("kept=nil old=nil", play(1, "kept old"))
+      assert.are.equal("kept=kept", play(2, "kept", "--allow-non-restored-state"))
+      assert.are.equal("kept=kept", play(3, "kept"))
+      assert.are.equal("kept=kept old=nil young=nil", play(4, "kept young old"))
+      assert.are.equal("kept=kept old=nil young=nil", play(5, "kept young old"))
+    end)
+  end
+
   -- What is refused, and then dropped as asked: the newer job runs, and its checkpoints know nothing of it.
   local function place_refused(before, after, what)
     local function script(job) return here:job("{ parallelism = 2, checkpoint = { interval = false } }", job.steps, job.source) end

@@ -105,7 +105,8 @@ return {
     from = "    int status = allow_non_restored_state ? 0 : check_orphans(plan, manifest);",
     to = "    int status = !allow_non_restored_state ? 0 : check_orphans(plan, manifest);" },
   { rule = "S54", file = "engine/checkpoint/restore.c", specs = { "spec/jobs/restored_state_spec.lua", "spec/semantics/state_migration_spec.lua" },
-    from = "    state->id = old != NULL ? old->column : ++*last;\n    state->restored_version", to = "    state->id = ++*last;\n    state->restored_version" },
+    from = "    state->id = old != NULL ? old->column : (uint16_t)++*last;\n    state->restored_version",
+    to = "    state->id = (uint16_t)++*last;\n    state->restored_version" },
   { rule = "S54", file = "engine/checkpoint/restore.c", specs = { "spec/jobs/restored_state_spec.lua", "spec/semantics/state_migration_spec.lua" },
     from = "    if (old->format_version > version)", to = "    if (old->format_version > version + 1)" },
 }
