@@ -138,7 +138,30 @@ static int retry_unwritten(struct coordinator *coordinator)
     return 0;
 }
 
-int files_write(struct coordinator *coordinator, struct state_buffer *buffer)
+static void dump_discard(struct coordinator *coordinator)
+{
+    if (coordinator->dump != NULL)
+        journal_discard(coordinator->dump);
+    coordinator->dump = NULL;
+}
+
+static void base_failed(struct coordinator *coordinator)
+{
+    log_warn("a new base of the state could not be written: %s", error_message());
+    dump_discard(coordinator);
+}
+
+/* Of a base that failed nothing may be left for the next one: its rows may be gone by then, and their tombstones with older deltas. */
+static void dump_write(struct coordinator *coordinator, const struct state_buffer *buffer)
+{
+    int status = coordinator->base_status < 0 ? 0 : append(coordinator, buffer);
+    if (status < 0) {
+        coordinator->base_status = status;
+        base_failed(coordinator);
+    }
+}
+
+static int delta_write(struct coordinator *coordinator, struct state_buffer *buffer)
 {
     int status = coordinator->unwritten == NULL ? append(coordinator, buffer) : ERROR_IO;
     if (status == 0) {
@@ -147,6 +170,15 @@ int files_write(struct coordinator *coordinator, struct state_buffer *buffer)
     }
     keep_unwritten(coordinator, buffer);
     return coordinator->unwritten_bytes > UNWRITTEN_BYTES_MAX ? status : 0;
+}
+
+int files_write(struct coordinator *coordinator, struct state_buffer *buffer)
+{
+    if (!buffer->dump)
+        return delta_write(coordinator, buffer);
+    dump_write(coordinator, buffer);
+    state_buffer_free(buffer);
+    return 0;
 }
 
 static int delta_seal(struct coordinator *coordinator)
@@ -284,10 +316,8 @@ void files_base_begin(struct coordinator *coordinator)
 
 static int dump_finish(struct coordinator *coordinator, struct live_file *base)
 {
-    int status = retry_unwritten(coordinator);
     struct journal *journal;
-    if (status == 0)
-        status = journal_of(coordinator, true, &journal); /* also of no rows at all */
+    int status = journal_of(coordinator, true, &journal); /* also of no rows at all */
     if (status < 0)
         return status;
     struct manifest_file file = { .name = coordinator->dump_name, .kind = MANIFEST_DUMP, .epoch_first = coordinator->base_epoch, .epoch_last = coordinator->next_id };
@@ -341,11 +371,24 @@ static int rows_finish(struct coordinator *coordinator, struct live_file *base)
     return storage_sync_tree(path);
 }
 
-static void dump_discard(struct coordinator *coordinator)
+/* What a failed attempt left of it would take space on a disk that may be full. */
+static void rows_discard(struct coordinator *coordinator)
 {
-    if (coordinator->dump != NULL)
-        journal_discard(coordinator->dump);
-    coordinator->dump = NULL;
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", storage_shared_directory(coordinator->storage), coordinator->dump_name);
+    storage_remove_tree(path);
+}
+
+static int base_finish(struct coordinator *coordinator, struct live_file *base)
+{
+    int status = coordinator->base_into_store ? rows_finish(coordinator, base) : dump_finish(coordinator, base);
+    if (status == 0)
+        return 0;
+    base_failed(coordinator);
+    if (coordinator->base_into_store)
+        rows_discard(coordinator);
+    live_free(base);
+    return status;
 }
 
 /*
@@ -356,21 +399,19 @@ void files_base_done(struct coordinator *coordinator, int status)
 {
     struct live_file base = { 0 };
     crash_point("base.before_finish");
-    if (status == 0)
-        status = coordinator->base_into_store ? rows_finish(coordinator, &base) : dump_finish(coordinator, &base);
     coordinator->base_running = false;
-    if (status == ERROR_STATE && !coordinator->base_into_store) {
+    if (status == ERROR_STATE && !coordinator->base_into_store && backend_store_opened(coordinator->backend) != NULL) {
         dump_discard(coordinator);
         files_base_begin(coordinator);
         dataflow_wake_all(coordinator->dataflow);
         return;
     }
-    if (status < 0) {
-        log_warn("a new base of the state could not be written: %s", error_message());
+    if (status < 0 && coordinator->base_into_store) /* else it was told when the disk refused its rows */
+        log_warn("a new base of the state could not be written: %s", error_text(status));
+    if (status < 0)
         dump_discard(coordinator);
-        live_free(&base);
+    if (status < 0 || base_finish(coordinator, &base) < 0)
         return;
-    }
     crash_point("base.finished");
     coordinator->next_base = base;
     coordinator->next_base_epoch = coordinator->base_epoch;

@@ -5,6 +5,7 @@ local sink = { "spec/engine/connectors/file_sink_spec.lua", "spec/engine/connect
 local limits = { "spec/jobs/checkpoint_limits_spec.lua" }
 local going_on = { "spec/faults/going_on_spec.lua" }
 local kills = { "spec/faults/going_on_spec.lua", "spec/faults/chaos_spec.lua", "spec/jobs/random_graphs_spec.lua" }
+local refused = { "spec/faults/refused_rows_spec.lua" }
 local early = { "spec/faults/early_rows_spec.lua" }
 local skew = { "spec/jobs/skew_spec.lua" }
 local exchange = { "spec/jobs/exchange_spec.lua", "spec/jobs/parallelism_spec.lua" }
@@ -67,6 +68,10 @@ return {
     from = "live->file.epoch_last >= coordinator->next_base_epoch)", to = "live->file.epoch_last > coordinator->next_base_epoch + 1)" },
   { rule = "S42", file = "engine/checkpoint/coordinator_files.c", specs = early,
     from = " || coordinator->pending.id < coordinator->base_usable_from)", to = ")" },
+  { rule = "S42", file = "engine/checkpoint/coordinator_files.c", specs = refused,
+    from = "    int status = coordinator->unwritten == NULL ? append(coordinator, buffer) : ERROR_IO;", to = "    int status = append(coordinator, buffer);" },
+  { rule = "S42", file = "engine/checkpoint/coordinator_files.c", specs = refused,
+    from = "    if (!buffer->dump)\n", to = "    if (!buffer->dump || buffer->rows.bytes > 0)\n" },
   { rule = "S42", file = "engine/dataflow/chain.c", specs = { "spec/faults/first_eviction_spec.lua" },
     from = "    if (!into_store && has_stored(worker)) {", to = "    if (false && has_stored(worker)) {" },
   { rule = "S42", file = "engine/connectors/file/file_sink.c", specs = sink,
