@@ -48,10 +48,15 @@ static struct live_file live_copy(const struct manifest_file *file)
     return live;
 }
 
-/* What later epochs swept early into a file of the restored checkpoint is not its: the clipped epoch keeps it out for ever. */
+/*
+ * What later epochs swept early into a file of the restored checkpoint is not its: the clipped epoch keeps it out for ever.
+ * Where nothing else is in a file, it is named no more.
+ */
 void files_inherit(struct coordinator *coordinator, const struct manifest *manifest)
 {
     for (uint32_t i = 0; i < manifest->file_count; i++) {
+        if (manifest->files[i].kind == MANIFEST_DELTA && manifest->files[i].epoch_first > manifest->head.id)
+            continue;
         struct live_file live = live_copy(&manifest->files[i]);
         if (live.file.kind == MANIFEST_DELTA && live.file.epoch_last > manifest->head.id)
             live.file.epoch_last = manifest->head.id;
