@@ -104,13 +104,20 @@ static int compare_parts(const void *a, const void *b)
     return order != 0 ? order : (left->subtask > right->subtask) - (left->subtask < right->subtask);
 }
 
-/* Are two of `count` items at `items` the same? */
-static bool has_repeats(const void *items, uint32_t count, size_t item_bytes, int (*compare)(const void *, const void *))
+/* To be freed. */
+static const void **sort(const void *items, uint32_t count, size_t item_bytes, int (*compare)(const void *, const void *))
 {
-    const char **sorted = memory_new((count + 1) * sizeof *sorted);
+    const void **sorted = memory_new((count + 1) * sizeof *sorted);
     for (uint32_t i = 0; i < count; i++)
         sorted[i] = (const char *)items + i * item_bytes;
     qsort(sorted, count, sizeof *sorted, compare);
+    return sorted;
+}
+
+/* Are two of `count` items at `items` the same? */
+static bool has_repeats(const void *items, uint32_t count, size_t item_bytes, int (*compare)(const void *, const void *))
+{
+    const void **sorted = sort(items, count, item_bytes, compare);
     bool repeats = false;
     for (uint32_t i = 1; i < count && !repeats; i++)
         repeats = compare(&sorted[i - 1], &sorted[i]) == 0;
@@ -177,6 +184,19 @@ static int check_files(const struct manifest *manifest)
     return 0;
 }
 
+/* Is a step of one parallelism in one of its parts and of another in the next? */
+static bool parts_disagree(const struct manifest *manifest)
+{
+    const void **sorted = sort(manifest->parts, manifest->part_count, sizeof manifest->parts[0], compare_parts);
+    bool disagree = false;
+    for (uint32_t i = 1; i < manifest->part_count && !disagree; i++) {
+        const struct manifest_part *before = sorted[i - 1], *part = sorted[i];
+        disagree = strcmp(before->step, part->step) == 0 && before->parallelism != part->parallelism;
+    }
+    free(sorted);
+    return disagree;
+}
+
 static int check_parts(const struct manifest *manifest)
 {
     for (uint32_t i = 0; i < manifest->part_count; i++) {
@@ -189,6 +209,8 @@ static int check_parts(const struct manifest *manifest)
     }
     if (has_repeats(manifest->parts, manifest->part_count, sizeof manifest->parts[0], compare_parts))
         return error_set(ERROR_CORRUPT, "manifest: a subtask has two parts of one kind");
+    if (parts_disagree(manifest))
+        return error_set(ERROR_CORRUPT, "manifest: the parts of a step are of more than one parallelism");
     return 0;
 }
 

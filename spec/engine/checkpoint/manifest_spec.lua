@@ -222,6 +222,10 @@ describe("manifest", function()
     ["a state twice"] = function(m) C.manifest_add_column(m, ffi.new("struct manifest_column", { "detector", "seen", "map", 9, 1 })) end,
     ["a column of no step"] = function(m) C.manifest_add_column(m, ffi.new("struct manifest_column", { "", "s", "map", 9, 1 })) end,
     ["a subtask beyond the parallelism"] = function(m) add_part(m, "x", "source", 4, 4, "") end,
+    ["parts of a step that disagree about its parallelism"] = function(m)
+      add_part(m, "x", "source", 0, 1, "")
+      add_part(m, "x", "source", 70, 100, "")
+    end,
     ["a part of parallelism 0"] = function(m) add_part(m, "x", "source", 0, 0, "") end,
     ["a part of absurd parallelism"] = function(m) add_part(m, "x", "source", 0, 32769, "") end,
     ["a part twice"] = function(m) add_part(m, "detector", "keyed", 3, 4, "") end,
