@@ -92,7 +92,7 @@ void plan_set_pane_state_version(struct plan *plan, int step, int slot, uint32_t
  * values, and `migrates` says that those of an earlier one can be made into it.
  */
 int plan_add_operator_state(struct plan *plan, int step, const char *name, int kind, uint32_t version, bool migrates);
-/* A step in Lua that adds something of its own to checkpoints, beside its keyed state: it is asked by CALL_SNAPSHOT. */
+/* A step in Lua that adds something of its own to checkpoints, beside its keyed state (a sink: what it prepared): it is asked by CALL_SNAPSHOT. */
 int plan_set_saving(struct plan *plan, int step);
 /* An input of a keyed step whose records have no key: broadcast state. */
 int plan_set_keyless(struct plan *plan, int step, int input);

@@ -285,6 +285,18 @@ static void coordinator_make(struct job *job)
     job->coordinator = coordinator_new(&config, job->plan, job->storage, job->backend, job->manifest);
 }
 
+/* A sink in Lua has no call for that; one that prepares nothing promises no more than at least once. */
+static int check_withdrawals(const struct job *job)
+{
+    for (uint32_t i = 0; job->older && !job->arguments.allow_duplicates && i < job->plan->count; i++) {
+        const struct step *step = &job->plan->steps[i];
+        if (step->kind == STEP_CALL && step->call_kind == CALL_KIND_SINK && step->saving)
+            return error_set(ERROR_REFUSED, "the sink \"%s\" cannot take back what it published after checkpoint %llu (--allow-duplicates begins nevertheless)",
+                             step->name, (unsigned long long)job->manifest->head.id);
+    }
+    return 0;
+}
+
 int job_prepare(struct job *job, const char *data)
 {
     job->data_directory = data;
@@ -292,6 +304,8 @@ int job_prepare(struct job *job, const char *data)
     int status = choose_checkpoint(job);
     if (status == 0)
         status = plan_make(job);
+    if (status == 0)
+        status = check_withdrawals(job);
     if (status == 0)
         status = backend_make(job);
     if (status < 0)

@@ -101,6 +101,7 @@ local function add_operator(plan, job, operator, options)
   if step.kind == "window" then set_window(plan, index, step) end
   if step.kind == "window" and operator.kind == "call" then set_panes(plan, index, step) end
   if operator.kind == "aggregate" then engine_window.set(plan, index, operator) end
+  if operator.terminal == "sink" and operator.kind == "call" and step.definition.prepare then check(C.plan_set_saving(plan, index)) end
   if operator.kind == "call" and step.operator_state_names and #step.operator_state_names > 0 then set_operator_states(plan, index, step) end
   local policy, port = policy_of(job, operator)
   check(C.plan_set_policy(plan, index, policy, port or -1))
