@@ -52,6 +52,7 @@ int storage_open(const char *data, struct storage **out)
     struct storage *storage = memory_new_zeroed(1, sizeof *storage);
     storage->root = path_new(data, "checkpoints");
     storage->shared = path_new(storage->root, "shared");
+    storage->lock = -1;
     int status = make_directories(storage, data);
     if (status == 0 && getrandom(&storage->unique, sizeof storage->unique, 0) != sizeof storage->unique)
         status = error_set_errno(ERROR_IO, "random bytes");
@@ -64,6 +65,8 @@ int storage_open(const char *data, struct storage **out)
 
 void storage_close(struct storage *storage)
 {
+    if (storage->lock >= 0)
+        close(storage->lock);
     free(storage->root);
     free(storage->shared);
     free(storage);

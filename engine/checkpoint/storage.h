@@ -32,6 +32,11 @@ int storage_place(const char *data, const char *directory);
 /* The folders are made if they are absent. */
 int storage_open(const char *data, struct storage **storage);
 void storage_close(struct storage *storage);
+/*
+ * Keep other processes from changing these checkpoints until storage_close(): a copy of the data directory may
+ * lead to the same place. ERROR_REFUSED while another one has them.
+ */
+int storage_lock(struct storage *storage);
 /* The path of the shared folder. */
 const char *storage_shared_directory(const struct storage *storage);
 /* A name that no file of the shared folder ever had: something unique and `suffix` (".delta"). Any thread. */

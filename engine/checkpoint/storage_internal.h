@@ -11,6 +11,7 @@ struct storage {
     char *shared;
     uint64_t unique;             /* of this opening: part of its file names */
     _Atomic uint32_t names;
+    int lock;                    /* a descriptor of root, or -1 */
 };
 
 struct storage_path { char text[PATH_MAX]; };

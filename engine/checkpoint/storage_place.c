@@ -4,15 +4,23 @@
  */
 #include "checkpoint/storage_internal.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* What a killed process held is free a moment after it. */
+#define LOCK_WAIT_NS 1000000000u
+#define LOCK_RETRY_NS 5000000
 
 static bool is_of_checkpoints(const char *name)
 {
@@ -68,4 +76,20 @@ int storage_place(const char *data, const char *directory)
         return error_set(ERROR_REFUSED, "checkpoint.storage: %s, but %s leads to another place; the checkpoints have to be moved by hand", place, link);
     int status = remove_empty(link);
     return status < 0 ? status : link_new(data, link, place);
+}
+
+int storage_lock(struct storage *storage)
+{
+    storage->lock = open(storage->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (storage->lock < 0)
+        return error_set_errno(ERROR_IO, "%s", storage->root);
+    uint64_t begun_ns = clock_monotonic_ns();
+    while (flock(storage->lock, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return error_set_errno(ERROR_IO, "%s: lock", storage->root);
+        if (clock_monotonic_ns() - begun_ns > LOCK_WAIT_NS)
+            return error_set(ERROR_REFUSED, "another process has the checkpoints in %s, by another data directory", storage->root);
+        nanosleep(&(struct timespec){ .tv_nsec = LOCK_RETRY_NS }, NULL);
+    }
+    return 0;
 }

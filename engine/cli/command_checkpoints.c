@@ -143,7 +143,10 @@ static int act(const struct cli_line *line, enum action action, bool as_json)
         return status;
     status = storage_open(data, &storage);
     if (status == 0) {
-        status = act_on(storage, action, line, as_json);
+        if (changes)
+            status = storage_lock(storage);
+        if (status == 0)
+            status = act_on(storage, action, line, as_json);
         storage_close(storage);
     }
     lock_release(&lock);

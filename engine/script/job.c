@@ -193,6 +193,8 @@ static int choose_checkpoint(struct job *job)
     int status = place == NULL ? 0 : storage_place(job->data_directory, place);
     if (status == 0)
         status = storage_open(job->data_directory, &job->storage);
+    if (status == 0)
+        status = storage_lock(job->storage);
     if (status < 0)
         return status;
     if (job->arguments.restore != NULL)

@@ -100,6 +100,20 @@ describe("a job that is run again with its data", function()
       assert.is_truthy(refusal():find("leads to another place; the checkpoints have to be moved by hand", 1, true))
     end)
 
+    it("lets nobody else there while it runs, who comes by a copy of the data directory", function()
+      new { storage = place, records = 60000, pause_us = 15000 }
+      start()
+      wait_for_checkpoint()
+      local data = round.data
+      assert.are.equal(0, os.execute(("cp -a '%s' '%s-copy'"):format(data, data)))
+      round.data = data .. "-copy"
+      assert.is_truthy(refusal():find("another process has the checkpoints in " .. round.data, 1, true))
+      round.data = data
+      started:signal(process.TERM)
+      assert.are.equal(0, started:wait(), started.err)
+      finish()
+    end)
+
     it("says so when there are some in the data directory", function()
       new { records = 4000, pause_us = 0 }
       finish()
