@@ -204,7 +204,7 @@ static void checkpoint_failed(struct coordinator *coordinator, const char *reaso
     coordinator->last_end_ns = clock_monotonic_ns();
     coordinator->failures++;
     log_warn("checkpoint %llu failed: %s", (unsigned long long)id, reason);
-    if (final || coordinator->failures > coordinator->config.tolerable_failures)
+    if (final || coordinator->failures > coordinator->config.tolerable_failures || files_broken(coordinator))
         job_fail(coordinator, id, reason);
 }
 

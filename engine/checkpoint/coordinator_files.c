@@ -166,6 +166,11 @@ static void dump_write(struct coordinator *coordinator, const struct state_buffe
     }
 }
 
+bool files_broken(const struct coordinator *coordinator)
+{
+    return coordinator->delta != NULL && journal_is_broken(coordinator->delta);
+}
+
 static int delta_write(struct coordinator *coordinator, struct state_buffer *buffer)
 {
     int status = coordinator->unwritten == NULL ? append(coordinator, buffer) : ERROR_IO;
@@ -174,7 +179,7 @@ static int delta_write(struct coordinator *coordinator, struct state_buffer *buf
         return 0;
     }
     keep_unwritten(coordinator, buffer);
-    return coordinator->unwritten_bytes > UNWRITTEN_BYTES_MAX ? status : 0;
+    return coordinator->unwritten_bytes > UNWRITTEN_BYTES_MAX || files_broken(coordinator) ? status : 0;
 }
 
 int files_write(struct coordinator *coordinator, struct state_buffer *buffer)

@@ -87,6 +87,8 @@ struct restored_blobs coordinator_restored_blobs(struct coordinator *coordinator
 
 /* coordinator_files.c */
 int files_write(struct coordinator *coordinator, struct state_buffer *buffer);
+/* Have rows been lost that every later checkpoint needs? */
+bool files_broken(const struct coordinator *coordinator);
 /* Everything for checkpoint `pending` has arrived: seal, write the manifest, commit. */
 int files_commit(struct coordinator *coordinator);
 void files_base_begin(struct coordinator *coordinator);

@@ -176,6 +176,11 @@ int journal_seal(struct journal *journal, uint64_t *bytes, uint64_t *checksum)
     return 0;
 }
 
+bool journal_is_broken(const struct journal *journal)
+{
+    return journal->broken;
+}
+
 uint64_t journal_bytes(const struct journal *journal)
 {
     return journal->bytes;

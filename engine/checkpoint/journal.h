@@ -20,6 +20,7 @@
 
 #include "base/buffer.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define JOURNAL_PAYLOAD_BYTES_MAX (1u << 30)
@@ -44,6 +45,8 @@ int journal_append(struct journal *journal, const struct journal_frame *frame, s
  * later calls answer ERROR_STATE.
  */
 int journal_seal(struct journal *journal, uint64_t *bytes, uint64_t *checksum);
+/* Has a failed sync or cut left it such that it can never be sealed? */
+bool journal_is_broken(const struct journal *journal);
 /* Bytes of the file so far. */
 uint64_t journal_bytes(const struct journal *journal);
 void journal_close(struct journal *journal);

@@ -9,6 +9,7 @@ local job = [[
 local mt = require "moontide"
 local ffi = require "ffi"
 ffi.cdef "struct limit { unsigned long soft, hard; }; int setrlimit(int what, const struct limit *limit); void (*signal(int number, void *handler))(int);"
+ffi.cdef "int pipe(int ends[2]); int dup2(int from, int to); long readlink(const char *path, char *target, size_t room);"
 local directory, again = mt.args.directory, mt.args.run == "2"
 local FSIZE, XFSZ, ENDLESS = 1, 25, -1ULL
 
@@ -17,12 +18,23 @@ local function set_limit(bytes)
   ffi.C.setrlimit(FSIZE, ffi.new("struct limit", bytes > 0 and bytes or ENDLESS, ENDLESS))
 end
 
+-- What is written to the delta from now on goes to a pipe, which can neither be cut back nor synced.
+local function lose_delta()
+  local target, ends = ffi.new("char[4096]"), ffi.new("int[2]")
+  ffi.C.pipe(ends)
+  for descriptor = 0, 255 do
+    local bytes = ffi.C.readlink("/proc/self/fd/" .. descriptor, target, 4096)
+    if bytes > 0 and ffi.string(target, bytes):find("%%.delta$") then ffi.C.dup2(ends[1], descriptor) end
+  end
+end
+
 local phases = %s
 local function phase_of(number)
   local records, phase = {}, phases[number]
   if again then phase = { first = 1, last = %d } end
   for key = phase.first, phase.last do records[#records + 1] = { key = key, value = phase.value } end
   records[#records + 1] = { key = 0, done = number }
+  if phase.lost then lose_delta() end
   return records, phase.limit or 0
 end
 
@@ -103,6 +115,15 @@ describe("S42: rows that the disk refused", function()
     assert.is_truthy(started:wait_for "checkpoint 1 failed: [^\n]*File too large")
     assert.equal(0, here_is.phase(2))
     assert.same({ ["2"] = keys }, here_is.restored())
+  end)
+
+  it("that are lost end the job: no later checkpoint could have them", function()
+    started = nil
+    local here_is = play("{ { first = 1, last = 20000, value = 1, limit = 65536 }, { first = 1, last = 10, value = 2, lost = true } }", 1, "100000000")
+    assert.equal(1, here_is.phase(1))
+    assert.equal(1, here_is.phase(2))
+    assert.equal(1, started:wait(), started.err)
+    assert.is_truthy(started.err:find 'job "refused", checkpoint %d+ failed: journal [^\n]*%.delta', started.err)
   end)
 
   -- The base that is refused has 300 KB: the rows of two deltas. All of its keys are gone before the next one is begun.
