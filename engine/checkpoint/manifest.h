@@ -22,6 +22,7 @@
 #define MANIFEST_VERSION 1
 #define MANIFEST_BYTES_MAX (1u << 30)
 #define MANIFEST_PARALLELISM_MAX 32768
+#define MANIFEST_LAST "last"
 
 /* <cdef> */
 enum manifest_file_kind {
@@ -46,7 +47,7 @@ struct manifest_head {
 struct manifest_column {
     const char *step;
     const char *state;             /* "": the key rows, in which value states lie */
-    const char *kind;
+    const char *kind;              /* MANIFEST_LAST: of no state, see restore.c */
     uint16_t column;
     uint32_t format_version;       /* of a state: the version of its values, as the job's author counts them */
 };

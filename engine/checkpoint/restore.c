@@ -44,7 +44,6 @@ static const struct manifest_column *column_find(const struct manifest *manifest
  */
 #define LAST_STEP "#"
 #define LAST_COLUMN "#last" /* as with timers, no name of a state */
-#define LAST_KIND "last"
 
 static uint32_t column_last(const struct manifest *manifest)
 {
@@ -94,7 +93,7 @@ static int check_orphans(const struct plan *plan, const struct manifest *manifes
 {
     for (uint32_t i = 0; manifest != NULL && i < manifest->column_count; i++) {
         const struct manifest_column *column = &manifest->columns[i];
-        if (*column->state != 0 && strcmp(column->kind, LAST_KIND) != 0 && !state_exists(plan, column))
+        if (*column->state != 0 && strcmp(column->kind, MANIFEST_LAST) != 0 && !state_exists(plan, column))
             return error_set(ERROR_REFUSED, "checkpoint %llu has state '%s' of step \"%s\", which the job does not have any more (--allow-non-restored-state drops it)",
                              (unsigned long long)manifest->head.id, column->state, column->step);
     }
@@ -238,7 +237,7 @@ void restore_save_columns(const struct plan *plan, struct manifest *manifest)
         pane_columns_save(step, manifest);
     }
     if (column_last(manifest) < plan->last_column)
-        manifest_add_column(manifest, &(struct manifest_column){ LAST_STEP, LAST_COLUMN, LAST_KIND, plan->last_column, ROW_VERSION });
+        manifest_add_column(manifest, &(struct manifest_column){ LAST_STEP, LAST_COLUMN, MANIFEST_LAST, plan->last_column, ROW_VERSION });
 }
 
 const char *restore_rows_directory(const struct manifest *manifest)

@@ -105,9 +105,13 @@ static void append_files(struct buffer *json, const struct manifest *manifest)
 static void append_columns(struct buffer *json, const struct manifest *manifest)
 {
     buffer_append_format(json, ",\"states\":[");
+    bool any = false;
     for (uint32_t i = 0; i < manifest->column_count; i++) {
         const struct manifest_column *column = &manifest->columns[i];
-        buffer_append_format(json, "%s{", i == 0 ? "" : ",");
+        if (strcmp(column->kind, MANIFEST_LAST) == 0)
+            continue;
+        buffer_append_format(json, "%s{", any ? "," : "");
+        any = true;
         append_field(json, "step", column->step);
         append_field(json, "state", column->state);
         append_field(json, "kind", column->kind);
