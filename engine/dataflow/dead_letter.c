@@ -4,20 +4,27 @@
  */
 #include "dataflow/worker_internal.h"
 
+#include "base/error.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "codec/msgpack.h"
 #include "codec/shape.h"
+#include "dataflow/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define WARNED_RECORDS 10
 #define BYTES_KEPT_MAX 65536
 
-static void warn(struct operator *op, const char *name, const char *where, const char *error)
+/* `where` is a place in the input and `line` one in the script; "" where the error has it. */
+static void warn(struct operator *op, const char *name, const char *where, const char *error, const char *line)
 {
     uint64_t errors = atomic_load_explicit(&op->errors, memory_order_relaxed);
-    if (errors <= WARNED_RECORDS)
-        log_warn("step \"%s\", subtask %u: %s%s%s", name, op->worker->subtask, where, *where ? ": " : "", error);
+    if (errors > WARNED_RECORDS)
+        return;
+    log_warn("step \"%s\", subtask %u: %s%s%s%s%s%s", name, op->worker->subtask, where, *where ? ": " : "", error, *line ? " (" : "", line,
+             *line ? ")" : "");
     if (errors == WARNED_RECORDS)
         log_warn("step \"%s\": further bad records are counted, not logged", name);
 }
@@ -27,7 +34,7 @@ void worker_count_error(struct worker *worker, int step, const char *name, const
 {
     counter_add(&worker->ops[step].errors, 1);
     if (!worker->by_hand)
-        warn(&worker->ops[step], name, "", error);
+        warn(&worker->ops[step], name, "", error, "");
 }
 
 static struct cell string_cell(struct arena *arena, struct slice text)
@@ -48,24 +55,31 @@ static struct cell packed_record(struct arena *arena, const struct batch *batch,
     return cell;
 }
 
-/* Cells of the letter's arena; absent ones are left out: the key but of a keyed step, the place but of bytes that are no record. */
-struct letter { struct cell error, key, record, step, where; };
+enum { LETTER_ERROR, LETTER_KEY, LETTER_RECORD, LETTER_STEP, LETTER_WHERE, LETTER_FIELDS };
 
-static void letter_add(struct operator *op, const struct letter *letter, int64_t time)
+static const char *const letter_names[LETTER_FIELDS] = { "error", "key", "record", "step", "where" }; /* in byte order */
+
+/* Cells of the letter's arena; absent ones are left out: the key but of a keyed step, the place but of bytes that are no record. */
+struct letter { struct cell fields[LETTER_FIELDS]; };
+
+static uint32_t letter_shape(const struct letter *letter, struct cell *fields, uint32_t *count)
 {
-    static const char *const names[] = { "error", "key", "record", "step", "where" }; /* in byte order */
-    const struct cell cells[] = { letter->error, letter->key, letter->record, letter->step, letter->where };
-    struct batch *out = operator_output(op, op->step->dead_port);
-    struct slice given[5];
-    struct cell fields[5];
-    uint32_t count = 0;
-    for (int i = 0; i < 5; i++) {
-        if (cells[i].tag == CELL_ABSENT)
+    struct slice names[LETTER_FIELDS];
+    *count = 0;
+    for (int i = 0; i < LETTER_FIELDS; i++) {
+        if (letter->fields[i].tag == CELL_ABSENT)
             continue;
-        given[count] = slice_of_text(names[i]);
-        fields[count++] = cells[i];
+        names[*count] = slice_of_text(letter_names[i]);
+        fields[(*count)++] = letter->fields[i];
     }
-    uint32_t shape = shape_intern(given, count);
+    return shape_intern(names, *count);
+}
+
+/* `out` is the batch whose arena the cells are in: with a large record in it, it is full, and asked for again the port has another one. */
+static void letter_add(struct batch *out, const struct letter *letter, int64_t time)
+{
+    struct cell fields[LETTER_FIELDS];
+    uint32_t count, shape = letter_shape(letter, fields, &count);
     uint64_t row = arena_allocate(&out->arena, count * sizeof(struct cell));
     memcpy(arena_at(&out->arena, row), fields, count * sizeof(struct cell));
     out->values[out->count] = (struct cell){ .tag = CELL_ROW, .length = shape, .offset = row };
@@ -78,34 +92,48 @@ static int key_read(struct arena *arena, const struct batch *batch, int32_t inde
     return msgpack_read_cell(&bytes, arena, key);
 }
 
-int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, const char *error)
+static int send_record(struct operator *op, const struct batch *batch, int32_t index, const char *error)
 {
-    counter_add(&op->errors, 1);
-    warn(op, op->step->name, "", error);
-    if (op->step->policy != POLICY_DEAD_LETTER)
-        return 0;
-    struct arena *arena = &operator_output(op, op->step->dead_port)->arena;
-    struct letter letter = { .record = packed_record(arena, batch, index) };
-    int status = op->step->keyed && batch->keyed ? key_read(arena, batch, index, &letter.key) : 0;
+    struct batch *out = operator_output(op, op->step->dead_port);
+    struct letter letter = { .fields = { [LETTER_RECORD] = packed_record(&out->arena, batch, index) } };
+    int status = op->step->keyed && batch->keyed ? key_read(&out->arena, batch, index, &letter.fields[LETTER_KEY]) : 0;
     if (status < 0)
         return status;
-    letter.error = string_cell(arena, slice_of_text(error));
-    letter.step = string_cell(arena, slice_of_text(op->step->name));
-    letter_add(op, &letter, batch->times[index]);
+    letter.fields[LETTER_ERROR] = string_cell(&out->arena, slice_of_text(error));
+    letter.fields[LETTER_STEP] = string_cell(&out->arena, slice_of_text(op->step->name));
+    letter_add(out, &letter, batch->times[index]);
     return 0;
+}
+
+int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, int status)
+{
+    if (op->step->policy == POLICY_FAIL) {
+        report_record(op, batch, index);
+        return status;
+    }
+    const char *place = op->step->place;
+    counter_add(&op->errors, 1);
+    warn(op, op->step->name, "", error_message(), place == NULL ? "" : place);
+    if (op->step->policy != POLICY_DEAD_LETTER)
+        return 0;
+    char *error = memory_copy_text(error_message());
+    status = send_record(op, batch, index, error);
+    free(error);
+    return status;
 }
 
 int operator_bad_bytes(struct operator *op, const char *where, struct slice bytes, const char *error)
 {
     counter_add(&op->errors, 1);
-    warn(op, op->step->name, where, error);
+    warn(op, op->step->name, where, error, "");
     if (op->step->policy != POLICY_DEAD_LETTER)
         return 0;
-    struct arena *arena = &operator_output(op, op->step->dead_port)->arena;
+    struct batch *out = operator_output(op, op->step->dead_port);
+    struct arena *arena = &out->arena;
     struct slice kept = slice_of(bytes.data, bytes.bytes < BYTES_KEPT_MAX ? bytes.bytes : BYTES_KEPT_MAX);
-    struct letter letter = { .record = string_cell(arena, kept), .where = string_cell(arena, slice_of_text(where)) };
-    letter.error = string_cell(arena, slice_of_text(error));
-    letter.step = string_cell(arena, slice_of_text(op->step->name));
-    letter_add(op, &letter, TIME_NONE);
+    struct letter letter = { .fields = { [LETTER_RECORD] = string_cell(arena, kept), [LETTER_WHERE] = string_cell(arena, slice_of_text(where)) } };
+    letter.fields[LETTER_ERROR] = string_cell(arena, slice_of_text(error));
+    letter.fields[LETTER_STEP] = string_cell(arena, slice_of_text(op->step->name));
+    letter_add(out, &letter, TIME_NONE);
     return 0;
 }

@@ -89,9 +89,12 @@ bool exchange_has_room(struct operator *op);
 /* Send a mark to all receivers, behind what was sent. */
 void exchange_mark(struct operator *op, uint32_t kind, uint64_t number);
 
-/* A record that the step cannot take, where its policy is not to fail: counted, logged, sent to the dead letters. */
-int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, const char *error);
-/* The same for bytes that are no record. */
+/*
+ * A record that the step cannot take: `status` and error_message() say why. Where the policy is to fail the job is told, with a
+ * report of the record, and `status` answered; else the record is counted, logged, sent to the dead letters.
+ */
+int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, int status);
+/* Bytes that are no record, where the policy is not to fail. */
 int operator_bad_bytes(struct operator *op, const char *where, struct slice bytes, const char *error);
 
 static inline void counter_add(atomic_ullong *counter, uint64_t amount)

@@ -31,6 +31,8 @@ struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_le
 static void step_free(struct step *step)
 {
     free(step->name);
+    free(step->job);
+    free(step->place);
     for (uint32_t i = 0; i < step->key_field_count; i++)
         free(step->key_fields[i]);
     free(step->key_fields);
@@ -110,6 +112,12 @@ int plan_set_policy(struct plan *plan, int step, int policy, int dead_letter_por
     plan->steps[step].policy = policy;
     plan->steps[step].dead_port = dead_letter_port;
     return 0;
+}
+
+void plan_set_author(struct plan *plan, int step, const char *job, const char *place)
+{
+    plan->steps[step].job = memory_copy_text(job);
+    plan->steps[step].place = memory_copy_text(place);
 }
 
 int plan_set_keyed(struct plan *plan, int step)

@@ -65,6 +65,8 @@ int plan_add_key_field(struct plan *plan, int step, const char *field, bool list
 int plan_set_watermarks(struct plan *plan, int step, double max_out_of_orderness, double idle_timeout, double emit, bool punctuated_alone);
 /* Of STEP_ASSIGN: the field and its enum time_unit; `format` is "" or what TIME_UNIT_FORMAT asks for. */
 int plan_set_timestamps(struct plan *plan, int step, const char *field, int unit, const char *format);
+/* What a report about the step's records names: the job, and the line of the script that the step was written in ("job.lua:3: in sum"). */
+void plan_set_author(struct plan *plan, int step, const char *job, const char *place);
 /* The connector of a source or sink; options are set one by one with plan_option(). */
 int plan_set_connector(struct plan *plan, int step, const char *connector, const char *format);
 int plan_option(struct plan *plan, int step, const char *name, const char *key, const char *value);
@@ -159,6 +161,7 @@ enum time_domain { DOMAIN_EVENT = 0, DOMAIN_PROCESSING = 1, DOMAINS = 2 };
 struct step {
     uint32_t id;
     char *name;
+    char *job, *place;                /* of its author; NULL: nothing is known */
     int kind;
     int exchange;
     int call_kind;

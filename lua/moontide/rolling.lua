@@ -3,6 +3,7 @@
 --- Each is a process definition, built like any author's own; what they keep
 --- between records is one value state.
 local aggregate = require "moontide.aggregate"
+local blame = require "moontide.runtime.blame"
 local numbers = require "moontide.numbers"
 local state = require "moontide.state"
 
@@ -18,7 +19,7 @@ function M.reduce(fn)
       local reduced = self.reduced:value()
       if reduced ~= nil then
         value = fn(reduced, value)
-        if value == nil then error("the function of reduce answered nothing", 0) end
+        if value == nil then blame.raise(fn, "reduce", "the function of reduce answered nothing") end
       end
       self.reduced:update(value)
       out:collect(value)
@@ -38,7 +39,7 @@ function M.aggregate(definition)
       local accumulator = self.accumulator:value()
       if accumulator == nil then accumulator = create() end
       accumulator = add(accumulator, value)
-      if accumulator == nil then error("'add' of the aggregate answered nothing: it must return the accumulator", 0) end
+      if accumulator == nil then blame.raise(add, "add", "'add' of the aggregate answered nothing: it must return the accumulator") end
       self.accumulator:update(accumulator)
       local emitted = result(accumulator)
       if emitted ~= nil then out:collect(emitted) end

@@ -1,6 +1,7 @@
 --- What a window keeps of its elements: all of them, or one value that takes each
 --- of them in.
 local aggregate = require "moontide.aggregate"
+local blame = require "moontide.runtime.blame"
 local numbers = require "moontide.numbers"
 
 local M = {}
@@ -30,14 +31,14 @@ end
 function M.reduce(fn)
   local function reduce(a, b)
     local reduced = fn(a, b)
-    if reduced == nil then error("the function of reduce answered nothing", 0) end
+    if reduced == nil then blame.raise(fn, "reduce", "the function of reduce answered nothing") end
     return reduced
   end
   return { kind = "fold", first = function(value) return value end, add = reduce, merge = reduce, reads = "all" }
 end
 
-local function accumulator(value, name)
-  if value == nil then error(("'%s' of the aggregate answered nothing: it must return the accumulator"):format(name), 0) end
+local function accumulator(value, fn, name)
+  if value == nil then blame.raise(fn, name, "'%s' of the aggregate answered nothing: it must return the accumulator", name) end
   return value
 end
 
@@ -50,9 +51,9 @@ function M.aggregate(what, definition)
   local create, add, merge = checked.create, checked.add, checked.merge
   return {
     kind = "fold",
-    first = function(value) return accumulator(add(create(), value), "add") end,
-    add = function(kept, value) return accumulator(add(kept, value), "add") end,
-    merge = merge and function(a, b) return accumulator(merge(a, b), "merge") end,
+    first = function(value) return accumulator(add(create(), value), add, "add") end,
+    add = function(kept, value) return accumulator(add(kept, value), add, "add") end,
+    merge = merge and function(a, b) return accumulator(merge(a, b), merge, "merge") end,
     aggregate = checked, result = checked.result, empty = create, reads = { { fn = add, parameter = 2 } },
   }
 end

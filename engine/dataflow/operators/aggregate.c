@@ -435,8 +435,8 @@ static int aggregate_batch(struct operator *op, struct batch *batch)
     for (int32_t i = 0; i < batch->count && status == 0; i++) {
         prefetch(self, batch->count, i);
         status = take_record(op, batch, i, clock_ms);
-        if (status < 0 && op->step->policy != POLICY_FAIL)
-            status = operator_bad_record(op, batch, i, error_message());
+        if (status < 0)
+            status = operator_bad_record(op, batch, i, status);
     }
     return status < 0 ? status : keyed_state_failure(self->state);
 }

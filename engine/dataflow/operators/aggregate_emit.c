@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "codec/msgpack.h"
 #include "codec/shape.h"
+#include "dataflow/report.h"
 #include "time/instant.h"
 
 #include <math.h>
@@ -64,8 +65,10 @@ int aggregate_emit_results(struct operator *op, struct slice key, const struct w
 /* A window whose sum cannot be told is an error without a record. */
 static int refused(struct operator *op, const struct window *window, int status)
 {
-    if (op->step->policy == POLICY_FAIL)
+    if (op->step->policy == POLICY_FAIL) {
+        report_step(op);
         return status;
+    }
     counter_add(&op->errors, 1);
     log_warn("step \"%s\", subtask %u: window from %lld: %s", op->step->name, op->worker->subtask, (long long)window->start, error_message());
     return 0;

@@ -251,15 +251,17 @@ static int times_read(struct operator *op, struct batch *batch, struct batch **k
     *kept = batch;
     int32_t failed = -1;
     int status = timestamps_read(assign->timestamps, batch, 0, &failed);
-    if (status == 0 || op->step->policy == POLICY_FAIL || failed < 0)
+    if (status == 0 || failed < 0)
         return status;
+    if (op->step->policy == POLICY_FAIL)
+        return operator_bad_record(op, batch, failed, status);
     *kept = batch_take();
     (*kept)->split = batch->split;
     int32_t from = 0;
     while (status < 0 && failed >= from) {
         for (int32_t i = from; i < failed; i++)
             batch_append_record(*kept, batch, i);
-        status = operator_bad_record(op, batch, failed, error_message());
+        status = operator_bad_record(op, batch, failed, status);
         if (status < 0)
             return status;
         from = failed + 1;

@@ -152,8 +152,8 @@ static int key_batch(struct operator *op, struct batch *input)
         status = key_record(op, batch, kept);
         if (status == 0)
             kept++;
-        else if (op->step->policy != POLICY_FAIL)
-            status = operator_bad_record(op, input, i, error_message());
+        else
+            status = operator_bad_record(op, input, i, status);
     }
     batch->count = kept;
     batch->keyed = true;

@@ -31,9 +31,9 @@ static int sink_batch(struct operator *op, struct batch *batch)
         int status = op->step->sink->write(op->self, batch, from, batch->count, &failed);
         if (status == 0)
             return 0;
-        if (failed < 0 || op->step->policy == POLICY_FAIL)
+        if (failed < 0)
             return status;
-        status = operator_bad_record(op, batch, failed, error_message());
+        status = operator_bad_record(op, batch, failed, status);
         if (status < 0)
             return status;
         from = failed + 1;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "codec/msgpack.h"
+#include "dataflow/report.h"
 #include "dataflow/source_shared.h"
 
 #include <stdlib.h>
@@ -25,8 +26,11 @@ struct source_reader {
 static int bad_record(void *self, const char *where, const struct decode_error *error)
 {
     struct operator *op = self;
-    if (op->step->policy == POLICY_FAIL)
-        return error_set(error->code, "%s: %s: %.*s", where, error->message, (int)(error->bytes.bytes < 200 ? error->bytes.bytes : 200), error->bytes.data);
+    if (op->step->policy == POLICY_FAIL) {
+        int status = error_set(error->code, "%s: %s: %.*s", where, error->message, (int)(error->bytes.bytes < 200 ? error->bytes.bytes : 200), error->bytes.data);
+        report_step(op);
+        return status;
+    }
     return operator_bad_bytes(op, where, error->bytes, error->message);
 }
 

@@ -5,6 +5,8 @@ local connectors = require "moontide.connectors"
 local engine_window = require "moontide.runtime.engine_window"
 local physical = require "moontide.runtime.physical"
 
+local report = require "moontide.runtime.report"
+
 local M = {}
 
 local kinds = { source = 1, call = 2, key = 3, exchange = 4, sink = 5, input = 6, output = 7, assign = 8, aggregate = 9 }
@@ -103,6 +105,7 @@ local function add_operator(plan, job, operator, options)
   if operator.kind == "aggregate" then engine_window.set(plan, index, operator) end
   if operator.terminal == "sink" and operator.kind == "call" and step.definition.prepare then check(C.plan_set_saving(plan, index)) end
   if operator.kind == "call" and step.operator_state_names and #step.operator_state_names > 0 then set_operator_states(plan, index, step) end
+  if step.where then C.plan_set_author(plan, index, job.name, report.place(step)) end
   local policy, port = policy_of(job, operator)
   check(C.plan_set_policy(plan, index, policy, port or -1))
 end

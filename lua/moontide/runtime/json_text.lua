@@ -8,6 +8,8 @@ local function quote(text)
 end
 
 local function number_text(number)
+  if number ~= number then return "NaN" end
+  if number == math.huge or number == -math.huge then return number > 0 and "Infinity" or "-Infinity" end
   if number == math.floor(number) and math.abs(number) < 1e15 then return ("%d"):format(number) end
   return ("%.14g"):format(number)
 end

@@ -1,10 +1,12 @@
 --- What a failure of user code reads like (api.md section 6), and where it was.
 local ffi = require "ffi"
+local blame = require "moontide.runtime.blame"
 local decode = require("moontide.runtime.values").decode
 local encoding = require "moontide.runtime.encode"
 local json_text = require "moontide.runtime.json_text"
 local msgpack = require "moontide.runtime.msgpack"
 local times = require "moontide.runtime.times"
+local where = require "moontide.where"
 
 local M = {}
 
@@ -52,21 +54,28 @@ function M.message_text(message)
   return clipped(json_text(message))
 end
 
+-- Lines of the library say nothing to an author.
+local function without_own_place(message)
+  local place, rest = message:match("^([^\n]-%.lua:%d+): (.*)$")
+  return place and is_own("@" .. place) and rest or message
+end
+
 --- The handler for xpcall: message and frames, taken while the stack still stands.
 ---@param names table<function, string> of callbacks
 function M.catcher(names)
   return function(message)
-    return { message = M.message_text(message), frames = user_frames(3, names) }
+    if blame.is(message) then return { message = message.text, frames = { M.lines(message.fn, message.name) } } end
+    return { message = without_own_place(M.message_text(message)), frames = user_frames(3, names) }
   end
 end
 
 --- What xpcall answered, in the catcher's form. Where memory has run out, or the stack within
---- compiled code, LuaJIT does not call the catcher: there is a message alone (`unplaced`). What the
+--- compiled code, LuaJIT does not call the catcher: there is a message alone. What the
 --- callback held is garbage by now; LuaJIT does not collect it by itself when an allocation fails.
 function M.caught(failure)
   if type(failure) == "table" then return failure end
   collectgarbage()
-  return { message = tostring(failure), frames = {}, unplaced = true }
+  return { message = tostring(failure), frames = {} }
 end
 
 local function time_text(time)
@@ -162,29 +171,53 @@ function M.without_addresses(text)
 end
 
 -- By what the engine asks for (enum call_request), which callbacks may have run.
-local asked = { [1] = { "process_element", "fn" }, [3] = { "open" }, [4] = { "close" }, [7] = { "on_timer" } }
+local asked = { [1] = { "process_element", "fn", "write" }, [2] = { "poll", "fn" }, [3] = { "open" }, [4] = { "close" }, [7] = { "on_timer" } }
 
---- Where the stack or the memory has run out and nobody knows the line: the lines of the callback that ran.
----@param call ffi.cdata* struct call
----@param step table
----@param names table<function, string> of callbacks
----@return string[] frames
-function M.callback_frames(call, step, names)
-  for _, name in ipairs(asked[tonumber(call.request)] or {}) do
+--- The lines of a function of the author, by the name that it has for him.
+---@param fn function
+---@param name string
+---@return string
+function M.lines(fn, name)
+  local info = debug.getinfo(fn, "S")
+  local last = info.lastlinedefined > info.linedefined and "-" .. info.lastlinedefined or ""
+  return ("%s:%d%s: in %s"):format(info.short_src:match("[^/]*$"), info.linedefined, last, name)
+end
+
+-- Where the stack or the memory has run out, or what a function answered is wrong: the lines of the callback that ran.
+local function callback_frames(call, step, names)
+  local inputs = call.request == 1 and step.input_callbacks
+  for _, name in ipairs(inputs and { inputs[call.input + 1] } or asked[tonumber(call.request)] or {}) do
     local fn = step.definition and rawget(step.definition, name) or rawget(step, name)
     local info = type(fn) == "function" and debug.getinfo(fn, "S")
-    if info and info.what ~= "C" and not is_own(info.source) then
-      return { ("%s:%d-%d: in %s"):format(info.short_src:match("[^/]*$"), info.linedefined, info.lastlinedefined, names[fn] or name) }
-    end
+    if info and info.what ~= "C" and not is_own(info.source) then return { M.lines(fn, names[fn] or name) } end
   end
   return {}
+end
+
+local methods = { source = "from", sink = "to" }
+
+--- The line of the script that a step was written in, as frames of functions are: "fraud.lua:14: in sum".
+---@param step Step
+---@return string
+function M.place(step)
+  return ("%s: in %s"):format(where.text(step.where):match("[^/]*$"), step.operator or methods[step.kind] or step.kind)
 end
 
 local function frames_of(failure)
   if #failure.frames > 0 then return failure.frames end
   local place = failure.message:match("^([^\n]-%.lua:%d+): ")
-  local is_authors = place and not is_own(place) and not place:find("^moontide%.")
-  return is_authors and { place:match("[^/]*$") } or {}
+  return { place and place:match("[^/]*$") }
+end
+
+--- A failure that no line of the author is known of: the function of the step that ran, else the step itself.
+---@param failure { message: string, frames: string[] }
+---@param call ffi.cdata* struct call
+---@param step Step
+---@param names table<function, string> of callbacks
+function M.find_place(failure, call, step, names)
+  if #frames_of(failure) > 0 then return end
+  failure.frames = callback_frames(call, step, names)
+  if #failure.frames == 0 and step.where then failure.frames[1] = M.place(step) end
 end
 
 --- The report of a record that is dropped: what went wrong, and where.

@@ -1,6 +1,7 @@
 --- Time stamps between Lua and the engine (L2): whole milliseconds within ±2^53,
 --- math.huge and -math.huge for MAX and MIN, nil for none.
 local ffi = require "ffi"
+local describe = require "moontide.describe"
 
 local M = {}
 
@@ -20,7 +21,7 @@ function M.to_engine(time)
   elseif type(time) == "cdata" and ffi.istype(int64_t, time) and time >= -9007199254740992LL and time <= 9007199254740992LL then
     return time
   end
-  error("a time stamp is a whole number of milliseconds within 2^53, or math.huge; got " .. tostring(time), 3)
+  error("a time stamp is a whole number of milliseconds within 2^53, or math.huge; got " .. (type(time) == "string" and describe(time) or tostring(time)), 3)
 end
 
 --- A time of the engine as Lua has it.

@@ -2,6 +2,8 @@
 --- out. Generated so that each step has byte code of its own.
 local C = require "moontide.engine"
 local aggregates = require "moontide.aggregates"
+local blame = require "moontide.runtime.blame"
+local describe = require "moontide.describe"
 local generate = require "moontide.runtime.generate"
 
 -- What the window at hand holds, as `content`; nothing is emitted for an empty one (S26).
@@ -61,9 +63,16 @@ return function(pane)
 ]] .. body:gsub("FIELDS", function() return (fields_text(step.contents)) end) .. "end"
 end
 
+local no_list = "'%s' of the evictor must answer the list of the elements to keep, got %s"
+local no_element = "'%s' of the evictor must answer elements that it was given, { value =, timestamp = }, got %s at place %d"
+
 local function evicted(what, evict, elements, window, clock)
   local kept = evict(elements, window, clock)
-  if type(kept) ~= "table" then error(("'%s' of the evictor must answer the list of the elements to keep, got %s"):format(what, type(kept)), 0) end
+  if type(kept) ~= "table" then blame.raise(evict, what, no_list, what, describe(kept)) end
+  for i = 1, #kept do
+    local element = kept[i]
+    if type(element) ~= "table" or element.value == nil then blame.raise(evict, what, no_element, what, describe(element), i) end
+  end
   return kept
 end
 

@@ -2,6 +2,7 @@
 --- the cells of its worker.
 local ffi = require "ffi"
 local C = require "moontide.engine"
+local blame = require "moontide.runtime.blame"
 local binding = require "moontide.runtime.binding"
 local check = require "moontide.runtime.fail"
 local collector = require "moontide.runtime.collector"
@@ -39,9 +40,9 @@ local function skipper(call, operator)
   end
 end
 
-local function gap_ms(gap)
+local function gap_ms(fn, gap)
   local ms = units.duration(gap)
-  if not ms or ms < 1 then error("the gap of a session must be a duration above 0, got " .. describe(gap), 0) end
+  if not ms or ms < 1 then blame.raise(fn, "gap", "the gap of a session must be a duration above 0, got %s", describe(gap)) end
   return ms
 end
 
@@ -49,7 +50,7 @@ end
 local function gap_function(window)
   local gap, size = window.gap, window.size
   if not gap then return function() return size end end
-  return function(value) return gap_ms(gap(value)) end
+  return function(value) return gap_ms(gap, gap(value)) end
 end
 
 -- The states of the trigger as its `self`, of the window function's as what it is added to.
@@ -72,10 +73,11 @@ end
 local answers = { fire = true, purge = true, fire_and_purge = true }
 
 -- What the trigger answered, if that is not "continue".
-local function actor(fire, kept)
+local function actor(trigger, fire, kept)
   return function(answer, pane, callback)
     if not answers[answer] then
-      error(('\'%s\' of the trigger must answer "continue", "fire", "purge" or "fire_and_purge", got %s'):format(callback, describe(answer)), 0)
+      blame.raise(trigger[callback], callback, '\'%s\' of the trigger must answer "continue", "fire", "purge" or "fire_and_purge", got %s', callback,
+        describe(answer))
     end
     if answer ~= "purge" then fire(pane) end
     if answer ~= "fire" then kept:clear() end
@@ -138,7 +140,7 @@ local function bind(call, operator, guarded, self)
     skipped = skipper(call, operator), gap_of = gap_function(step.window),
   }
   bound.fire = window_emit(call, operator, bound)
-  bound.act = actor(bound.fire, bound.kept)
+  bound.act = actor(trigger, bound.fire, bound.kept)
   bound.merge = step.window.merging and merger(call, step, states, bound)
   bound.forget = forgetter(call, step, bound)
   state_migration(call, step)

@@ -68,7 +68,7 @@ local function describe(self, index, failure)
   local operator, call = self.operators[index], self.calls[index]
   local stage = report.stage(call, operator, failure)
   local step, record = step_at(operator, stage), report.record(call, operator, stage)
-  if failure.unplaced then failure.frames = report.callback_frames(call, step, self.names) end
+  report.find_place(failure, call, step, self.names)
   local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
   local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and json_text(record.key) or "", record and record.text or "")
   return text, report.without_addresses(place), record, step

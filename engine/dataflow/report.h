@@ -1,0 +1,14 @@
+/*
+ * What a failure in a step of the engine reads like: the form of
+ * lua/moontide/runtime/report.lua, which tells of failures of the author's code.
+ *
+ * Thread   the worker's.
+ */
+#pragma once
+
+#include "dataflow/operator.h"
+
+/* The job fails by record `index` of the batch; error_message() says why. */
+void report_record(struct operator *op, const struct batch *batch, int32_t index);
+/* The same where there is no record to show: a window, bytes of a file. */
+void report_step(struct operator *op);
