@@ -2,14 +2,17 @@
  * Records that a step in C could not take. A dead letter is a row of the step's
  * name, what was wrong, the record, and its time or place in the input.
  */
-#include "dataflow/worker_internal.h"
+#include "dataflow/dead_letter.h"
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "codec/json.h"
+#include "codec/json_show.h"
 #include "codec/msgpack.h"
 #include "codec/shape.h"
 #include "dataflow/report.h"
+#include "dataflow/worker_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +89,21 @@ static void letter_add(struct batch *out, const struct letter *letter, int64_t t
     out->times[out->count++] = time;
 }
 
+/* The shapes of letters are there before a job's records have used up what shapes there may be. */
+void plan_set_letters(struct plan *plan, int step)
+{
+    plan->steps[step].letters = true;
+    const struct cell there = { .tag = CELL_NULL };
+    for (int has = 0; has < 4; has++) {
+        struct letter letter = { .fields = { [LETTER_ERROR] = there, [LETTER_RECORD] = there, [LETTER_STEP] = there } };
+        letter.fields[LETTER_KEY].tag = has & 1 ? CELL_NULL : CELL_ABSENT;
+        letter.fields[LETTER_WHERE].tag = has & 2 ? CELL_NULL : CELL_ABSENT;
+        struct cell fields[LETTER_FIELDS];
+        uint32_t count;
+        letter_shape(&letter, fields, &count);
+    }
+}
+
 static int key_read(struct arena *arena, const struct batch *batch, int32_t index, struct cell *key)
 {
     struct slice bytes = slice_of(arena_at(&batch->arena, batch->keys[index].offset), batch->keys[index].bytes);
@@ -136,4 +154,52 @@ int operator_bad_bytes(struct operator *op, const char *where, struct slice byte
     letter.fields[LETTER_STEP] = string_cell(arena, slice_of_text(op->step->name));
     letter_add(out, &letter, TIME_NONE);
     return 0;
+}
+
+/* A field of a letter, which its step in Lua wrote, or letter_add(); what it holds counts from *bytes. */
+static struct cell field_of(const struct batch *batch, int32_t index, int field, struct arena *space, const char **bytes)
+{
+    struct cell letter = batch->values[index], cell = { .tag = CELL_ABSENT };
+    struct slice name = slice_of_text(letter_names[field]);
+    *bytes = batch->arena.bytes;
+    if (letter.tag == CELL_ROW) {
+        int place = shape_field(shape_get(letter.length), name);
+        return place < 0 ? cell : ((const struct cell *)(const void *)(batch->arena.bytes + letter.offset))[place];
+    }
+    if (letter.tag == CELL_PACKED && msgpack_read_field(slice_of(batch->arena.bytes + letter.offset, letter.length), name, space, &cell) < 0)
+        cell.tag = CELL_ABSENT;
+    *bytes = space->bytes;
+    return cell;
+}
+
+/* A value that every format has a form for; as one text, where it is nested too deep to be read again. */
+static struct cell plain_cell(struct cell cell, const char *bytes, struct arena *arena)
+{
+    struct buffer text = { 0 };
+    struct cell plain;
+    json_show_cell(&text, cell, bytes, true);
+    if (json_read(buffer_slice(&text), arena, &plain) < 0)
+        plain = string_cell(arena, slice_of(text.data, text.bytes < BYTES_KEPT_MAX ? text.bytes : BYTES_KEPT_MAX));
+    buffer_deinit(&text);
+    return plain;
+}
+
+struct batch *dead_letter_plain(const struct batch *batch, int32_t from, int32_t to, bool all_fields)
+{
+    struct batch *out = batch_take();
+    struct arena space;
+    arena_init(&space);
+    for (int32_t i = from; i < to; i++) {
+        struct letter letter;
+        arena_clear(&space);
+        for (int field = 0; field < LETTER_FIELDS; field++) {
+            const char *bytes;
+            struct cell cell = field_of(batch, i, field, &space, &bytes);
+            bool absent = cell.tag == CELL_ABSENT;
+            letter.fields[field] = absent ? (struct cell){ .tag = all_fields ? CELL_NULL : CELL_ABSENT } : plain_cell(cell, bytes, &out->arena);
+        }
+        letter_add(out, &letter, batch->times[i]);
+    }
+    arena_deinit(&space);
+    return out;
 }

@@ -67,6 +67,8 @@ int plan_set_watermarks(struct plan *plan, int step, double max_out_of_orderness
 int plan_set_timestamps(struct plan *plan, int step, const char *field, int unit, const char *format);
 /* What a report about the step's records names: the job, and the line of the script that the step was written in ("job.lua:3: in sum"). */
 void plan_set_author(struct plan *plan, int step, const char *job, const char *place);
+/* A sink that takes what other steps could not: no letter is lost because its format has no form for a value. */
+void plan_set_letters(struct plan *plan, int step);
 /* The connector of a source or sink; options are set one by one with plan_option(). */
 int plan_set_connector(struct plan *plan, int step, const char *connector, const char *format);
 int plan_option(struct plan *plan, int step, const char *name, const char *key, const char *value);
@@ -162,6 +164,7 @@ struct step {
     uint32_t id;
     char *name;
     char *job, *place;                /* of its author; NULL: nothing is known */
+    bool letters;                     /* a sink of dead letters */
     int kind;
     int exchange;
     int call_kind;

@@ -65,7 +65,6 @@ describe("a record that a step of the library cannot take", function()
       local skipped = ended(0, source, steps .. "\n:to(mt.stdout {})", '"skip"')
       assert.is_truthy(skipped.err:find(('warn  step "%s", subtask 0: %s (job.lua:%s)'):format(step, message, place), 1, true), skipped.err)
       assert.is_truthy(skipped.out:find("[{\n]") and not skipped.out:find('"a"', 1, true), skipped.out)
-      if record:find("NaN", 1, true) then return end
       local sent = ended(0, source, steps .. "\n:to(mt.blackhole {})", "{ dead_letter = mt.stdout {} }").out
       assert.is_truthy(sent:find(('"error":"%s"'):format((message:gsub('"', '\\"'))), 1, true), sent)
       assert.is_truthy(sent:find(('"step":"%s"'):format(step), 1, true), sent)

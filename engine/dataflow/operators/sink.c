@@ -1,4 +1,6 @@
 /* A sink in C as the last step of a chain. */
+#include "dataflow/dead_letter.h"
+#include "dataflow/report.h"
 #include "dataflow/worker_internal.h"
 
 #include "base/error.h"
@@ -23,8 +25,41 @@ static void sink_close(struct operator *op)
     op->self = NULL;
 }
 
+/* Letters as texts, which every format has a form for. */
+static int letters_write_plain(struct operator *op, const struct batch *batch, int32_t from, int32_t to, bool all_fields)
+{
+    struct batch *letters = dead_letter_plain(batch, from, to, all_fields);
+    int32_t failed = -1;
+    int status = op->step->sink->write(op->self, letters, 0, to - from, &failed);
+    if (status < 0 && failed >= 0)
+        report_record(op, letters, failed);
+    batch_drop(letters);
+    return status;
+}
+
+/* A letter says what went wrong with a record: it may hold what the format of the sink has no form for, and must not be lost for that. */
+static int letters_batch(struct operator *op, struct batch *batch)
+{
+    bool columns = op->step->format != NULL && op->step->format->encode_begin_file != NULL;
+    if (columns)
+        return letters_write_plain(op, batch, 0, batch->count, true);
+    for (int32_t from = 0, failed = -1; from < batch->count; from = failed + 1) {
+        failed = -1;
+        int status = op->step->sink->write(op->self, batch, from, batch->count, &failed);
+        if (status == 0)
+            return 0;
+        if (failed >= 0)
+            status = letters_write_plain(op, batch, failed, failed + 1, false);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
 static int sink_batch(struct operator *op, struct batch *batch)
 {
+    if (op->step->letters)
+        return letters_batch(op, batch);
     int32_t from = 0;
     while (from < batch->count) {
         int32_t failed = -1;

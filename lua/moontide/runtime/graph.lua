@@ -106,6 +106,7 @@ local function add_operator(plan, job, operator, options)
   if operator.terminal == "sink" and operator.kind == "call" and step.definition.prepare then check(C.plan_set_saving(plan, index)) end
   if operator.kind == "call" and step.operator_state_names and #step.operator_state_names > 0 then set_operator_states(plan, index, step) end
   if step.where then C.plan_set_author(plan, index, job.name, report.place(step)) end
+  if step.role == "dead_letter" then C.plan_set_letters(plan, index) end
   local policy, port = policy_of(job, operator)
   check(C.plan_set_policy(plan, index, policy, port or -1))
 end
