@@ -35,7 +35,7 @@ static int decoder_open(const struct options *options, struct decoder **decoder)
     struct csv_dialect dialect;
     int status = csv_dialect_of(options, &dialect);
     if (status == 0)
-        status = csv_columns_check(options);
+        status = csv_columns_check(options, dialect.header);
     if (status < 0)
         return status;
     struct decoder *opened = memory_new_zeroed(1, sizeof *opened);

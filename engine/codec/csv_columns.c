@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void csv_columns_deinit(struct csv_columns *columns)
 {
@@ -77,13 +78,37 @@ static int type_of(const char *name, const char *text, enum csv_type *type)
     return error_set(ERROR_ARGUMENT, "column '%s' cannot be '%s': it is \"integer\", \"number\", \"string\" or \"boolean\"", name, text);
 }
 
-int csv_columns_check(const struct options *options)
+/* How often option 'names' has a name. */
+static uint32_t count_named(const struct options *options, const char *name)
 {
-    int status = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < options_count(options, "names"); i++)
+        count += strcmp(options_element(options, "names", i), name) == 0;
+    return count;
+}
+
+static int names_check(const struct options *options, bool header)
+{
+    uint32_t names = options_count(options, "names");
+    if (names > 0 && header)
+        return error_set(ERROR_ARGUMENT, "option 'names' is for files without a header: it needs header = false");
+    for (uint32_t i = 0; i < names; i++) {
+        const char *name = options_element(options, "names", i);
+        if (count_named(options, name) > 1)
+            return error_set(ERROR_ARGUMENT, "option 'names' has '%s' twice", name);
+    }
+    return 0;
+}
+
+int csv_columns_check(const struct options *options, bool header)
+{
+    int status = names_check(options, header);
     for (uint32_t i = 0; i < options_count(options, "columns") && status == 0; i++) {
         const char *name = options_key(options, "columns", i);
         if (name == NULL)
             return error_set(ERROR_ARGUMENT, "option 'columns' is a table of name = type");
+        if (options_count(options, "names") > 0 && count_named(options, name) == 0)
+            return error_set(ERROR_ARGUMENT, "option 'columns' has '%s', which option 'names' does not have", name);
         enum csv_type type;
         status = type_of(name, options_element(options, "columns", i), &type);
     }

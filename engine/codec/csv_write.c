@@ -26,8 +26,15 @@ struct encoder {
 
 int csv_encoder_open(const struct options *options, struct encoder **encoder)
 {
+    static const char *const of_readers[] = { "names", "columns" };
     struct csv_dialect dialect;
     int status = csv_dialect_of(options, &dialect);
+    for (int i = 0; i < 2 && status == 0; i++) {
+        if (options_count(options, of_readers[i]) > 0)
+            status = error_set(ERROR_ARGUMENT, "option '%s' is of a source: the columns of a sink are the fields of its first record", of_readers[i]);
+    }
+    if (status == 0 && dialect.multiline)
+        status = error_set(ERROR_ARGUMENT, "option 'multiline' is of a source: a sink writes texts with line ends in quotes");
     if (status < 0)
         return status;
     *encoder = memory_new_zeroed(1, sizeof **encoder);

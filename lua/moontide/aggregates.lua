@@ -4,6 +4,7 @@
 local describe = require "moontide.describe"
 local nearest = require "moontide.nearest"
 local numbers = require "moontide.numbers"
+local options = require "moontide.options"
 local generate = require "moontide.runtime.generate"
 local state = require "moontide.state"
 local where = require "moontide.where"
@@ -20,7 +21,7 @@ local FieldAggregate = { __name = "aggregate of a field" }
 local Aggregates = { __name = "table of aggregates" }
 
 local function of_field(operator, field)
-  if type(field) ~= "string" or field == "" then
+  if not options.is_field(field) then
     where.raise('mt.agg.%s: needs a field, as in mt.agg.%s "amount", got %s', operator, operator, describe(field))
   end
   return setmetatable({ operator = operator, field = field }, FieldAggregate)
@@ -80,7 +81,7 @@ for name, constructor in pairs(agg) do M.agg[name] = constructor end
 local reserved = { key = true, window_start = true, window_end = true }
 
 local function check_entry(name, aggregate)
-  if type(name) ~= "string" or name == "" then
+  if not options.is_field(name) then
     where.raise("mt.aggregates: needs names of fields, as in { total = mt.agg.sum \"amount\" }, got %s", describe(name))
   end
   if reserved[name] then where.raise("mt.aggregates: a result has a field '%s' already", name) end

@@ -32,6 +32,7 @@ local function texts(value)
   local list = {}
   for key, text in pairs(value) do
     if type(key) ~= "number" or type(text) ~= "string" then return nil, reason end
+    if options.has_zero_byte(text) then return nil, "texts without zero bytes" end
     list[key] = text
   end
   return list
@@ -43,6 +44,7 @@ local function pairs_of_texts(value)
   local out = {}
   for key, text in pairs(value) do
     if type(key) ~= "string" or type(text) ~= "string" then return nil, reason end
+    if options.has_zero_byte(key) or options.has_zero_byte(text) then return nil, "names and texts without zero bytes" end
     out[key] = text
   end
   return out

@@ -71,7 +71,7 @@ function KeyedStream:count(name, given)
 end
 
 local function check_field(what, field)
-  if type(field) == "string" and field ~= "" then return field end
+  if options.is_field(field) then return field end
   where.raise('%s: needs a field after the name, as in %s("name", "amount"), got %s', what, what, describe(field))
 end
 

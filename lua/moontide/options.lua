@@ -20,7 +20,21 @@ local M = {}
 ---@field values? string[] of type "choice"
 ---@field specs? OptionSpec[] of type "options"
 ---@field off? any what `false` means where it is allowed; nil: it is not
----@field check? fun(value: any): any, string? of type "custom": the value to keep, or nil and what would be right
+---@field check? fun(value: any, what: string, path: string): any, string? of type "custom": the value to keep, or nil and what would be right
+
+--- Is it a text that would end early in C?
+---@param value any
+---@return boolean
+function M.has_zero_byte(value)
+  return type(value) == "string" and value:find("\0", 1, true) ~= nil
+end
+
+--- Can it be the name of a field?
+---@param value any
+---@return boolean
+function M.is_field(value)
+  return type(value) == "string" and value ~= "" and not M.has_zero_byte(value)
+end
 
 local function in_range(number, spec)
   return number and number >= (spec.min or -math.huge) and number <= (spec.max or math.huge)
@@ -50,10 +64,13 @@ local function of_type(name)
   return function(value) if type(value) == name then return value end end
 end
 
--- type -> { parse(value, spec) -> the value to keep or nil, text(spec) -> "must be <text>" }
+-- type -> { parse(value, spec) -> the value to keep, or nil and at times what would be right, text(spec) -> "must be <text>" }
 local types = {
   string = {
-    parse = function(value) if type(value) == "string" and value ~= "" then return value end end,
+    parse = function(value)
+      if M.has_zero_byte(value) then return nil, "a text without zero bytes" end
+      if type(value) == "string" and value ~= "" then return value end
+    end,
     text = function() return "a text that is not empty" end,
   },
   number = {
@@ -116,7 +133,7 @@ local function parse(what, path, spec, value)
   if spec.type == "options" then return M.check(what, value, spec.specs, path) end
   if value == false and spec.off ~= nil then return spec.off end
   local kept, reason
-  if spec.type == "custom" then kept, reason = spec.check(value) else kept = types[spec.type].parse(value, spec) end
+  if spec.type == "custom" then kept, reason = spec.check(value, what, path) else kept, reason = types[spec.type].parse(value, spec) end
   if kept == nil then refuse(what, path, spec, value, reason) end
   return kept
 end

@@ -156,11 +156,11 @@ function Stream:assign_timestamps(given)
 end
 
 local function key_fields(what, key)
-  if type(key) == "string" and key ~= "" then return { key }, true end
+  if options.is_field(key) then return { key }, true end
   if type(key) ~= "table" or getmetatable(key) ~= nil or #key == 0 then return nil end
   local fields = {}
   for position, field in pairs(key) do
-    if type(position) ~= "number" or type(field) ~= "string" or field == "" then
+    if type(position) ~= "number" or not options.is_field(field) then
       where.raise("%s: a list of fields must hold names only, got %s at %s", what, describe(field), describe(position))
     end
     fields[position] = field

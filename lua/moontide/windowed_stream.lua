@@ -137,7 +137,7 @@ end
 
 local function append_field(windowed, operator, name, field, given)
   local what = ":" .. operator
-  if type(field) ~= "string" or field == "" then
+  if not options.is_field(field) then
     where.raise('%s: needs a field after the name, as in %s("name", "amount"), got %s', what, what, describe(field))
   end
   return append(windowed, operator, window_step.step(what, windowed.settings, name, window_contents[operator](field)), given)

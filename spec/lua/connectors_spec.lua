@@ -140,6 +140,23 @@ describe("a mistake in a connector's options", function()
       "mt.stdout: option 'delimiter' is one byte, and no quote or line end",
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { 'a' } })"] =
       "mt.file: option 'columns' must be a table of names and texts, got a table",
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', header = false, names = { 'a', 'b', 'a' } })"] = "mt.file: option 'names' has 'a' twice",
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', names = { 'a' } })"] =
+      "mt.file: option 'names' is for files without a header: it needs header = false",
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', header = true, names = { 'a' } })"] =
+      "mt.file: option 'names' is for files without a header: it needs header = false",
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', header = false, names = { 'a' }, columns = { b = 'integer' } })"] =
+      "mt.file: option 'columns' has 'b', which option 'names' does not have",
+    ["mt.job('x'):from(mt.values { 1 }):to(mt.file { dir = 'a', format = 'csv', columns = { a = 'integer' } })"] =
+      "mt.file: option 'columns' is of a source: the columns of a sink are the fields of its first record",
+    ["mt.stdout { format = 'csv', names = { 'a' } }"] =
+      "mt.stdout: option 'names' is of a source: the columns of a sink are the fields of its first record",
+    ["mt.stdout { format = 'csv', multiline = true }"] =
+      "mt.stdout: option 'multiline' is of a source: a sink writes texts with line ends in quotes",
+    ["mt.job('x'):from(mt.file { path = 'a\\0b', format = 'json' })"] = "mt.file: option 'path' must be texts without zero bytes, got \"a\\0b\"",
+    ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { ['a\\0'] = 'integer' } })"] =
+      "mt.file: option 'columns' must be names and texts without zero bytes, got a table",
+    ["mt.stdout { format = 'csv', delimiter = '\\0' }"] = "mt.stdout: option 'delimiter' must be a text without zero bytes, got \"\\0\"",
     ["mt.job('x'):from(mt.file { dir = 'out', path = 'a', format = 'json' })"] =
       "mt.file: 'dir' is an option of the sink, and this is used as a source",
     ["mt.job('x'):from(mt.stdout {})"] = "job:from: mt.stdout is a sink, not a source",

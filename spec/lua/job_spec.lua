@@ -98,7 +98,10 @@ describe("a mistake in mt.job", function()
     ["{ restart = { strategy = 'none', delay = 5 } }"] = "unknown option 'restart.delay' (known: strategy)",
     ["{ restart = { initial = '2m' } }"] = "option 'restart.max' must not be below 'restart.initial', got 60000 and 120000",
     ["{ on_error = 'ignore' }"] = [[option 'on_error' must be "fail", "skip" or { dead_letter = sink }, got "ignore"]],
-    ["{ on_error = { dead_letter = 'x' } }"] = [[option 'on_error' must be "fail", "skip" or { dead_letter = sink }, got a table]],
+    ["{ on_error = { dead_letter = 'x' } }"] = [[option 'on_error.dead_letter' must be a sink such as mt.stdout { format = "json" }, got "x"]],
+    ["{ on_error = {} }"] = "option 'on_error.dead_letter' is required",
+    ["{ on_error = { dead_letter = mt.stdout {}, nam = 'letters' } }"] = "unknown option 'on_error.nam' (did you mean 'name'?)",
+    ["{ data = 'a\\0b' }"] = "option 'data' must be a text without zero bytes, got \"a\\0b\"",
     ["{ watchdog = 'off' }"] = "option 'watchdog' must be a duration, not below 0 " .. duration .. ', or false, got "off"',
   }
   for options, message in pairs(cases) do

@@ -140,6 +140,10 @@ describe("a mistake in a stream", function()
     ["stream:union(mt.job('other'):from(mt.values {}))"] = ":union: argument 1 is a stream of another job, 'other'",
     ["stream:key_by()"] = ":key_by: needs a field, a list of fields or a function, got nothing",
     ["stream:key_by('')"] = ':key_by: needs a field, a list of fields or a function, got ""',
+    ["stream:key_by 'a\\0b'"] = ":key_by: needs a field, a list of fields or a function, got \"a\\0b\"",
+    ["stream:key_by { 'a\\0b' }"] = ":key_by: a list of fields must hold names only, got \"a\\0b\" at 1",
+    ["stream:assign_timestamps { field = '\\0' }"] = ":assign_timestamps: option 'field' must be a text without zero bytes, got \"\\0\"",
+    ["stream:key_by('a'):sum('s', 'n\\0')"] = ':sum: needs a field after the name, as in :sum("name", "amount"), got "n\\0"',
     ["stream:key_by {}"] = ":key_by: needs a field, a list of fields or a function, got a table",
     ["stream:key_by { 'a', 5 }"] = ":key_by: a list of fields must hold names only, got 5 at 2",
     ["stream:key_by { 'a', b = 'c' }"] = [[:key_by: a list of fields must hold names only, got "c" at "b"]],
@@ -209,9 +213,16 @@ describe("a dead letter sink", function()
     assert.same({ "numbers" }, names_of(job))
   end)
 
+  it("cannot be of a format that writes no tables", function()
+    assert.equal('fraud.lua:4: mt.stdout: a dead letter is a table, and the format "lines" writes none: use "json", "csv" or "msgpack"', failure [[
+local letters =
+  mt.stdout { format = "lines" }
+stream:map(print, { on_error = { dead_letter = letters } })]])
+  end)
+
   it("must be a sink", function()
     assert.equal("fraud.lua:3: :map: mt.values is a source, not a sink", failure "stream:map(print, { on_error = { dead_letter = mt.values {} } })")
-    assert.equal([[fraud.lua:3: :map: option 'on_error' must be "fail", "skip" or { dead_letter = sink }, got a table]],
+    assert.equal("fraud.lua:3: :map: unknown option 'on_error.dead_leter' (did you mean 'dead_letter'?)",
       failure "stream:map(print, { on_error = { dead_leter = mt.sink { write = print } } })")
   end)
 end)
