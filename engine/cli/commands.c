@@ -71,8 +71,30 @@ int cli_complain(const struct cli_command *command)
     return CLI_USAGE;
 }
 
+/* Commands of later versions. */
+static const struct { const char *name, *text; } later[] = {
+    { "repl", "the prompt is" },
+    { "savepoint", "savepoints are" },
+    { "reload", "the reload of a running job is" },
+    { "state", "a look into state is" },
+    { "bench", "measuring is" },
+};
+
+static bool is_later(const char *name)
+{
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (strcmp(later[i].name, name) == 0) {
+            error_set(ERROR_ARGUMENT, "%s: %s not available in this version", name, later[i].text);
+            return true;
+        }
+    }
+    return false;
+}
+
 int cli_complain_of_command(const char *name)
 {
+    if (is_later(name))
+        return cli_complain(NULL);
     const char *names[sizeof commands / sizeof commands[0]];
     uint32_t count = 0;
     for (const struct cli_command *command = commands; command->name != NULL; command++)

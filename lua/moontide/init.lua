@@ -2,6 +2,7 @@
 local aggregates = require "moontide.aggregates"
 local evictor = require "moontide.evictor"
 local job = require "moontide.job"
+local later = require "moontide.later"
 local nearest = require "moontide.nearest"
 local sinks = require "moontide.sinks"
 local sources = require "moontide.sources"
@@ -63,6 +64,8 @@ local function find_connector(_, name)
   if type(name) ~= "string" or name:sub(1, 1) == "_" then return nil end
   local connectors = require "moontide.connectors"
   local constructor = connectors.constructor(name)
+  local text = later.text("mt", name)
+  if text then where.raise("mt.%s: %s", name, text) end
   if not constructor then where.raise("moontide has no '%s'%s", name, nearest.hint(name, known_names(connectors))) end
   rawset(mt, name, constructor)
   return constructor

@@ -4,6 +4,7 @@
 --- default and range. Every mistake is an error at the author's line that
 --- names the option, what was given and what would be right.
 local describe = require "moontide.describe"
+local later = require "moontide.later"
 local nearest = require "moontide.nearest"
 local units = require "moontide.units"
 local where = require "moontide.where"
@@ -159,6 +160,8 @@ local function refuse_unknown(what, given, specs, path)
     where.raise("%s: options%s are given by name, got the value %s at place %s%s", what, path and " of '" .. path .. "'" or "",
       describe(given[name]), tostring(name), nearest.hint(nil, names))
   end
+  local text = later.text(what, name)
+  if text then where.raise("%s: option '%s%s': %s", what, prefix, name, text) end
   where.raise("%s: unknown option '%s%s'%s", what, prefix, name, nearest.hint(name, names))
 end
 

@@ -157,6 +157,10 @@ describe("a mistake in a connector's options", function()
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { ['a\\0'] = 'integer' } })"] =
       "mt.file: option 'columns' must be names and texts without zero bytes, got a table",
     ["mt.stdout { format = 'csv', delimiter = '\\0' }"] = "mt.stdout: option 'delimiter' must be a text without zero bytes, got \"\\0\"",
+    ["mt.kafka { topic = 'a' }"] = "mt.kafka: the connector to Kafka is not available in this version",
+    ["mt.value_state { ttl = '1h' }"] = "mt.value_state: option 'ttl': state with a time to live is not available in this version",
+    ["mt.map_state { ttl = '1h', defualt = 1 }"] = "mt.map_state: unknown option 'defualt' (known: version, migrate)",
+    ["mt.stdout { ttl = '1h' }"] = "mt.stdout: unknown option 'ttl' (known: on_error, format)",
     ["mt.job('x'):from(mt.file { dir = 'out', path = 'a', format = 'json' })"] =
       "mt.file: 'dir' is an option of the sink, and this is used as a source",
     ["mt.job('x'):from(mt.stdout {})"] = "job:from: mt.stdout is a sink, not a source",

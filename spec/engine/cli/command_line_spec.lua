@@ -67,7 +67,10 @@ describe("the command line", function()
     complains("%-%-fresh and %-%-restore exclude each other", "run", "job.lua", "--fresh", "--restore", "3")
   end)
 
-  it("says that savepoints are not there yet", function()
+  it("says that savepoints and commands of later versions are not there yet", function()
+    complains("moontide: repl: the prompt is not available in this version\n", "repl")
+    complains("moontide: state: a look into state is not available in this version\n", "state", "x")
+    complains("moontide: reload: the reload of a running job is not available in this version\n", "reload", "x")
     complains("%-%-savepoint: .*not available in this version", "stop", "x", "--savepoint", "y")
   end)
 
