@@ -31,4 +31,6 @@ static inline uint64_t clock_process_cpu_ns(void)
 /* The monotonic clock, for Lua, which cannot call what is in line. */
 int64_t clock_now_ms(void);
 int64_t clock_now_ns(void);
+/* Processor time of the calling thread. */
+int64_t clock_thread_cpu_ms(void);
 /* </cdef> */

@@ -2,6 +2,7 @@
 local describe = require "moontide.describe"
 local descriptor = require "moontide.descriptor"
 local job_options = require "moontide.job_options"
+local loading = require "moontide.loading"
 local nearest = require "moontide.nearest"
 local on_error = require "moontide.on_error"
 local options = require "moontide.options"
@@ -41,6 +42,7 @@ function M.new(name, given)
   end
   local job = setmetatable({ name = name, where = where.caller(), steps = {}, _step_names = {}, _dead_letters = {} }, Job)
   job.options = job_options.check("mt.job", given)
+  loading.allow(job.options.watchdog)
   job.options.on_error = on_error.resolve(job, "mt.job", job.options.on_error)
   return job
 end

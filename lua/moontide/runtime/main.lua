@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local graph = require "moontide.runtime.graph"
+local loading = require "moontide.loading"
 local moontide = require "moontide"
 local physical = require "moontide.runtime.physical"
 local plan = require "moontide.plan"
@@ -25,7 +26,7 @@ end
 
 -- What the script returns. An error that is no text is not for C to show.
 local function answer_of(chunk, path)
-  local ok, answer = pcall(chunk)
+  local ok, answer = loading.run(chunk, function() return tonumber(C.clock_thread_cpu_ms()) end)
   if ok then return answer end
   error(type(answer) == "string" and answer or ("%s: %s"):format(path, report.message_text(answer)), 0)
 end

@@ -1,0 +1,57 @@
+--- Runs a job's script, which describes the job and returns: one that does not return is stopped at its line, and
+--- one that would end the process is told so.
+---
+--- Compiled loops run no hooks, so the JIT is off meanwhile: a script is short, and what it makes is compiled later.
+local units = require "moontide.units"
+local where = require "moontide.where"
+
+local M = {}
+
+local instructions = 100000
+
+-- The processor time that a script may use, by the clock of its own thread: other workers load at the same time, and
+-- waiting for a file is no loop. MOONTIDE_LOADING_MS lets a test have less.
+local limit_ms = tonumber(os.getenv("MOONTIDE_LOADING_MS")) or 30000
+
+--- The script has made a job: its watchdog says how long things may take.
+---@param watchdog_ms number 0: for ever
+function M.allow(watchdog_ms)
+  limit_ms = watchdog_ms == 0 and math.huge or math.max(limit_ms, watchdog_ms)
+end
+
+local too_long = "the script did not come to its end in %s: it describes a job, returns it, and does not run it"
+
+-- A script may catch the error, in its loop: then it is raised in the loop itself, by a look at each instruction.
+-- Those of run() are among them.
+local function watch(clock_ms)
+  local begun = clock_ms()
+  local function look()
+    if clock_ms() - begun <= limit_ms then return end
+    debug.sethook(look, "", 1)
+    local place = where.caller()
+    if place and place.line then where.raise_at(place, too_long, units.duration_text(limit_ms)) end
+  end
+  debug.sethook(look, "", instructions)
+end
+
+local function exit()
+  where.raise("os.exit would end the whole process, and all else that it does: call error() to end the job")
+end
+
+--- Call a script's chunk, as pcall() does.
+---@param chunk function
+---@param clock_ms fun(): number processor time of this thread
+---@return boolean ok
+---@return any answer
+function M.run(chunk, clock_ms)
+  local compiles = jit.status()
+  os.exit = exit
+  jit.off()
+  watch(clock_ms)
+  local ok, answer = pcall(chunk)
+  debug.sethook()
+  if compiles then jit.on() end
+  return ok, answer
+end
+
+return M
