@@ -20,11 +20,11 @@
 #define WARNED_RECORDS 10
 #define BYTES_KEPT_MAX 65536
 
-/* `where` is a place in the input and `line` one in the script; "" where the error has it. */
+/* Whoever drives a step by hand sees by himself what it dropped. `where` is a place in the input and `line` one in the script; "" where the error has it. */
 static void warn(struct operator *op, const char *name, const char *where, const char *error, const char *line)
 {
     uint64_t errors = atomic_load_explicit(&op->errors, memory_order_relaxed);
-    if (errors > WARNED_RECORDS)
+    if (errors > WARNED_RECORDS || op->worker->by_hand)
         return;
     log_warn("step \"%s\", subtask %u: %s%s%s%s%s%s", name, op->worker->subtask, where, *where ? ": " : "", error, *line ? " (" : "", line,
              *line ? ")" : "");
@@ -32,12 +32,10 @@ static void warn(struct operator *op, const char *name, const char *where, const
         log_warn("step \"%s\": further bad records are counted, not logged", name);
 }
 
-/* Whoever drives a step by hand sees by himself what it dropped. */
 void worker_count_error(struct worker *worker, int step, const char *name, const char *error)
 {
     counter_add(&worker->ops[step].errors, 1);
-    if (!worker->by_hand)
-        warn(&worker->ops[step], name, "", error, "");
+    warn(&worker->ops[step], name, "", error, "");
 }
 
 static struct cell string_cell(struct arena *arena, struct slice text)
@@ -126,7 +124,7 @@ static int send_record(struct operator *op, const struct batch *batch, int32_t i
 int operator_bad_record(struct operator *op, const struct batch *batch, int32_t index, int status)
 {
     if (op->step->policy == POLICY_FAIL) {
-        report_record(op, batch, index);
+        report_record(op, batch, index, status);
         return status;
     }
     const char *place = op->step->place;

@@ -8,6 +8,11 @@
 
 #define SHOWN_BYTES_MAX 2000 /* as in report.lua */
 
+bool report_may_pass(int status)
+{
+    return status == ERROR_IO || status == ERROR_FULL || status == ERROR_MEMORY || status == ERROR_TIMEOUT;
+}
+
 static void append_head(struct buffer *report, const struct operator *op)
 {
     const struct step *step = op->step;
@@ -62,14 +67,14 @@ static void append_time(struct buffer *report, int64_t time)
         text_append_time(report, time);
 }
 
-static void tell(struct operator *op, struct buffer *report)
+static void tell(struct operator *op, struct buffer *report, int status)
 {
     buffer_append_byte(report, 0);
-    dataflow_fail(op->worker->dataflow, report->data, report->data);
+    dataflow_fail(op->worker->dataflow, report->data, report_may_pass(status) ? "" : report->data);
     buffer_deinit(report);
 }
 
-void report_record(struct operator *op, const struct batch *batch, int32_t index)
+void report_record(struct operator *op, const struct batch *batch, int32_t index, int status)
 {
     struct buffer report = { 0 };
     append_head(&report, op);
@@ -80,12 +85,12 @@ void report_record(struct operator *op, const struct batch *batch, int32_t index
     buffer_append_format(&report, "\n  record  ");
     append_cell(&report, batch->values[index], batch->arena.bytes);
     buffer_append_format(&report, "\n  state of this record was rolled back; on_error = \"fail\" (also: \"skip\", { dead_letter = sink })");
-    tell(op, &report);
+    tell(op, &report, status);
 }
 
-void report_step(struct operator *op)
+void report_step(struct operator *op, int status)
 {
     struct buffer report = { 0 };
     append_head(&report, op);
-    tell(op, &report);
+    tell(op, &report, status);
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "dataflow/keyed.h"
+#include "dataflow/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,17 +195,11 @@ void operator_pass(struct operator *op, int port, struct batch *batch)
     operator_queue(op, port, (struct output_item){ .batch = batch_share(batch) });
 }
 
-/* What the world did may be over at the next attempt; what a record or the script did is not. */
-static bool may_pass(int status)
-{
-    return status == ERROR_IO || status == ERROR_FULL || status == ERROR_MEMORY || status == ERROR_TIMEOUT;
-}
-
 static int fail(struct worker *worker, const struct operator *op, int status)
 {
     char report[4400];
     snprintf(report, sizeof report, "step \"%s\", subtask %u: %s", op->step->name, worker->subtask, error_message());
-    dataflow_fail(worker->dataflow, report, may_pass(status) ? "" : report);
+    dataflow_fail(worker->dataflow, report, report_may_pass(status) ? "" : report);
     worker->failed = true;
     return WORKER_FAILED;
 }

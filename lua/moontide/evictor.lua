@@ -18,6 +18,7 @@ local M = {}
 ---@class Evictor
 ---@field before? EvictFunction what is kept for the function
 ---@field after? EvictFunction what is kept for the next time
+---@field own? boolean it is the author's: what it answers may be anything
 ---@field shown string as a plan shows it
 local Evictor = { __name = "evictor" }
 
@@ -107,7 +108,7 @@ function M.check(what, value)
   end
   local checked = options.check(what, value, own_specs)
   if not checked.before and not checked.after then where.raise("%s: an evictor needs 'before' or 'after'", what) end
-  checked.shown = "of one's own"
+  checked.shown, checked.own = "of one's own", true
   return setmetatable(checked, Evictor)
 end
 

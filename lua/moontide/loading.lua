@@ -32,6 +32,7 @@ local function watch(clock_ms)
     if place and place.line then where.raise_at(place, too_long, units.duration_text(limit_ms)) end
   end
   debug.sethook(look, "", instructions)
+  return look
 end
 
 local function exit()
@@ -47,9 +48,9 @@ function M.run(chunk, clock_ms)
   local compiles = jit.status()
   os.exit = exit
   jit.off()
-  watch(clock_ms)
+  local look = watch(clock_ms)
   local ok, answer = pcall(chunk)
-  debug.sethook()
+  if debug.gethook() == look then debug.sethook() end
   if compiles then jit.on() end
   return ok, answer
 end

@@ -66,7 +66,7 @@ int aggregate_emit_results(struct operator *op, struct slice key, const struct w
 static int refused(struct operator *op, const struct window *window, int status)
 {
     if (op->step->policy == POLICY_FAIL) {
-        report_step(op);
+        report_step(op, status);
         return status;
     }
     counter_add(&op->errors, 1);

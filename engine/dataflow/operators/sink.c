@@ -32,7 +32,7 @@ static int letters_write_plain(struct operator *op, const struct batch *batch, i
     int32_t failed = -1;
     int status = op->step->sink->write(op->self, letters, 0, to - from, &failed);
     if (status < 0 && failed >= 0)
-        report_record(op, letters, failed);
+        report_record(op, letters, failed, status);
     batch_drop(letters);
     return status;
 }

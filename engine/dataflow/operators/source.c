@@ -28,7 +28,7 @@ static int bad_record(void *self, const char *where, const struct decode_error *
     struct operator *op = self;
     if (op->step->policy == POLICY_FAIL) {
         int status = error_set(error->code, "%s: %s: %.*s", where, error->message, (int)(error->bytes.bytes < 200 ? error->bytes.bytes : 200), error->bytes.data);
-        report_step(op);
+        report_step(op, status);
         return status;
     }
     return operator_bad_bytes(op, where, error->bytes, error->message);

@@ -2,6 +2,7 @@
 --- kept records of the other side whose time is near enough.
 local ffi = require "ffi"
 local C = require "moontide.engine"
+local blame = require "moontide.runtime.blame"
 local check = require "moontide.runtime.fail"
 local collector = require "moontide.runtime.collector"
 local generate = require "moontide.runtime.generate"
@@ -15,7 +16,7 @@ local values = require "moontide.runtime.values"
 -- LEFT and RIGHT are the two records and OWN and OTHER their times, by the side that this loop is of. The first match
 -- is met in line: most records meet one at most, and an inner loop would end the trace.
 local source = [[
-local call, C, check, decode_own, decode_other, side, found, met, fn, ctx, out, late, guarded = ...
+local call, C, check, timeless, decode_own, decode_other, side, found, met, fn, ctx, out, late, guarded = ...
 local min = -0x7fffffffffffffffLL -- as none, which is below it, no time of a record
 
 local function meet(own, time, m)
@@ -36,7 +37,7 @@ return function()
     local time = call.times[i]
     call.out_time = time
     if guarded then C.call_mark(call) end
-    if time <= min then error("interval join: the record has no time stamp", 0) end
+    if time <= min then timeless() end
     if time < call.watermark then
       if late then late(decode_own(call.values[i], call.bytes)) else C.call_count_late(call) end
     else
@@ -73,6 +74,10 @@ local function late_output(ctx, tag)
   return tag and function(value) ctx:output(tag, value) end
 end
 
+local function timeless()
+  blame.record("interval join: the record has no time stamp")
+end
+
 local function loop_of(call, name, words, ...)
   local bound, bound_count = { ... }, select("#", ...)
   local text = source:gsub("LEFT_TIME", "left"):gsub("RIGHT_TIME", "right"):gsub("%u+_?%u*", words)
@@ -101,8 +106,8 @@ return function(call, operator, guarded)
     local decode_left, decode_right = decoder_of(fn, 1, late_left), decoder_of(fn, 2, late_right)
     local function out() return collector(call, 0, made_fields.collected(fn, 4), "out_time") end
     loops = {
-      [0] = loop_of(call, operator.name, of_left, C, check, decode_left, decode_right, left, found, met, fn, ctx, out(), late_left, guarded),
-      loop_of(call, operator.name, of_right, C, check, decode_right, decode_left, right, found, met, fn, ctx, out(), late_right, guarded),
+      [0] = loop_of(call, operator.name, of_left, C, check, timeless, decode_left, decode_right, left, found, met, fn, ctx, out(), late_left, guarded),
+      loop_of(call, operator.name, of_right, C, check, timeless, decode_right, decode_left, right, found, met, fn, ctx, out(), late_right, guarded),
     }
     fire = timer_loop(call, operator, { fn = cleaner(call, left), guarded = guarded })
   end

@@ -64,7 +64,9 @@ end
 ---@param names table<function, string> of callbacks
 function M.catcher(names)
   return function(message)
-    if blame.is(message) then return { message = message.text, frames = { M.lines(message.fn, message.name) } } end
+    if blame.is(message) then
+      return { message = message.text, frames = { message.fn and M.lines(message.fn, message.name) }, by_record = not message.fn }
+    end
     return { message = without_own_place(M.message_text(message)), frames = user_frames(3, names) }
   end
 end
@@ -200,7 +202,7 @@ local methods = { source = "from", sink = "to" }
 ---@param step Step
 ---@return string
 function M.place(step)
-  return ("%s: in %s"):format(where.text(step.where):match("[^/]*$"), step.operator or methods[step.kind] or step.kind)
+  return ("%s: in %s"):format(where.text(step.where):match("[^/]*$"), step.role and "on_error" or step.operator or methods[step.kind] or step.kind)
 end
 
 local function frames_of(failure)
@@ -216,7 +218,7 @@ end
 ---@param names table<function, string> of callbacks
 function M.find_place(failure, call, step, names)
   if #frames_of(failure) > 0 then return end
-  failure.frames = callback_frames(call, step, names)
+  failure.frames = failure.by_record and {} or callback_frames(call, step, names)
   if #failure.frames == 0 and step.where then failure.frames[1] = M.place(step) end
 end
 

@@ -66,8 +66,10 @@ end
 local no_list = "'%s' of the evictor must answer the list of the elements to keep, got %s"
 local no_element = "'%s' of the evictor must answer elements that it was given, { value =, timestamp = }, got %s at place %d"
 
-local function evicted(what, evict, elements, window, clock)
+local function evicted(evictor, what, elements, window, clock)
+  local evict = evictor[what]
   local kept = evict(elements, window, clock)
+  if not evictor.own then return kept end
   if type(kept) ~= "table" then blame.raise(evict, what, no_list, what, describe(kept)) end
   for i = 1, #kept do
     local element = kept[i]
@@ -81,9 +83,9 @@ local function evictors(step, kept, clock)
   local evictor = step.evictor
   if not evictor then return nil, nil end
   return function(elements, window)
-    return evictor.before and evicted("before", evictor.before, elements, window, clock) or elements
+    return evictor.before and evicted(evictor, "before", elements, window, clock) or elements
   end, function(elements, window)
-    if evictor.after then elements = evicted("after", evictor.after, elements, window, clock) end
+    if evictor.after then elements = evicted(evictor, "after", elements, window, clock) end
     kept:update(elements)
   end
 end
