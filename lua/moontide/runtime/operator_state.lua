@@ -1,5 +1,6 @@
 --- Operator state of a step: what a subtask keeps beside keys. It is small, lives in
 --- Lua, and goes into every checkpoint whole, as the step's own part.
+local blame = require "moontide.runtime.blame"
 local broadcast_state = require "moontide.runtime.broadcast_state"
 local operator_list = require "moontide.runtime.operator_list"
 local packing = require "moontide.runtime.packing"
@@ -42,7 +43,9 @@ local function migrated(name, descriptor, saved_items, version)
     items[i] = item
     if is_value(i) then
       local value = descriptor.migrate(packing.unpack(item), version)
-      if value == nil then error(("the 'migrate' of state '%s' answered nothing for a value of version %d"):format(name, version), 0) end
+      if value == nil then
+        blame.raise(descriptor.migrate, "migrate", "the 'migrate' of state '%s' answered nothing for a value of version %d", name, version)
+      end
       items[i] = packing.pack(value)
     end
   end

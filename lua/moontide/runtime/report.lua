@@ -72,12 +72,12 @@ function M.catcher(names)
 end
 
 --- What xpcall answered, in the catcher's form. Where memory has run out, or the stack within
---- compiled code, LuaJIT does not call the catcher: there is a message alone. What the
+--- compiled code, LuaJIT does not call the catcher: there is a message alone (`unplaced`). What the
 --- callback held is garbage by now; LuaJIT does not collect it by itself when an allocation fails.
 function M.caught(failure)
   if type(failure) == "table" then return failure end
   collectgarbage()
-  return { message = tostring(failure), frames = {} }
+  return { message = tostring(failure), frames = {}, unplaced = true }
 end
 
 local function time_text(time)
@@ -211,6 +211,8 @@ local function frames_of(failure)
   return { place and place:match("[^/]*$") }
 end
 
+local answering = { [1] = true, [2] = true, [7] = true }
+
 --- A failure that no line of the author is known of: the function of the step that ran, else the step itself.
 ---@param failure { message: string, frames: string[] }
 ---@param call ffi.cdata* struct call
@@ -218,7 +220,8 @@ end
 ---@param names table<function, string> of callbacks
 function M.find_place(failure, call, step, names)
   if #frames_of(failure) > 0 then return end
-  failure.frames = failure.by_record and {} or callback_frames(call, step, names)
+  local is_answer = not failure.by_record and answering[tonumber(call.request)] -- and no other failure to open or close
+  failure.frames = (is_answer or failure.unplaced) and callback_frames(call, step, names) or {}
   if #failure.frames == 0 and step.where then failure.frames[1] = M.place(step) end
 end
 

@@ -1,12 +1,15 @@
 --- Values of keyed state that an earlier version of the job wrote are made into those of
 --- today's when the step opens, before its first record: all of its keys, once.
 local C = require "moontide.engine"
+local blame = require "moontide.runtime.blame"
 local describe = require "moontide.describe"
 local visit = require "moontide.runtime.visit"
 
 local function migrated(name, descriptor, value, version)
   local made = descriptor.migrate(value, version)
-  if made == nil then error(("the 'migrate' of state '%s' answered nothing for %s of version %d"):format(name, describe(value), version), 0) end
+  if made == nil then
+    blame.raise(descriptor.migrate, "migrate", "the 'migrate' of state '%s' answered nothing for %s of version %d", name, describe(value), version)
+  end
   return made
 end
 
