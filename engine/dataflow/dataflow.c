@@ -77,6 +77,13 @@ static int sink_recover(struct dataflow *dataflow, const struct step *step, bool
     return step->sink->recover(step->options, step->format, &context, restored.blobs, restored.count, fresh, older);
 }
 
+static int not_prepared(const struct step *step, int status)
+{
+    if (step->place == NULL)
+        return error_wrap(status, "step \"%s\"", step->name);
+    return error_set(status, "step \"%s\": %s (%s)", step->name, error_message(), step->place);
+}
+
 int dataflow_prepare(struct dataflow *dataflow, bool fresh, bool older)
 {
     for (uint32_t i = 0; i < dataflow->plan->count; i++) {
@@ -89,7 +96,7 @@ int dataflow_prepare(struct dataflow *dataflow, bool fresh, bool older)
             status = source_shared_open(step->shared, dataflow->checkpointing->restored(dataflow->checkpointing->self, i));
         }
         if (status < 0)
-            return error_wrap(status, "step \"%s\"", step->name);
+            return not_prepared(step, status);
     }
     return 0;
 }

@@ -94,6 +94,15 @@ describe("a record that a step of the library cannot take", function()
       'step "source-1", subtask 0: ' .. path .. ":2: not JSON: a value expected, found 'x': x\n  job.lua:3: in from\n")
   end)
 
+  it("is not told alone: a source or sink that cannot be opened names its line too", function()
+    local none = here.directory .. "/none"
+    local source, file = ("mt.file { path = '%s', format = 'json' }"):format(none), here:write("file", "")
+    local err = ended(1, source, ":to(mt.blackhole {})").err
+    assert.is_truthy(err:find(('moontide: step "source-1": no file matches \'%s\' (job.lua:3: in from)\n'):format(none), 1, true), err)
+    err = ended(1, "mt.values { 1 }", ("\n:to(mt.file { dir = '%s', format = 'json' })"):format(file)).err
+    assert.is_truthy(err:find('moontide: step "sink%-1": [^\n]* %(job%.lua:5: in to%)\n'), err)
+  end)
+
   it("fails the job for good when it comes back after a restart", function()
     local script = here:job("{ parallelism = 1, restart = { initial = 1 } }", ':key_by("k"):count("c"):to(mt.blackhole {})', "mt.values { { a = 1 } }")
     local started = here:run(script)
