@@ -22,17 +22,19 @@ end
 local too_long = "the script did not come to its end in %s: it describes a job, returns it, and does not run it"
 
 -- A script may catch the error, in its loop: then it is raised in the loop itself, by a look at each instruction.
--- Those of run() are among them.
+-- Those of run() are among them. What is raised comes out as it was, whatever it has passed on its way.
 local function watch(clock_ms)
-  local begun = clock_ms()
-  local function look()
+  local begun, told = clock_ms(), {}
+  function told.look()
     if clock_ms() - begun <= limit_ms then return end
-    debug.sethook(look, "", 1)
+    debug.sethook(told.look, "", 1)
     local place = where.caller()
-    if place and place.line then where.raise_at(place, too_long, units.duration_text(limit_ms)) end
+    if not place or not place.line then return end
+    told.message = ("%s: %s"):format(where.text(place), too_long:format(units.duration_text(limit_ms)))
+    error(told.message, 0)
   end
-  debug.sethook(look, "", instructions)
-  return look
+  debug.sethook(told.look, "", instructions)
+  return told
 end
 
 local function exit()
@@ -48,11 +50,11 @@ function M.run(chunk, clock_ms)
   local compiles = jit.status()
   os.exit = exit
   jit.off()
-  local look = watch(clock_ms)
+  local told = watch(clock_ms)
   local ok, answer = pcall(chunk)
-  if debug.gethook() == look then debug.sethook() end
+  if debug.gethook() == told.look then debug.sethook() end
   if compiles then jit.on() end
-  return ok, answer
+  return ok, not ok and told.message or answer
 end
 
 return M

@@ -1,5 +1,8 @@
 --- What happens to a record that user code fails on: "fail", "skip", or
 --- `{ dead_letter = sink }`, where the sink becomes a step of the job.
+---
+--- A letter is a table of `step`, `error` and `record`, with the `key` in a keyed step, and with `where` for bytes
+--- of an input that were no record. What the sink's format cannot say is a text in it (dataflow/dead_letter.h).
 local descriptor = require "moontide.descriptor"
 local options = require "moontide.options"
 local steps = require "moontide.steps"

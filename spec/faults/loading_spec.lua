@@ -12,7 +12,7 @@ describe("a script", function()
   local function refused(text)
     local script = here:write("job.lua", text)
     for _, words in ipairs { { "check", script }, { "run", script, "--no-progress" } } do
-      local out, status, err = process.run(words, { environment = { MOONTIDE_LOADING_MS = "200" } })
+      local out, status, err = process.run(words, { environment = { MOONTIDE_LOADING_MS = "100" } })
       assert.are.equal(2, status, err)
       assert.are.equal("", out)
       coroutine.yield(err)
@@ -23,7 +23,7 @@ describe("a script", function()
     return coroutine.wrap(function() refused(text) end)
   end
 
-  local too_long = "the script did not come to its end in 200ms: it describes a job, returns it, and does not run it\n"
+  local too_long = "the script did not come to its end in 100ms: it describes a job, returns it, and does not run it\n"
 
   it("that loops for ever is stopped at its line", function()
     for body, line in pairs {
@@ -37,7 +37,7 @@ describe("a script", function()
       ["return mt.job('j', (function() while true do end end)())"] = 3,
     } do
       for err in each("local mt = require 'moontide'\n\n" .. body .. "\n") do
-        assert.is_truthy(err:find("^moontide: [^\n]*job%.lua:" .. line .. ": " .. too_long:gsub("%p", "%%%0")), body .. "\n" .. err)
+        assert.is_truthy(err:find("^moontide: [^\n:]*job%.lua:" .. line .. ": " .. too_long:gsub("%p", "%%%0")), body .. "\n" .. err)
       end
     end
   end)
@@ -50,7 +50,7 @@ local begun = os.clock()
 while os.clock() - begun < 0.5 do end
 job:from(mt.values { 1 }):map(function(n) return jit.status() end):to(mt.stdout {})
 return job]])
-    local out, status, err = process.run({ "run", script, "--no-progress" }, { environment = { MOONTIDE_LOADING_MS = "200" } })
+    local out, status, err = process.run({ "run", script, "--no-progress" }, { environment = { MOONTIDE_LOADING_MS = "100" } })
     assert.are.equal(0, status, err)
     assert.are.equal("true\n", out)
   end)
