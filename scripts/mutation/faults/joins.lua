@@ -7,7 +7,7 @@ return {
   { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
     from = "    if time < call.watermark then", to = "    if time <= call.watermark then" },
   { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
-    from = "    if time <= min then error(\"interval join: the record has no time stamp\", 0) end\n", to = "" },
+    from = "    if time <= min then timeless() end\n", to = "" },
   { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,
     from = "  call.out_time = time > row.time and time or row.time", to = "  call.out_time = time" },
   { rule = "S57", file = "lua/moontide/runtime/interval_join.lua", specs = interval,

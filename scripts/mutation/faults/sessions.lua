@@ -65,7 +65,7 @@ return {
   { rule = "S29d", file = "engine/dataflow/operators/aggregate_sessions.c", specs = sessions,
     from = "    int64_t end = session->end > window->end ? session->end : window->end;", to = "    int64_t end = window->end;" },
   { rule = "S29d", file = "lua/moontide/runtime/window_handler.lua", specs = functions,
-    from = "  if not ms or ms < 1 then error(\"the gap", to = "  if not ms then error(\"the gap" },
+    from = "  if not ms or ms < 1 then blame.raise(fn", to = "  if not ms then blame.raise(fn" },
   { rule = "S29d", file = "engine/dataflow/operators/call_windows.c", specs = sessions,
     from = "    int64_t time = record_time(call, record, windows->shared.clock_ms);", to = "    int64_t time = call->times[record];" },
 }

@@ -33,7 +33,7 @@ return {
   { rule = "S30", file = "lua/moontide/runtime/window_emit.lua", specs = evictors,
     from = "    kept:update(elements)\n", to = "" },
   { rule = "S30", file = "lua/moontide/runtime/window_emit.lua", specs = evictors,
-    from = "elements = evicted(\"after\"", to = "evicted(\"after\"" },
+    from = "elements = evicted(evictor, \"after\"", to = "evicted(evictor, \"after\"" },
 
   { rule = "S31", file = "lua/moontide/runtime/window_emit.lua", specs = functions,
     from = "  call.out_time = C.call_window_max_timestamp(call, pane)\n", to = "  call.out_time = C.call_window_max_timestamp(call, pane) + 1\n" },
