@@ -157,7 +157,7 @@ static int next_line_block(struct decoder *decoder, struct decode_input *input, 
 static int begin(struct decoder *decoder, struct decode_input *input, struct decode_error *error)
 {
     struct lines_block block;
-    lines_skip_mark(input);
+    lines_skip_mark(&decoder->lines, input);
     int status = next_line_block(decoder, input, &block, error);
     if (status < 0 || block.bytes == 0)
         return status;
@@ -179,6 +179,7 @@ static int decoder_begin_file(struct decoder *decoder, struct decode_input *inpu
 {
     struct decode_error error;
     csv_columns_deinit(&decoder->columns);
+    lines_begin_file(&decoder->lines);
     return begin(decoder, input, &error);
 }
 

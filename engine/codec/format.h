@@ -48,7 +48,10 @@ struct format_vtab {
      * consumed, and the call may be repeated to go on behind it. Times are TIME_NONE.
      */
     int (*decode)(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error);
-    /* Bytes that begin every file (a CSV header): position after a seek into the middle is told with the first bytes of the file. */
+    /*
+     * Another file begins: what was kept of the one before it is forgotten, and bytes that begin every file (a CSV header) are
+     * consumed. Position after a seek into the middle is told with the first bytes of the file. May be NULL.
+     */
     int (*decoder_begin_file)(struct decoder *decoder, struct decode_input *input);
     bool splittable;      /* may a decoder start behind any '\n'? */
     bool has_header;      /* decoder_begin_file consumes something: the reader of a later split reads the file's beginning for it */

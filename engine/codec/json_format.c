@@ -53,6 +53,13 @@ static void decoder_close(struct decoder *decoder)
     free(decoder);
 }
 
+static int decoder_begin_file(struct decoder *decoder, struct decode_input *input)
+{
+    (void)input;
+    lines_begin_file(&decoder->lines);
+    return 0;
+}
+
 /* What the batch can take, in bytes of text. */
 static size_t block_wanted(const struct decoder *decoder, const struct batch *batch)
 {
@@ -144,7 +151,7 @@ static int decode_block(struct decoder *decoder, struct decode_input *input, str
 static int decode(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
     int status = 1;
-    lines_skip_mark(input);
+    lines_skip_mark(&decoder->lines, input);
     while (status > 0 && !batch_full(batch))
         status = decode_block(decoder, input, batch, error);
     return status < 0 ? status : 0;
@@ -171,6 +178,7 @@ const struct format_vtab format_json = {
     .options = specs,
     .decoder_open = decoder_open,
     .decode = decode,
+    .decoder_begin_file = decoder_begin_file,
     .splittable = true,
     .decoder_close = decoder_close,
     .encoder_open = encoder_open_stateless,

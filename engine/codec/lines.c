@@ -31,6 +31,13 @@ static void decoder_close(struct decoder *decoder)
     free(decoder);
 }
 
+static int decoder_begin_file(struct decoder *decoder, struct decode_input *input)
+{
+    (void)input;
+    lines_begin_file(&decoder->lines);
+    return 0;
+}
+
 static void append_line(struct batch *batch, const char *line, const char *end)
 {
     size_t bytes = (size_t)(end - line);
@@ -93,6 +100,7 @@ const struct format_vtab format_lines = {
     .options = specs,
     .decoder_open = decoder_open,
     .decode = decode,
+    .decoder_begin_file = decoder_begin_file,
     .splittable = true,
     .decoder_close = decoder_close,
     .encoder_open = encoder_open_stateless,

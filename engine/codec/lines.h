@@ -12,6 +12,7 @@
 #define LINES_PADDING 64
 
 struct lines {
+    bool at_begin;        /* of a file: a byte order mark may stand there */
     bool skipping;        /* the rest of a line that is too long is still to come */
     struct buffer last;   /* a last line without its end, completed */
 };
@@ -24,6 +25,8 @@ struct lines_block {
 
 void lines_init(struct lines *lines);
 void lines_deinit(struct lines *lines);
+/* Another file begins: nothing that was left of the one before it is waited for. */
+void lines_begin_file(struct lines *lines);
 
 /*
  * The whole lines within the next `wanted` bytes, or the next line if it is longer.
@@ -36,7 +39,7 @@ int lines_next(struct lines *lines, struct decode_input *input, size_t wanted, s
 void lines_all(struct lines *lines, const struct decode_input *input, struct lines_block *block);
 
 /* Step over a byte order mark at the beginning of a file of text. */
-void lines_skip_mark(struct decode_input *input);
+void lines_skip_mark(struct lines *lines, struct decode_input *input);
 
 /* Move the input behind `bytes` of the block, in which there were `count` lines. */
 void lines_consume(struct decode_input *input, size_t bytes, uint64_t count);

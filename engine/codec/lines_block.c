@@ -15,6 +15,12 @@ void lines_deinit(struct lines *lines)
     buffer_deinit(&lines->last);
 }
 
+void lines_begin_file(struct lines *lines)
+{
+    lines->at_begin = true;
+    lines->skipping = false;
+}
+
 void lines_consume(struct decode_input *input, size_t bytes, uint64_t count)
 {
     /* The newline of a completed last line is not in the input. */
@@ -23,9 +29,12 @@ void lines_consume(struct decode_input *input, size_t bytes, uint64_t count)
     input->lines += count;
 }
 
-void lines_skip_mark(struct decode_input *input)
+void lines_skip_mark(struct lines *lines, struct decode_input *input)
 {
-    bool first = input->lines == 0 && input->records == 0 && input->bytes.bytes >= 3;
+    bool first = lines->at_begin && input->lines == 0 && input->records == 0;
+    if (first && input->bytes.bytes < 3)
+        return;              /* the mark may be torn */
+    lines->at_begin = false;
     if (first && memcmp(input->bytes.data, "\xef\xbb\xbf", 3) == 0)
         lines_consume(input, 3, 0);
 }

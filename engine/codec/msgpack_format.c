@@ -26,6 +26,13 @@ static void decoder_close(struct decoder *decoder)
     free(decoder);
 }
 
+static int decoder_begin_file(struct decoder *decoder, struct decode_input *input)
+{
+    (void)input;
+    decoder->lost = false;
+    return 0;
+}
+
 static void consume(struct decode_input *input, size_t bytes)
 {
     input->bytes = slice_of(input->bytes.data + bytes, input->bytes.bytes - bytes);
@@ -92,6 +99,7 @@ const struct format_vtab format_msgpack = {
     .options = specs,
     .decoder_open = decoder_open,
     .decode = decode,
+    .decoder_begin_file = decoder_begin_file,
     .decoder_close = decoder_close,
     .encoder_open = encoder_open_stateless,
     .encode = encode,

@@ -48,6 +48,7 @@ function M.decoder(name, given)
     records = {}, errors = {}, batch = ffi.new "struct batch *[1]" }, Decoder)
   if vtab.decoder_open(self.options, opened) < 0 then return nil, ffi.string(C.error_message()) end
   self.handle = opened[0]
+  assert(vtab.decoder_begin_file(self.handle, self.input) == 0)
   return self
 end
 
