@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -229,23 +228,28 @@ void intake_position(const struct intake *intake, uint64_t identity, struct buff
                          intake->settled.records, identity);
 }
 
-int intake_restore(struct intake *intake, struct slice position, uint64_t *identity)
+bool position_take(struct slice *text, uint64_t *number)
 {
-    char text[96] = { 0 };
-    uint64_t numbers[4];
-    if (position.bytes >= sizeof text)
-        return error_set(ERROR_CORRUPT, "%s: a position of %zu bytes", intake->name, position.bytes);
-    memcpy(text, position.data, position.bytes);
-    char *at = text;
-    for (int i = 0; i < 4; i++) {
-        char *end;
-        errno = 0;
-        numbers[i] = strtoull(at, &end, 10);
-        if (end == at || errno != 0 || *at == '-' || *end != (i < 3 ? ' ' : 0))
-            return error_set(ERROR_CORRUPT, "%s: '%s' is not a position", intake->name, text);
-        at = end + 1;
+    size_t at = 0;
+    *number = 0;
+    for (; at < text->bytes && text->data[at] >= '0' && text->data[at] <= '9'; at++) {
+        if (__builtin_mul_overflow(*number, 10u, number) || __builtin_add_overflow(*number, (uint64_t)(text->data[at] - '0'), number))
+            return false;
     }
-    intake_move(intake, &(struct intake_place){ numbers[0], numbers[1], numbers[2] });
-    *identity = numbers[3];
+    bool blank = at < text->bytes && text->data[at] == ' ';
+    if (at == 0 || (!blank && at < text->bytes))
+        return false;
+    *text = slice_of(text->data + at + blank, text->bytes - at - blank);
+    return true;
+}
+
+int intake_restore(struct intake *intake, struct slice position, uint64_t *identity, struct slice *more)
+{
+    struct intake_place at;
+    *more = position;
+    bool valid = position_take(more, &at.offset) && position_take(more, &at.lines) && position_take(more, &at.records) && position_take(more, identity);
+    if (!valid)
+        return error_set(ERROR_CORRUPT, "%s: '%.*s' is not a position", intake->name, (int)(position.bytes < 96 ? position.bytes : 96), position.data);
+    intake_move(intake, &at);
     return 0;
 }

@@ -49,6 +49,11 @@ bool intake_empty(const struct intake *intake);
 /* Decode until the batch is full or more bytes are needed: 0, or negative where a bad record is to fail. */
 int intake_decode(struct intake *intake, struct batch *batch);
 
-/* The place of the reader in the input as a text of four numbers, and back. `identity`: what the reader knows its input by again. */
+/*
+ * The place of the reader in the input as a text of four numbers, and back. `identity`: what the reader knows its input by
+ * again. `more`: the numbers that a reader has put behind them, each with a blank before it.
+ */
 void intake_position(const struct intake *intake, uint64_t identity, struct buffer *position);
-int intake_restore(struct intake *intake, struct slice position, uint64_t *identity);
+int intake_restore(struct intake *intake, struct slice position, uint64_t *identity, struct slice *more);
+/* The number at the front of such a text, which is moved behind it; false where there is none. */
+bool position_take(struct slice *text, uint64_t *number);

@@ -54,12 +54,13 @@ static int reader_open(struct source *source, struct slice split, struct slice p
                        struct reader **reader)
 {
     uint64_t identity;
+    struct slice more;
     if (!slice_equal(split, slice_of_text("stdin")))
         return error_set(ERROR_CORRUPT, "'%.*s' is not the split of stdin", (int)split.bytes, split.data);
     struct reader *fresh = memory_new_zeroed(1, sizeof *fresh);
     int status = intake_open(&fresh->intake, "stdin", source->format, source->options, context->bad_record);
     if (status == 0 && position.bytes > 0)
-        status = intake_restore(&fresh->intake, position, &identity);
+        status = intake_restore(&fresh->intake, position, &identity, &more);
     if (status < 0) {
         intake_close(&fresh->intake);
         free(fresh);

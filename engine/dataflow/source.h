@@ -71,9 +71,9 @@ struct source_vtab {
     void (*reader_close)(struct reader *reader);
     void (*close)(struct source *source);
     /*
-     * A split of the restored checkpoint, finished or not: one call for each, after open() and before the first
-     * discover(), which then must not tell a split under another name of what these cover already. May be NULL.
+     * A split of the restored checkpoint, finished or not, and its position, which may be empty: one call for each, after open() and
+     * before the first discover(), which then must not tell a split under another name of what these cover already. May be NULL.
      */
-    int (*restored)(struct source *source, struct slice split);
+    int (*restored)(struct source *source, struct slice split, struct slice position);
 };
 /* </cdef> */

@@ -180,16 +180,12 @@ static int restore_blob(struct source_shared *shared, struct slice in, bool wait
     return status;
 }
 
-/* A source that names its splits anew after a restore must know which there were. */
-static void tell_restored(struct source_shared *shared)
+static void tell_restored(const struct source_shared *shared, const struct split *splits, uint32_t count)
 {
-    const struct source_vtab *source = shared->step->source;
-    if (source->restored == NULL)
-        return;
-    for (uint32_t i = 0; i < shared->done_count; i++)
-        source->restored(shared->source, slice_of(shared->done[i].name, shared->done[i].name_bytes));
-    for (uint32_t i = 0; i < shared->waiting_count; i++)
-        source->restored(shared->source, slice_of(shared->waiting[i].name, shared->waiting[i].name_bytes));
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice position = slice_of(splits[i].position, splits[i].position_bytes);
+        shared->step->source->restored(shared->source, slice_of(splits[i].name, splits[i].name_bytes), position);
+    }
 }
 
 int source_shared_open(struct source_shared *shared, struct restored_blobs restored)
@@ -208,8 +204,11 @@ int source_shared_open(struct source_shared *shared, struct restored_blobs resto
     shared->restored = shared->waiting_first = split_order(shared->waiting, open, shared->waiting_count);
     struct source_context context = { .step_name = step->name, .parallelism = shared->first_parallelism };
     status = step->source->open(&shared->source, step->options, step->format, &context);
-    if (status == 0)
-        tell_restored(shared);
+    /* A source that names its splits anew after a restore must know which there were. */
+    if (status == 0 && step->source->restored != NULL) {
+        tell_restored(shared, shared->done, shared->done_count);
+        tell_restored(shared, shared->waiting, shared->waiting_count);
+    }
     return status < 0 ? status : discover(shared);
 }
 

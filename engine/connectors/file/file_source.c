@@ -37,17 +37,28 @@ static int source_open(struct source **source, const struct options *options, co
     watch_init(&(*source)->watch);
     file_list_init(&(*source)->restored);
     (*source)->options = options_copy(options);
-    (*source)->settings = (struct file_settings){ format, (*source)->options, options_bool(options, "follow") };
-    bool never = split < 0 || !format_can_split(format, options) || (*source)->settings.follow;
+    bool follow = options_bool(options, "follow");
+    (*source)->settings = (struct file_settings){ format, (*source)->options, follow ? &(*source)->watch : NULL };
+    bool never = split < 0 || !format_can_split(format, options) || follow;
     (*source)->split_bytes = never ? 0 : (uint64_t)split;
     return 0;
+}
+
+/* What stands in a position from the fourth number on and is odd is the identity of a file that was followed. */
+static void followed_restored(struct source *source, const char *path, struct slice position)
+{
+    uint64_t number;
+    for (int i = 0; position_take(&position, &number); i++) {
+        if (i >= 3 && (number & 1) != 0)
+            watch_restore(&source->watch, path, number);
+    }
 }
 
 /*
  * A file that was cut into splits once is not cut again: it may have grown since, or `split` may be another, and
  * the new ranges would have what the old ones had.
  */
-static int source_restored(struct source *source, struct slice name)
+static int source_restored(struct source *source, struct slice name, struct slice position)
 {
     struct file_split split;
     int status = file_split_parse(&split, name);
@@ -56,6 +67,7 @@ static int source_restored(struct source *source, struct slice name)
     if (source->restored.count == 0 || strcmp(source->restored.paths[source->restored.count - 1], split.path) != 0)
         file_list_append(&source->restored, split.path);
     source->restored_sorted = false;
+    followed_restored(source, split.path, position);
     file_split_deinit(&split);
     return 0;
 }
@@ -70,7 +82,7 @@ static int files_list(const struct source *source, struct file_list *list)
         if (status < 0)
             return status;
         /* After a restore a file that is gone is missed by the reader of its split, if that is not finished. */
-        if (!found && !source->settings.follow && source->restored.count == 0)
+        if (!found && source->settings.watch == NULL && source->restored.count == 0)
             return error_set(ERROR_NOT_FOUND, "no file matches '%s'", pattern);
     }
     file_list_sort(list);
@@ -84,7 +96,7 @@ static int splits_tell(const struct source *source, const struct file_list *list
         if (file_list_has(&source->restored, list->paths[i]))
             continue;
         if (stat(list->paths[i], &file) < 0) {
-            if (source->settings.follow)
+            if (source->settings.watch != NULL)
                 continue;    /* rotated away since it was listed */
             return error_set_errno(ERROR_IO, "%s", list->paths[i]);
         }
@@ -102,12 +114,12 @@ static int source_discover(struct source *source, struct split_list *splits)
     source->restored_sorted = true;
     file_list_init(&list);
     int status = files_list(source, &list);
-    if (status == 0 && source->settings.follow)
-        watch_update(&source->watch, &list);
+    if (status == 0 && source->settings.watch != NULL)
+        watch_look(&source->watch, &list);
     if (status == 0)
         status = splits_tell(source, &list, splits);
     file_list_deinit(&list);
-    return status < 0 ? status : source->settings.follow;
+    return status < 0 ? status : source->settings.watch != NULL;
 }
 
 static int reader_open(struct source *source, struct slice split, struct slice position, const struct reader_context *context,

@@ -29,9 +29,9 @@ uint64_t follow_identity(const char *path, bool *certain)
     return identity(AT_FDCWD, path, 0, certain);
 }
 
-uint64_t follow_identity_of(int descriptor)
+uint64_t follow_identity_of(int descriptor, bool *certain)
 {
-    return identity(descriptor, "", AT_EMPTY_PATH, NULL);
+    return identity(descriptor, "", AT_EMPTY_PATH, certain);
 }
 
 enum follow_event follow_look(const char *path, int descriptor, uint64_t offset)
@@ -47,28 +47,53 @@ enum follow_event follow_look(const char *path, int descriptor, uint64_t offset)
     return !same && named_file.st_size > 0 ? FOLLOW_ROTATED : FOLLOW_NOTHING;
 }
 
-static char *join(const char *folder, const char *name)
+static DIR *folder_open(const char *path)
 {
-    char path[PATH_MAX + NAME_MAX + 2];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return memory_copy_text(path);
+    char *copy = memory_copy_text(path);
+    DIR *entries = opendir(dirname(copy));
+    free(copy);
+    return entries;
+}
+
+/* The path of a file with this name beside `path`. */
+static char *beside(const char *path, const char *name)
+{
+    char *copy = memory_copy_text(path);
+    char joined[PATH_MAX + NAME_MAX + 2];
+    snprintf(joined, sizeof joined, "%s/%s", dirname(copy), name);
+    free(copy);
+    return memory_copy_text(joined);
 }
 
 char *follow_find(const char *path, uint64_t wanted)
 {
-    char *copy = memory_copy_text(path);
-    const char *folder = dirname(copy);
-    DIR *entries = opendir(folder);
+    DIR *entries = folder_open(path);
     char *found = NULL;
     for (struct dirent *entry; entries != NULL && found == NULL && (entry = readdir(entries)) != NULL;) {
-        char *candidate = join(folder, entry->d_name);
-        if (follow_identity(candidate, NULL) == wanted)
-            found = candidate;
-        else
-            free(candidate);
+        if (identity(dirfd(entries), entry->d_name, 0, NULL) == wanted)
+            found = beside(path, entry->d_name);
     }
     if (entries != NULL)
         closedir(entries);
-    free(copy);
     return found;
+}
+
+/* Those that are there change places with others, to the front. */
+uint32_t follow_keep(const char *path, uint64_t *identities, uint32_t count)
+{
+    DIR *entries = folder_open(path);
+    uint32_t kept = 0;
+    for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
+        uint64_t there = identity(dirfd(entries), entry->d_name, 0, NULL);
+        for (uint32_t i = kept; i < count; i++) {
+            if (identities[i] != there)
+                continue;
+            identities[i] = identities[kept];
+            identities[kept++] = there;
+            break;
+        }
+    }
+    if (entries != NULL)
+        closedir(entries);
+    return kept;
 }

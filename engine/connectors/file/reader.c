@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #define FOLLOW_WAIT_MS 20
+/* So many rotated files are remembered before it is looked which of the older half are still there. */
+#define PAST_MAX 16
 
 struct reader {
     const struct file_settings *settings;
@@ -20,6 +22,8 @@ struct reader {
     bool follow;             /* never set for compressed files */
     bool leaving;            /* the file has lost its name to another: read it to its end, then the other */
     uint64_t identity;       /* of the open file where it is followed, else 0 */
+    uint64_t *past;          /* of the followed files before it that are still there; the newest are last */
+    uint32_t past_count;
     char *moved;             /* the path of the open file where that is not the split's */
     const struct file_input_vtab *vtab;
     struct file_input *input; /* NULL: a followed file that is not there now */
@@ -27,12 +31,25 @@ struct reader {
     struct intake intake;
 };
 
+/* Where a rotation gave them names that match, a restored source must not take them for new files. */
+static void past_add(struct reader *reader, uint64_t identity)
+{
+    if (reader->past_count >= PAST_MAX) {
+        uint32_t older = reader->past_count - PAST_MAX / 2;
+        uint32_t kept = follow_keep(reader->split.path, reader->past, older);
+        memmove(reader->past + kept, reader->past + older, PAST_MAX / 2 * sizeof reader->past[0]);
+        reader->past_count = kept + PAST_MAX / 2;
+    }
+    reader->past = memory_resize(reader->past, (reader->past_count + 1) * sizeof reader->past[0]);
+    reader->past[reader->past_count++] = identity;
+}
+
 /* Let the decoder have what begins the file when the split begins in its middle. */
 static int header_read(struct reader *reader)
 {
     struct file_input *input;
     struct intake *intake = &reader->intake;
-    struct intake_place place = intake->settled;
+    struct intake_place place = intake->settled, header;
     int status = reader->vtab->open(&input, reader->moved != NULL ? reader->moved : reader->split.path);
     if (status < 0)
         return status;
@@ -50,18 +67,22 @@ static int header_read(struct reader *reader)
     }
     batch_drop(none);
     reader->vtab->close(input);
+    header = intake->settled;
     intake_restart(intake);
-    intake_move(intake, &place);
     intake->begun = true;
+    /* What stands before the header may be longer than a range. */
+    if (place.offset < header.offset)
+        place.offset = header.offset < reader->end ? header.offset : reader->end;
+    intake_move(intake, &place);
     return status;
 }
 
-/* The file of that name, or none, until there is one. */
+/* The file of that name, or none, until there is one of its own. */
 static int named_open(struct reader *reader)
 {
-    int status = plain_input.open(&reader->input, reader->split.path);
-    if (status != ERROR_NOT_FOUND)
-        return status;
+    int status = watch_open(reader->settings->watch, reader->split.path, &reader->input);
+    if (status != ERROR_NOT_FOUND && status != 0)
+        return status < 0 ? status : 0;
     reader->leaving = reader->intake.at_end = reader->intake.begun = true;
     return 0;
 }
@@ -87,7 +108,6 @@ static int followed_open(struct reader *reader, uint64_t identity)
         reader->moved = follow_find(path, identity);
         if (reader->moved == NULL)
             return begin_anew(reader, "the file is gone");
-        reader->leaving = true;
     }
     int status = reader->moved != NULL ? plain_input.open(&reader->input, reader->moved) : named_open(reader);
     if (status < 0 || reader->input == NULL || follow_look(path, plain_input.descriptor(reader->input), reader->intake.offset) != FOLLOW_CUT)
@@ -110,9 +130,10 @@ static int input_open(struct reader *reader, uint64_t known)
     if (status < 0 || reader->input == NULL)
         return status;
     status = reader->vtab->seek(reader->input, reader->intake.offset);
+    reader->read = reader->intake.offset;
     int descriptor = reader->vtab->descriptor(reader->input);
     if (status == 0 && reader->follow)
-        reader->identity = follow_identity_of(descriptor);
+        reader->identity = follow_identity_of(descriptor, NULL);
     bool compared = status == 0 && !reader->follow && reader->vtab->seekable && known != 0 && (known & 1) == 0;
     return compared && fingerprint_before(descriptor, reader->intake.offset) != known ? written_anew(reader) : status;
 }
@@ -122,11 +143,14 @@ static int place(struct reader *reader, struct slice position)
 {
     struct intake *intake = &reader->intake;
     struct intake_place begin = { 0 };
-    uint64_t known = 0;
+    uint64_t known = 0, past;
+    struct slice more = { 0 };
     int status = reader->vtab->seekable ? file_split_lines(&reader->split, &begin.offset, &reader->end) : 0;
     intake_move(intake, &begin);
     if (status == 0 && position.bytes > 0)
-        status = intake_restore(intake, position, &known);
+        status = intake_restore(intake, position, &known, &more);
+    while (position_take(&more, &past))
+        past_add(reader, past);
     if (status == 0)
         status = input_open(reader, known);
     if (status < 0)
@@ -134,6 +158,8 @@ static int place(struct reader *reader, struct slice position)
     intake->begun = intake->offset > 0 || reader->input == NULL;
     if (intake->offset > 0 && intake->format->has_header)
         status = header_read(reader);
+    if (status == 0 && reader->input != NULL && intake->offset != reader->read)
+        status = reader->vtab->seek(reader->input, intake->offset);
     intake->lines_known = reader->split.offset == 0;
     reader->read = intake->offset;
     return status;
@@ -147,7 +173,7 @@ static int reader_fill(struct reader *reader, const struct file_settings *settin
         return status;
     reader->settings = settings;
     reader->vtab = file_input_of(reader->split.path);
-    reader->follow = settings->follow && reader->vtab->seekable;
+    reader->follow = settings->watch != NULL && reader->vtab->seekable;
     reader->end = RANGE_TO_FILE_END;
     status = intake_open(&reader->intake, reader->split.path, settings->format, settings->options, context->bad_record);
     return status < 0 ? status : place(reader, position);
@@ -169,15 +195,18 @@ int file_reader_open(const struct file_settings *settings, struct slice split, s
 static int next_open(struct reader *reader)
 {
     struct file_input *input;
-    int status = plain_input.open(&input, reader->split.path);
-    if (status < 0)
+    int status = watch_open(reader->settings->watch, reader->split.path, &input);
+    if (status <= 0)
         return status == ERROR_NOT_FOUND ? 0 : status;
+    uint64_t identity = follow_identity_of(plain_input.descriptor(input), NULL);
     if (reader->input != NULL)
         plain_input.close(reader->input);
+    if (reader->identity != 0 && reader->identity != identity)
+        past_add(reader, reader->identity);
     free(reader->moved);
     reader->moved = NULL;
     reader->input = input;
-    reader->identity = follow_identity_of(plain_input.descriptor(input));
+    reader->identity = identity;
     reader->leaving = false;
     reader->read = 0;
     intake_restart(&reader->intake);
@@ -189,8 +218,9 @@ static int grown(struct reader *reader)
 {
     switch (follow_look(reader->split.path, plain_input.descriptor(reader->input), reader->read)) {
     case FOLLOW_ROTATED:
-        reader->leaving = true;
-        return 1;            /* once more: what was written between our last read and the move */
+        /* Once more, for what was written between our last read and the move. */
+        reader->leaving = !watch_is_others(reader->settings->watch, reader->split.path);
+        return reader->leaving;
     case FOLLOW_CUT:
         log_warn("%s: was cut below byte %" PRIu64 ", reading it from its beginning", reader->split.path, reader->read);
         return next_open(reader);
@@ -242,6 +272,8 @@ int file_reader_position(struct reader *reader, struct buffer *position)
     bool plain = !reader->follow && reader->vtab->seekable;
     uint64_t fingerprint = plain ? fingerprint_before(reader->vtab->descriptor(reader->input), reader->intake.settled.offset) : 0;
     intake_position(&reader->intake, reader->follow ? reader->identity : fingerprint, position);
+    for (uint32_t i = 0; i < reader->past_count; i++)
+        buffer_append_format(position, " %" PRIu64, reader->past[i]);
     return 0;
 }
 
@@ -259,5 +291,6 @@ void file_reader_close(struct reader *reader)
     intake_close(&reader->intake);
     file_split_deinit(&reader->split);
     free(reader->moved);
+    free(reader->past);
     free(reader);
 }

@@ -4,13 +4,14 @@
  */
 #pragma once
 
+#include "connectors/file/watch.h"
 #include "dataflow/source.h"
 
 /* What all readers of a step share. */
 struct file_settings {
     const struct format_vtab *format;
     const struct options *options;   /* of the format too */
-    bool follow;
+    struct watch *watch;             /* NULL: the files are not followed */
 };
 
 int file_reader_open(const struct file_settings *settings, struct slice split, struct slice position,

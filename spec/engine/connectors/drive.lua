@@ -184,8 +184,8 @@ function Source:read_all(on_bad)
 end
 
 --- Tell a split of the restored checkpoint.
-function Source:restored(split)
-  M.check(self.vtab.restored(self.handle, M.slice(split)))
+function Source:restored(split, position)
+  M.check(self.vtab.restored(self.handle, M.slice(split), M.slice(position or "")))
 end
 
 function Source:close()

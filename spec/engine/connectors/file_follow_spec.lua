@@ -67,19 +67,165 @@ describe("source file with follow", function()
     glob:close()
   end)
 
+  local function rotate()
+    for i = 60, 1, -1 do os.rename(path .. "." .. i, path .. "." .. i + 1) end
+    os.rename(path, path .. ".1")
+  end
+
   it("does not take a rotated file for a new one", function()
-    local glob = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true })
+    source = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true })
     temporary.write(path, "first\n")
-    assert.same({ path .. "#0" }, (glob:splits()))
+    assert.same({ path .. "#0" }, (source:splits()))
+    reader = source:reader(path .. "#0")
     for _ = 1, 3 do
-      os.execute(("cd '%s' && { [ ! -e app.log.1 ] || mv app.log.1 app.log.2; } && mv app.log app.log.1"):format(dir))
-      assert.same({}, (glob:splits()))
+      take(reader)
+      rotate()
+      assert.same({}, (source:splits()))
       temporary.write(path, "next\n")
-      assert.same({ path .. "#0" }, (glob:splits()))
+      assert.same({ path .. "#0" }, (source:splits()))
+      assert.same({ "next" }, take(reader))
     end
     temporary.write(dir .. "/app.log.7", "another\n")
-    assert.same({ path .. "#0", dir .. "/app.log.7#0" }, (glob:splits()))
-    glob:close()
+    assert.same({ path .. "#0", dir .. "/app.log.7#0" }, (source:splits()))
+  end)
+
+  it("S42b: does not take rotated files for new ones after a restore", function()
+    temporary.write(path, "0\n")
+    local position
+    for i = 1, 3 do
+      if reader then reader:close() end
+      if source then source:close() end
+      source = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true })
+      if position then source:restored(path .. "#0", position) end
+      assert.same(position and {} or { path .. "#0" }, (source:splits()))
+      reader = source:reader(path .. "#0", position)
+      take(reader)
+      rotate()
+      if i == 2 then position = reader:position() end
+      temporary.write(path, i .. "\n")
+      assert.same({ tostring(i) }, take(reader))
+      if i ~= 2 then position = reader:position() end
+    end
+  end)
+
+  it("reads a file that was rotated before its reader came to it", function()
+    source = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true })
+    temporary.write(path, "one\n")
+    source:splits()
+    reader = source:reader(path .. "#0")
+    take(reader)
+    rotate()
+    temporary.write(path, "two\n")
+    source:splits()
+    rotate()
+    temporary.write(path, "three\n")
+    assert.same({ path .. "#0", path .. ".1#0" }, (source:splits()))
+    local other = source:reader(path .. ".1#0")
+    assert.same({ "two" }, take(other))
+    other:close()
+    assert.same({ "three" }, take(reader))
+  end)
+
+  it("does not read again what a rotation puts in the place of another followed file", function()
+    source = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true })
+    temporary.write(path, "two\n")
+    temporary.write(path .. ".1", "one\n")
+    reader = source:reader(path .. "#0")
+    local older = source:reader(path .. ".1#0")
+    assert.same({ "two" }, take(reader))
+    assert.same({ "one" }, take(older))
+    rotate()
+    temporary.write(path, "three\n")
+    assert.same({ "three" }, take(reader))
+    assert.same({}, take(older))
+    temporary.append(path .. ".2", "late\n")
+    assert.same({ "late" }, take(older))
+    older:close()
+  end)
+
+  it("S42b: goes on with a file that has another name, as long as none has the old one", function()
+    temporary.write(path, "one\ntwo\n")
+    open()
+    take(reader)
+    local position = reader:position()
+    os.rename(path, path .. ".1")
+    temporary.append(path .. ".1", "thr")
+    open(position)
+    assert.same({}, take(reader))
+    temporary.append(path .. ".1", "ee\n")
+    assert.same({ "three" }, take(reader))
+    temporary.write(path, "four\n")
+    assert.same({ "four" }, take(reader))
+  end)
+
+  it("S42b: reads each line once through random rotations and restores", function()
+    local seed = tonumber(os.getenv "SEED") or os.time()
+    print("seed " .. seed)
+    math.randomseed(seed)
+    for _ = 1, 20 do
+      os.execute(("rm -f '%s'/app.*"):format(dir))
+      local readers, positions, got, lines = {}, {}, {}, 0
+      local function look()
+        for _, split in ipairs((source:splits())) do
+          readers[split] = readers[split] or source:reader(split)
+        end
+      end
+      local function poll()
+        for _, each in pairs(readers) do
+          for _, value in ipairs(take(each)) do got[#got + 1] = tonumber(value) end
+        end
+      end
+      local function restart()
+        for split, each in pairs(readers) do
+          positions[split] = each:position()
+          each:close()
+        end
+        if source then source:close() end
+        source, readers = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true }), {}
+        for split, position in pairs(positions) do source:restored(split, position) end
+        for split, position in pairs(positions) do readers[split] = source:reader(split, position) end
+      end
+      restart()
+      local does = {
+        function() lines = lines + 1; temporary.append(path, lines .. "\n") end,
+        function() if temporary.read(path) then rotate() end end,
+        look, poll, restart,
+      }
+      for _ = 1, 60 do does[math.random(#does)]() end
+      temporary.append(path, "0\n") -- who waits for a new file goes on
+      for _ = 1, 3 do look(); poll() end
+      for _, each in pairs(readers) do each:close() end
+      table.sort(got)
+      local expected = {}
+      for i = 0, lines do expected[i + 1] = i end
+      assert.same(expected, got)
+    end
+  end)
+
+  it("forgets a value that cannot be read, and a line that is too long, with the file that they were in", function()
+    local function bad_reader(format)
+      source = drive.source("file", { path = path, format = format, follow = true })
+      return source:reader(path .. "#0", nil, function() return 0 end)
+    end
+    temporary.write(path, "\1\193\2")
+    reader = bad_reader "msgpack"
+    assert.same({ 1 }, take(reader))
+    os.rename(path, path .. ".1")
+    temporary.write(path, "\3\4")
+    assert.same({ 3, 4 }, take(reader))
+    reader:close()
+    source:close()
+    for _, format in ipairs { "lines", "json", "csv" } do
+      temporary.write(path, "7\n" .. ("8"):rep(64 * 1024 * 1024 + 1))
+      reader = bad_reader(format)
+      take(reader)
+      os.rename(path, path .. ".1")
+      temporary.write(path, "5\n6\n")
+      assert.equal(format == "csv" and 1 or 2, #take(reader))
+      reader:close()
+      source:close()
+    end
+    reader, source = nil, nil
   end)
 
   it("reads a rotated file to its end, a torn last line too, and then the one that took its name", function()

@@ -154,6 +154,24 @@ describe("source file", function()
     gone:close()
   end)
 
+  it("finds a header that stands behind the first range, and takes it for nothing else", function()
+    local path = write("late.csv", "\n\r\n\na,b\n1,2\n3,4\n")
+    for split = 1, 20 do
+      assert.same({ { a = 1, b = 2 }, { a = 3, b = 4 } }, read { path = path, format = "csv", split = split }, "split = " .. split)
+    end
+  end)
+
+  it("takes a byte order mark for one at the beginning of a file alone, with splits of any size", function()
+    local path = write("marks.jsonl", "\239\187\1911\n\239\187\1912\n3\n\239\187\1914\n")
+    for split = 1, 22 do
+      local bad = 0
+      local source = drive.source("file", { path = path, format = "json", split = split })
+      assert.same({ 1, 3 }, source:read_all(function() bad = bad + 1 return 0 end), "split = " .. split)
+      assert.equal(2, bad)
+      source:close()
+    end
+  end)
+
   it("reads a file whose name has the marks of a split", function()
     local path = write("odd#12-34.txt#5", "one\ntwo\nthree\n")
     assert.same({ "one", "two", "three" }, read { path = path, format = "lines", split = 3 })
