@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,8 +24,8 @@ int csv_dialect_of(const struct options *options, struct csv_dialect *dialect)
     const char *delimiter = options_text(options, "delimiter");
     if (delimiter == NULL)
         delimiter = ",";
-    if (strlen(delimiter) != 1 || strchr("\"\r\n", *delimiter) != NULL)
-        return error_set(ERROR_ARGUMENT, "option 'delimiter' is one byte, and no quote or line end");
+    if (strlen(delimiter) != 1 || strchr("\"\r\n+-.", *delimiter) != NULL || isalnum((unsigned char)*delimiter))
+        return error_set(ERROR_ARGUMENT, "option 'delimiter' is one byte, and no quote, line end, letter, or what numbers are written with");
     bool header = !options_has(options, "header") || options_bool(options, "header");
     *dialect = (struct csv_dialect){ *delimiter, header, options_bool(options, "multiline") };
     return 0;

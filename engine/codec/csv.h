@@ -5,7 +5,7 @@
  *   names      without a header: the names in order; default c1, c2, ...
  *   columns    name = "integer", "number", "string" or "boolean"; a field that is not
  *              one is an error of the record
- *   delimiter  (",") one byte
+ *   delimiter  (",") one byte, which numbers and words do not hold
  *   multiline  (false) quoted fields may hold line ends; then a file is not split
  *
  * An empty field is null, `""` the empty string. In a column without a declared

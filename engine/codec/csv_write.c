@@ -72,13 +72,18 @@ static bool has_special(struct slice text, char delimiter)
     return special;
 }
 
-/* Would it be read as a number without quotes? The text is short then, so a copy with an end of its own costs little. */
-static bool is_number(struct slice text)
+/*
+ * Would it be read as a number without quotes? A short text is copied, to have an end of its own. A long one is not looked at:
+ * quotes do it no harm.
+ */
+static bool may_be_number(struct slice text)
 {
     char copy[512];
     struct cell cell;
-    if (text.bytes == 0 || text.bytes >= sizeof copy || !(number_is_digit(text.data[0]) || text.data[0] == '-'))
+    if (text.bytes == 0 || !(number_is_digit(text.data[0]) || text.data[0] == '-'))
         return false;
+    if (text.bytes >= sizeof copy)
+        return true;
     memcpy(copy, text.data, text.bytes);
     copy[text.bytes] = '\n';
     return number_read(copy, &cell) == copy + text.bytes;
@@ -86,7 +91,7 @@ static bool is_number(struct slice text)
 
 static void write_string(struct buffer *out, struct slice text, char delimiter)
 {
-    if (text.bytes == 0 || is_number(text) || has_special(text, delimiter))
+    if (text.bytes == 0 || may_be_number(text) || has_special(text, delimiter))
         write_quoted(out, text);
     else
         bytes_append_short(out, text.data, text.bytes);
@@ -145,6 +150,14 @@ static int map_fields(struct encoder *encoder, const struct shape *shape)
     return 0;
 }
 
+/* A blank line would be no record, and no header. */
+static void line_end(struct buffer *out, size_t start)
+{
+    if (out->bytes == start)
+        buffer_append(out, "\"\"", 2);
+    buffer_append_byte(out, '\n');
+}
+
 static int write_record(struct encoder *encoder, struct buffer *out, struct cell record, const char *bytes)
 {
     if (record.tag != CELL_ROW)
@@ -161,10 +174,7 @@ static int write_record(struct encoder *encoder, struct buffer *out, struct cell
         if (status < 0)
             return error_wrap(status, "field '%.*s'", (int)encoder->columns->names[i].bytes, encoder->columns->names[i].data);
     }
-    /* A blank line would be no record. */
-    if (out->bytes == start)
-        buffer_append(out, "\"\"", 2);
-    buffer_append_byte(out, '\n');
+    line_end(out, start);
     return 0;
 }
 
@@ -182,12 +192,13 @@ int csv_encode_begin_file(struct encoder *encoder, const struct batch *batch, st
     int status = encoder->written || batch->count == 0 ? 0 : set_columns(encoder, batch->values[0]);
     if (status < 0 || !encoder->dialect.header || encoder->columns == NULL)
         return status;
+    size_t start = out->bytes;
     for (uint32_t i = 0; i < encoder->columns->count; i++) {
         if (i > 0)
             buffer_append_byte(out, (uint8_t)encoder->dialect.delimiter);
         write_name(out, encoder->columns->names[i], encoder->dialect.delimiter);
     }
-    buffer_append_byte(out, '\n');
+    line_end(out, start);
     return 0;
 }
 

@@ -111,7 +111,7 @@ describe("csv that is read", function()
   it("takes other delimiters", function()
     assert.same({ '{"a":1,"b":"x,y"}' }, (decode("a;b\n1;x,y\n", { delimiter = ";" })))
     assert.same({ '{"a":1,"b":2}' }, (decode("a\tb\n1\t2\n", { delimiter = "\t" })))
-    for _, delimiter in ipairs { "", "::", '"', "\n" } do
+    for _, delimiter in ipairs { "", "::", "1", ".", "-", "e", '"', "\n" } do
       local decoder, message = formats.decoder("csv", { delimiter = delimiter })
       assert.is_nil(decoder)
       assert.truthy(message:find "delimiter")
@@ -223,6 +223,19 @@ describe("csv that is written", function()
 
   it("has no blank line for a record of one null", function()
     assert.equal('a\n1\n""\n', (encode { '{"a":1}', '{"a":null}' }))
+  end)
+
+  it("has no blank line for a header of one empty name", function()
+    local text = encode { '{"":1}', '{"":2}' }
+    assert.equal('""\n1\n2\n', text)
+    assert.same({ '{"":1}', '{"":2}' }, (decode(text)))
+  end)
+
+  it("quotes texts of any length that would read back as numbers", function()
+    for _, bytes in ipairs { 3, 500, 511, 512, 600, 5000 } do
+      local text = "0." .. ("3"):rep(bytes - 2)
+      assert.same({ '{"a":"' .. text .. '","b":1}' }, (decode(encode { '{"a":"' .. text .. '","b":1}' })), bytes)
+    end
   end)
 
   it("takes header = false and other delimiters", function()
