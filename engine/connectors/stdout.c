@@ -3,8 +3,9 @@
  * several subtasks do not mix within a line. A lock, because a pipe takes a
  * large write in pieces.
  *
- * A format with a header has it once, from whichever subtask writes first: the
- * subtasks of a step share a `struct printed_step`.
+ * A format with a header has it once, from whichever subtask writes first, and
+ * what it says of the records holds for those of all of them: the subtasks of a
+ * step share a `struct printed_step`.
  */
 #include "dataflow/sink.h"
 
@@ -23,7 +24,7 @@ struct printed_step {
     char *name;
     uint64_t run_id;
     uint32_t users;
-    bool begun;
+    struct batch *first;     /* the first record that was printed; NULL: none was */
 };
 
 struct sink {
@@ -31,7 +32,7 @@ struct sink {
     struct encoder *encoder;
     struct printed_step *step;
     struct buffer buffer;
-    bool begun;              /* the encoder knows its header */
+    bool begun;              /* the encoder knows what its records follow */
     uint64_t records, bytes;
 };
 
@@ -79,6 +80,8 @@ static void step_leave(struct printed_step *step)
     }
     pthread_mutex_unlock(&lock);
     if (last) {
+        if (step->first != NULL)
+            batch_drop(step->first);
         free(step->name);
         free(step);
     }
@@ -104,6 +107,7 @@ static int sink_open(struct sink **sink, const struct options *options, const st
     (*sink)->format = format;
     (*sink)->encoder = encoder;
     (*sink)->step = step_join(context);
+    (*sink)->begun = format->encode_begin_file == NULL;
     buffer_init(&(*sink)->buffer);
     return 0;
 }
@@ -129,31 +133,54 @@ static int output_write(struct slice bytes)
     return 0;
 }
 
-/* The header goes out with the first records, under their lock: no other subtask's records come before it. */
-static int buffer_write(struct sink *sink, size_t header_bytes)
+/* The buffer's records, of which there are some. The lock is held. */
+static int records_print(struct sink *sink, const struct batch *batch, int32_t from)
 {
-    pthread_mutex_lock(&lock);
-    size_t skipped = sink->step->begun ? header_bytes : 0;
-    int status = output_write(slice_of(sink->buffer.data + skipped, sink->buffer.bytes - skipped));
-    if (status == 0)
-        sink->step->begun = true;
-    pthread_mutex_unlock(&lock);
-    if (status == 0)
-        sink->bytes += sink->buffer.bytes - skipped;
+    struct printed_step *step = sink->step;
+    int status = output_write(buffer_slice(&sink->buffer));
+    if (status < 0)
+        return status;
+    sink->bytes += sink->buffer.bytes;
+    sink->begun = true;
+    if (step->first == NULL) {
+        step->first = batch_take();
+        batch_append_record(step->first, batch, from);
+    }
+    return 0;
+}
+
+/* What begins the output is made from the first record of it, whoever printed that. */
+static int header_encode(struct sink *sink, const struct batch *batch, int32_t from)
+{
+    struct batch first = *batch;
+    first.values += from;
+    first.times += from;
+    first.keys += from;
+    first.count = 1;
+    const struct batch *printed = sink->step->first;
+    int status = sink->format->encode_begin_file(sink->encoder, printed == NULL ? &first : printed, &sink->buffer);
+    if (printed != NULL)
+        buffer_clear(&sink->buffer);
     return status;
 }
 
-static int header_encode(struct sink *sink, const struct batch *batch, int32_t from, int32_t to)
+/* `locked`: the caller has the lock. */
+static int records_write(struct sink *sink, const struct batch *batch, int32_t from, int32_t to, int32_t *failed, bool locked)
 {
-    if (sink->begun || sink->format->encode_begin_file == NULL)
-        return 0;
-    struct batch rest = *batch;
-    rest.values += from;
-    rest.times += from;
-    rest.keys += from;
-    rest.count = to - from;
-    int status = sink->format->encode_begin_file(sink->encoder, &rest, &sink->buffer);
-    sink->begun = status == 0;
+    int status = sink->format->encode(sink->encoder, batch, from, to, &sink->buffer, failed);
+    int32_t taken = status < 0 ? *failed : to;
+    if (taken == from)
+        return status;       /* a header waits for the first record that follows it */
+    if (!locked)
+        pthread_mutex_lock(&lock);
+    int output = records_print(sink, batch, from);
+    if (!locked)
+        pthread_mutex_unlock(&lock);
+    if (output < 0) {
+        *failed = -1;
+        return output;
+    }
+    sink->records += (uint64_t)(taken - from);
     return status;
 }
 
@@ -161,22 +188,15 @@ static int sink_write(struct sink *sink, const struct batch *batch, int32_t from
 {
     *failed = from;
     buffer_clear(&sink->buffer);
-    int status = header_encode(sink, batch, from, to);
-    if (status < 0)
-        return status;
-    size_t header_bytes = sink->buffer.bytes;
-    status = sink->format->encode(sink->encoder, batch, from, to, &sink->buffer, failed);
-    int32_t taken = status < 0 ? *failed : to;
-    if (taken == from) {
-        sink->begun = sink->begun && header_bytes == 0; /* a header waits for the first record that follows it */
-        return status;
-    }
-    int output = buffer_write(sink, header_bytes);
-    if (output < 0) {
-        *failed = -1;
-        return output;
-    }
-    sink->records += (uint64_t)(taken - from);
+    if (from == to)
+        return 0;
+    if (sink->begun)
+        return records_write(sink, batch, from, to, failed, false);
+    pthread_mutex_lock(&lock); /* nobody prints a first record between the header and ours */
+    int status = header_encode(sink, batch, from);
+    if (status == 0)
+        status = records_write(sink, batch, from, to, failed, true);
+    pthread_mutex_unlock(&lock);
     return status;
 }
 

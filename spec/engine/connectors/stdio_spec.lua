@@ -112,6 +112,22 @@ describe("standard input and output", function()
     assert.equal("x,y\n1,2\n3,4\n5,6\n", output)
   end)
 
+  it("put the fields of all subtasks under the header that was printed", function()
+    local status, output, errors = child.run(dir, [[
+      local a = drive.sink("stdout", { format = "csv" }, { subtask = 0, parallelism = 2 })
+      local b = drive.sink("stdout", { format = "csv" }, { subtask = 1, parallelism = 2 })
+      local status, failed = a:write { "no row" }
+      assert(status < 0 and failed == 0)
+      assert(b:write { { x = 1, y = 2 }, { y = 3 } } == 0)
+      assert(a:write { { y = 4 }, { x = 5, y = 6 } } == 0)
+      status, failed = a:write { { x = 7 }, { z = 8 } }
+      assert(status < 0 and failed == 1)
+      a:close() b:close()
+    ]])
+    assert.equal(0, status, errors)
+    assert.equal("x,y\n1,2\n,3\n,4\n5,6\n7,\n", output)
+  end)
+
   it("take the records before one that cannot be written", function()
     local status, output, errors = child.run(dir, [[
       local sink = drive.sink("stdout", { format = "csv" })
