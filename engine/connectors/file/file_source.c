@@ -21,7 +21,7 @@ struct source {
 
 static const struct option_spec file_options[] = {
     { "path", OPTION_TEXTS, true, NULL, "A file, a list of files, or a glob such as \"logs/*.csv\"; also .gz and .zst." },
-    { "follow", OPTION_BOOL, false, "false", "Wait for more, as `tail -F` does, and for new files that match." },
+    { "follow", OPTION_BOOL, false, "false", "Wait for more, as `tail -F` does, and for new files that match; compressed ones are read once." },
     { "split", OPTION_SIZE_OR_FALSE, false, "67108864", "Large plain files are read in ranges of this size by several subtasks; false = never." },
     { NULL, 0, false, NULL, NULL },
 };

@@ -95,17 +95,15 @@ static int64_t input_read(struct file_input *input, char *target, size_t bytes)
     input->stream.avail_out = (uInt)bytes;
     while (input->stream.avail_out == bytes) {
         int status = 0;
-        if (input->stream.avail_in == 0 && !input->file.at_end)
+        if (input->stream.avail_in == 0)
             status = next_block(input);
         if (status < 0)
             return status;
-        if (input->between) {
-            status = member_begin(input);
-            if (status <= 0)
-                return status;
-        }
+        status = input->between ? member_begin(input) : 1;
+        if (status <= 0)
+            return status;
         if (input->stream.avail_in == 0 && input->file.at_end)
-            return damaged(input, "cut short");
+            return 0;
         status = input->between ? 0 : inflate_some(input);
         if (status < 0)
             return status;
@@ -113,6 +111,11 @@ static int64_t input_read(struct file_input *input, char *target, size_t bytes)
     int64_t got = (int64_t)(bytes - input->stream.avail_out);
     input->offset += (uint64_t)got;
     return got;
+}
+
+static int input_end(struct file_input *input)
+{
+    return input->between && input->any ? 0 : damaged(input, "cut short");
 }
 
 static int input_seek(struct file_input *input, uint64_t offset)
@@ -135,6 +138,7 @@ static void input_close(struct file_input *input)
 const struct file_input_vtab gzip_input = {
     .open = input_open,
     .read = input_read,
+    .end = input_end,
     .seek = input_seek,
     .descriptor = input_descriptor,
     .close = input_close,

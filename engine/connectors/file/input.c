@@ -45,6 +45,9 @@ int file_input_skip(const struct file_input_vtab *vtab, struct file_input *input
         int64_t bytes = vtab->read(input, dropped, left < sizeof dropped ? (size_t)left : sizeof dropped);
         if (bytes < 0)
             return (int)bytes;
+        int ended = bytes == 0 ? vtab->end(input) : 0;
+        if (ended < 0)
+            return ended;
         if (bytes == 0)
             return error_set(ERROR_CORRUPT, "%s: ends at byte %" PRIu64 ", before position %" PRIu64, path, *at, offset);
     }

@@ -4,6 +4,9 @@
  * Owner    open() allocates and owns the descriptor, close() frees.
  * Errors   compressed input that is damaged or cut short: ERROR_CORRUPT with the
  *          file and the place; else ERROR_IO, ERROR_NOT_FOUND.
+ *
+ * At the end read() answers 0; there may be more later. Whether the file may end
+ * there is for end() to say.
  */
 #pragma once
 
@@ -16,8 +19,10 @@ struct file_input;
 struct file_input_vtab {
     bool seekable;
     int (*open)(struct file_input **input, const char *path);
-    /* At most `bytes` of them: how many, 0 at the end (a plain file may have more later), or negative. */
+    /* At most `bytes` of them: how many, 0 at the end, or negative. */
     int64_t (*read)(struct file_input *input, char *target, size_t bytes);
+    /* Where read() answered 0: 0, or ERROR_CORRUPT for compressed input that is cut short. */
+    int (*end)(struct file_input *input);
     /* Go on at `offset`, of the decompressed bytes; forward only where not seekable. ERROR_CORRUPT if the input ends before it. */
     int (*seek)(struct file_input *input, uint64_t offset);
     int (*descriptor)(const struct file_input *input);

@@ -38,6 +38,12 @@ static int64_t input_read(struct file_input *input, char *target, size_t bytes)
     return got;
 }
 
+static int input_end(struct file_input *input)
+{
+    (void)input;
+    return 0;
+}
+
 static int input_seek(struct file_input *input, uint64_t offset)
 {
     struct stat status;
@@ -66,6 +72,7 @@ const struct file_input_vtab plain_input = {
     .seekable = true,
     .open = input_open,
     .read = input_read,
+    .end = input_end,
     .seek = input_seek,
     .descriptor = input_descriptor,
     .close = input_close,

@@ -21,7 +21,7 @@ struct reader {
     struct file_split split;
     bool follow;             /* never set for compressed files */
     bool leaving;            /* the file has lost its name to another: read it to its end, then the other */
-    uint64_t identity;       /* of the open file where it is followed, else 0 */
+    uint64_t identity;       /* of the open file where the source follows, else 0 */
     uint64_t *past;          /* of the followed files before it that are still there; the newest are last */
     uint32_t past_count;
     char *moved;             /* the path of the open file where that is not the split's */
@@ -80,7 +80,7 @@ static int header_read(struct reader *reader)
 /* The file of that name, or none, until there is one of its own. */
 static int named_open(struct reader *reader)
 {
-    int status = watch_open(reader->settings->watch, reader->split.path, &reader->input);
+    int status = watch_open(reader->settings->watch, reader->split.path, &plain_input, &reader->input);
     if (status != ERROR_NOT_FOUND && status != 0)
         return status < 0 ? status : 0;
     reader->leaving = reader->intake.at_end = reader->intake.begun = true;
@@ -123,16 +123,31 @@ static int written_anew(const struct reader *reader)
                      reader->intake.offset);
 }
 
+/* A compressed file of a source that follows is read once, under one name; under any other it is empty. */
+static int compressed_open(struct reader *reader)
+{
+    int status = watch_open(reader->settings->watch, reader->split.path, reader->vtab, &reader->input);
+    reader->intake.at_end = status == 0;
+    return status < 0 ? status : 0;
+}
+
+static int any_open(struct reader *reader, uint64_t known)
+{
+    if (reader->follow)
+        return followed_open(reader, known);
+    return reader->settings->watch != NULL ? compressed_open(reader) : reader->vtab->open(&reader->input, reader->split.path);
+}
+
 /* `known`: the identity or the fingerprint in the position; 0: none. */
 static int input_open(struct reader *reader, uint64_t known)
 {
-    int status = reader->follow ? followed_open(reader, known) : reader->vtab->open(&reader->input, reader->split.path);
+    int status = any_open(reader, known);
     if (status < 0 || reader->input == NULL)
         return status;
     status = reader->vtab->seek(reader->input, reader->intake.offset);
     reader->read = reader->intake.offset;
     int descriptor = reader->vtab->descriptor(reader->input);
-    if (status == 0 && reader->follow)
+    if (status == 0 && reader->settings->watch != NULL)
         reader->identity = follow_identity_of(descriptor, NULL);
     bool compared = status == 0 && !reader->follow && reader->vtab->seekable && known != 0 && (known & 1) == 0;
     return compared && fingerprint_before(descriptor, reader->intake.offset) != known ? written_anew(reader) : status;
@@ -195,7 +210,7 @@ int file_reader_open(const struct file_settings *settings, struct slice split, s
 static int next_open(struct reader *reader)
 {
     struct file_input *input;
-    int status = watch_open(reader->settings->watch, reader->split.path, &input);
+    int status = watch_open(reader->settings->watch, reader->split.path, &plain_input, &input);
     if (status <= 0)
         return status == ERROR_NOT_FOUND ? 0 : status;
     uint64_t identity = follow_identity_of(plain_input.descriptor(input), NULL);
@@ -229,6 +244,18 @@ static int grown(struct reader *reader)
     }
 }
 
+/* Where nothing more is read: 1, 0 where a compressed file is still being written, or negative where it is cut short. */
+static int end(struct reader *reader)
+{
+    int status = reader->vtab->end(reader->input);
+    bool compressed = reader->settings->watch != NULL && !reader->follow;
+    if (status < 0 && compressed && follow_identity(reader->split.path, NULL) == reader->identity)
+        return 0;
+    if (status == 0 && compressed)
+        watch_ended(reader->settings->watch, reader->split.path, reader->vtab->descriptor(reader->input));
+    return status < 0 ? status : 1;
+}
+
 /* 1: bytes were added, or the end is known; 0: nothing for now. */
 static int fill(struct reader *reader)
 {
@@ -241,6 +268,9 @@ static int fill(struct reader *reader)
         return (int)got;
     if (got == 0 && reader->follow && !reader->leaving)
         return grown(reader);
+    int ended = got == 0 && reader->read < reader->end ? end(reader) : 1;
+    if (ended <= 0)
+        return ended;
     intake_add(&reader->intake, (size_t)got);
     reader->read += (uint64_t)got;
     reader->intake.at_end = got == 0 || reader->read == reader->end;
@@ -271,7 +301,7 @@ int file_reader_position(struct reader *reader, struct buffer *position)
 {
     bool plain = !reader->follow && reader->vtab->seekable;
     uint64_t fingerprint = plain ? fingerprint_before(reader->vtab->descriptor(reader->input), reader->intake.settled.offset) : 0;
-    intake_position(&reader->intake, reader->follow ? reader->identity : fingerprint, position);
+    intake_position(&reader->intake, plain ? fingerprint : reader->identity, position);
     for (uint32_t i = 0; i < reader->past_count; i++)
         buffer_append_format(position, " %" PRIu64, reader->past[i]);
     return 0;

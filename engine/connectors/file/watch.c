@@ -1,10 +1,12 @@
 #include "connectors/file/watch.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "connectors/file/follow.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SIZE_MIN 64
 /* A file that so many looks did not find is gone; one or two may miss it while it gets another name. */
@@ -13,6 +15,7 @@
 struct watched_file {
     uint64_t identity;       /* 0: an empty place */
     uint64_t looked;         /* when it was seen last */
+    uint64_t ended_bytes;    /* how many it had when it was read for good; 0: it was not */
     char *path;
 };
 
@@ -71,7 +74,7 @@ static void add(struct watch *watch, const char *path, uint64_t identity)
     struct watched_file *file = find(watch, identity);
     watch->count += file->identity == 0;
     free(file->path);
-    *file = (struct watched_file){ identity, watch->look, memory_copy_text(path) };
+    *file = (struct watched_file){ identity, watch->look, 0, memory_copy_text(path) };
 }
 
 static bool is_others(const struct watch *watch, const char *path, uint64_t identity, bool certain)
@@ -92,14 +95,14 @@ void watch_restore(struct watch *watch, const char *path, uint64_t identity)
     pthread_mutex_unlock(&watch->lock);
 }
 
-int watch_open(struct watch *watch, const char *path, struct file_input **input)
+int watch_open(struct watch *watch, const char *path, const struct file_input_vtab *vtab, struct file_input **input)
 {
     bool certain = false;
     pthread_mutex_lock(&watch->lock);
-    int status = plain_input.open(input, path);
-    uint64_t identity = status < 0 ? 0 : follow_identity_of(plain_input.descriptor(*input), &certain);
+    int status = vtab->open(input, path);
+    uint64_t identity = status < 0 ? 0 : follow_identity_of(vtab->descriptor(*input), &certain);
     if (status == 0 && is_others(watch, path, identity, certain)) {
-        plain_input.close(*input);
+        vtab->close(*input);
         *input = NULL;
     } else if (status == 0) {
         add(watch, path, identity);
@@ -107,6 +110,29 @@ int watch_open(struct watch *watch, const char *path, struct file_input **input)
     }
     pthread_mutex_unlock(&watch->lock);
     return status;
+}
+
+void watch_ended(struct watch *watch, const char *path, int descriptor)
+{
+    struct stat file;
+    uint64_t identity = follow_identity_of(descriptor, NULL);
+    if (identity == 0 || fstat(descriptor, &file) < 0)
+        return;
+    pthread_mutex_lock(&watch->lock);
+    add(watch, path, identity);
+    find(watch, identity)->ended_bytes = (uint64_t)file.st_size;
+    pthread_mutex_unlock(&watch->lock);
+}
+
+/* A file that was read for good: is it as it was then? */
+static void growth_tell(const struct watch *watch, const char *path, uint64_t identity)
+{
+    struct watched_file *known = watch->size == 0 ? NULL : find(watch, identity);
+    struct stat file;
+    if (known == NULL || known->ended_bytes == 0 || stat(path, &file) < 0 || (uint64_t)file.st_size <= known->ended_bytes)
+        return;
+    known->ended_bytes = (uint64_t)file.st_size;
+    log_warn("%s: has grown since it was read: of a compressed file that is followed nothing behind its first end is read", path);
 }
 
 bool watch_is_others(struct watch *watch, const char *path)
@@ -128,6 +154,7 @@ void watch_look(struct watch *watch, struct file_list *list)
         char *path = list->paths[i];
         bool certain = false;
         uint64_t identity = follow_identity(path, &certain);
+        growth_tell(watch, path, identity);
         if (is_others(watch, path, identity, certain))
             free(path);
         else

@@ -30,8 +30,10 @@ void watch_init(struct watch *watch);
 void watch_deinit(struct watch *watch);
 /* The file of this identity belongs to the split of this path: what a checkpoint says. */
 void watch_restore(struct watch *watch, const char *path, uint64_t identity);
-/* Open the plain file that has this path now, for its split: 1, 0 where it belongs to another, or negative. */
-int watch_open(struct watch *watch, const char *path, struct file_input **input);
+/* Open the file that has this path now, for its split: 1, 0 where it belongs to another, or negative. */
+int watch_open(struct watch *watch, const char *path, const struct file_input_vtab *vtab, struct file_input **input);
+/* The open file of the split of this path is read to its end, for good: if it grows, it is told that what was added is not read. */
+void watch_ended(struct watch *watch, const char *path, int descriptor);
 /* The file that has this path now belongs to another split. */
 bool watch_is_others(struct watch *watch, const char *path);
 /* Take out of the list what belongs to splits of other names. */

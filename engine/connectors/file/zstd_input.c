@@ -54,7 +54,7 @@ static int64_t input_read(struct file_input *input, char *target, size_t bytes)
 {
     ZSTD_outBuffer out = { target, bytes, 0 };
     while (out.pos == 0) {
-        if (input->in.pos == input->in.size && !input->file.at_end) {
+        if (input->in.pos == input->in.size) {
             int status = next_block(input);
             if (status < 0)
                 return status;
@@ -68,10 +68,15 @@ static int64_t input_read(struct file_input *input, char *target, size_t bytes)
         input->between = left == 0;
         /* At the end of the file the decoder may still hold bytes; without progress it misses some. */
         if (input->file.at_end && out.pos == 0 && input->in.pos == in_before && !input->between)
-            return damaged(input, "cut short");
+            return 0;
     }
     input->offset += out.pos;
     return (int64_t)out.pos;
+}
+
+static int input_end(struct file_input *input)
+{
+    return input->between ? 0 : damaged(input, "cut short");
 }
 
 static int input_seek(struct file_input *input, uint64_t offset)
@@ -94,6 +99,7 @@ static void input_close(struct file_input *input)
 const struct file_input_vtab zstd_input = {
     .open = input_open,
     .read = input_read,
+    .end = input_end,
     .seek = input_seek,
     .descriptor = input_descriptor,
     .close = input_close,

@@ -1,3 +1,4 @@
+local child = require "engine.connectors.child"
 local drive = require "engine.connectors.drive"
 local temporary = require "engine.connectors.temporary"
 
@@ -356,6 +357,78 @@ describe("source file with follow", function()
     temporary.append(path, "2\n")
     assert.same({ { a = 1, b = 2 } }, take(reader))
   end)
+
+  local function compressed(command, text)
+    temporary.write(dir .. "/plain", text)
+    os.execute(("%s < '%s/plain' > '%s/packed'"):format(command, dir, dir))
+    return temporary.read(dir .. "/packed")
+  end
+
+  for ending, command in pairs { gz = "gzip", zst = "zstd -q" } do
+    it("waits for the rest of a compressed file that is being written: " .. ending, function()
+      local file = path .. "." .. ending
+      local first = compressed(command, "one\ntwo\n")
+      local bytes = first .. compressed(command, "three\nfour")
+      temporary.write(file, "")
+      source = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true })
+      source:splits()
+      reader = source:reader(file .. "#0")
+      local got = {}
+      for i = 1, #bytes do
+        temporary.append(file, bytes:sub(i, i))
+        if i == #bytes then
+          reader:drain(got)
+        elseif i ~= #first then -- where it might end
+          for _, value in ipairs(take(reader)) do got[#got + 1] = value end
+        end
+      end
+      assert.same({ "one", "two", "three", "four" }, got)
+      -- Known again under another name, also after a restore.
+      local position = reader:position()
+      os.rename(file, dir .. "/app.old." .. ending)
+      assert.same({}, (source:splits()))
+      reader:close()
+      source:close()
+      source = drive.source("file", { path = dir .. "/app.*", format = "lines", follow = true })
+      source:restored(file .. "#0", position)
+      assert.same({}, (source:splits()))
+      reader = nil
+    end)
+
+    it("fails where a torn compressed file was replaced or removed: " .. ending, function()
+      local file = path .. "." .. ending
+      temporary.write(file, compressed(command, "one\n"):sub(1, 12))
+      source = drive.source("file", { path = file, format = "lines", follow = true })
+      reader = source:reader(file .. "#0")
+      take(reader)
+      os.remove(file)
+      assert.has_error(function() take(reader) end)
+      assert.truthy(drive.message():find("cut short", 1, true))
+    end)
+
+    it("tells that a compressed file has grown after it was read: " .. ending, function()
+      local file = path .. "." .. ending
+      temporary.write(file, compressed(command, "one\n"))
+      local status, _, errors = child.run(dir, ([[
+        local source = drive.source("file", { path = "%s", format = "lines", follow = true })
+        source:splits()
+        local reader = source:reader("%s#0")
+        assert(#reader:drain() == 1)
+        reader:close()
+        source:splits()
+        io.stderr:write "before\n"
+        local grown = io.open("%s", "ab")
+        grown:write "more" grown:close()
+        source:splits() source:splits()
+        source:close()
+      ]]):format(file, file, file))
+      assert.equal(0, status, errors)
+      local before, behind = errors:match "^(.*)before\n(.*)$"
+      assert.equal("", before)
+      local _, times = behind:gsub("has grown since it was read", "")
+      assert.equal(1, times, errors)
+    end)
+  end
 
   it("reads compressed files once", function()
     temporary.write(path, "one\ntwo")
