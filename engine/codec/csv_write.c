@@ -1,7 +1,9 @@
 /*
- * Rows to lines of fields. The columns are those of the first record; a record of
- * another shape gives its fields by name, and what it lacks is empty. For each
- * shape but the first, where its fields go is looked up once, while it lasts.
+ * Tables to lines of fields. The columns are those of the first record; another one
+ * gives its fields by name, and what it lacks is empty. For rows of one shape, where
+ * their fields go is looked up once, while it lasts. A packed map (of too many fields
+ * or shapes) is looked through: its keys have an order, so the next one mostly
+ * belongs to the next column.
  */
 #include "codec/csv.h"
 
@@ -9,6 +11,7 @@
 #include "base/memory.h"
 #include "codec/bytes.h"
 #include "codec/json.h"
+#include "codec/msgpack.h"
 #include "codec/number.h"
 
 #include <math.h>
@@ -17,10 +20,13 @@
 
 struct encoder {
     struct csv_dialect dialect;
-    const struct shape *columns;    /* NULL before the first record */
+    struct slice *columns;          /* their names, owned; NULL before the first record */
+    uint32_t count;
     bool written;                   /* something was: the columns stay */
-    uint32_t shape;                 /* that `fields` is for */
-    int fields[SHAPE_FIELDS_MAX];   /* for each column, the field of the shape or -1 */
+    uint32_t shape;                 /* that `fields` is for; SHAPE_NONE: none */
+    int *fields;                    /* for each column, the field of the shape or -1 */
+    struct slice *values;           /* for each column, the bytes of its value in a packed map; none if it has none */
+    struct arena unpacked;
     struct buffer json;
 };
 
@@ -39,11 +45,25 @@ int csv_encoder_open(const struct options *options, struct encoder **encoder)
         return status;
     *encoder = memory_new_zeroed(1, sizeof **encoder);
     (*encoder)->dialect = dialect;
+    arena_init(&(*encoder)->unpacked);
     return 0;
+}
+
+static void columns_forget(struct encoder *encoder)
+{
+    for (uint32_t i = 0; i < encoder->count; i++)
+        free((char *)encoder->columns[i].data);
+    free(encoder->columns);
+    free(encoder->fields);
+    free(encoder->values);
+    encoder->columns = NULL;
+    encoder->count = 0;
 }
 
 void csv_encoder_close(struct encoder *encoder)
 {
+    columns_forget(encoder);
+    arena_deinit(&encoder->unpacked);
     buffer_deinit(&encoder->json);
     free(encoder);
 }
@@ -136,18 +156,72 @@ static int write_field(struct encoder *encoder, struct buffer *out, struct cell 
     }
 }
 
-/* Where the columns are in rows of this shape. ERROR_FORMAT: it has a field that is no column. */
-static int map_fields(struct encoder *encoder, const struct shape *shape)
+static int no_table(void)
 {
-    for (uint32_t i = 0; i < shape->count; i++) {
-        if (shape_field(encoder->columns, shape->names[i]) < 0)
-            return error_set(ERROR_FORMAT, "field '%.*s' is not among the columns, which are those of the first record", (int)shape->names[i].bytes,
-                             shape->names[i].data);
+    return error_set(ERROR_FORMAT, "the format \"csv\" writes tables with named fields");
+}
+
+/* The column of this name, which is mostly `next`. ERROR_FORMAT: there is none. */
+static int64_t column_of(const struct encoder *encoder, struct slice name, uint32_t next)
+{
+    if (next < encoder->count && slice_equal(encoder->columns[next], name))
+        return next;
+    for (uint32_t i = 0; i < encoder->count; i++) {
+        if (slice_equal(encoder->columns[i], name))
+            return i;
     }
-    for (uint32_t i = 0; i < encoder->columns->count; i++)
-        encoder->fields[i] = shape_field(shape, encoder->columns->names[i]);
+    return error_set(ERROR_FORMAT, "field '%.*s' is not among the columns, which are those of the first record", (int)name.bytes, name.data);
+}
+
+/* Where the columns are in rows of this shape. ERROR_FORMAT: it has a field that is no column. */
+static int find_fields(struct encoder *encoder, const struct shape *shape)
+{
+    if (encoder->shape == shape->id)
+        return 0;
+    encoder->shape = SHAPE_NONE;
+    for (uint32_t i = 0; i < encoder->count; i++)
+        encoder->fields[i] = -1;
+    int64_t column = -1;
+    for (uint32_t i = 0; i < shape->count; i++) {
+        column = column_of(encoder, shape->names[i], (uint32_t)(column + 1));
+        if (column < 0)
+            return (int)column;
+        encoder->fields[column] = (int)i;
+    }
     encoder->shape = shape->id;
     return 0;
+}
+
+/* Where the columns are in this map. ERROR_FORMAT: it has a field that is no column, or something is no name. */
+static int find_values(struct encoder *encoder, struct slice packed)
+{
+    uint32_t pairs;
+    int64_t column = -1;
+    if (msgpack_read_map(&packed, &pairs) < 0)
+        return no_table();
+    memset(encoder->values, 0, encoder->count * sizeof encoder->values[0]);
+    for (; pairs > 0; pairs--) {
+        struct slice name;
+        if (msgpack_read_string(&packed, &name) < 0)
+            return no_table();
+        column = column_of(encoder, name, (uint32_t)(column + 1));
+        if (column < 0)
+            return (int)column;
+        const char *begin = packed.data;
+        int status = msgpack_skip(&packed);
+        if (status < 0)
+            return status;
+        encoder->values[column] = slice_of(begin, (size_t)(packed.data - begin));
+    }
+    return 0;
+}
+
+static int write_packed(struct encoder *encoder, struct buffer *out, struct slice value)
+{
+    struct cell cell;
+    arena_clear(&encoder->unpacked);
+    int status = msgpack_read_cell(&value, &encoder->unpacked, &cell);
+    return status < 0 ? status : write_field(encoder, out, cell, encoder->unpacked.bytes);
 }
 
 /* A blank line would be no record, and no header. */
@@ -158,45 +232,90 @@ static void line_end(struct buffer *out, size_t start)
     buffer_append_byte(out, '\n');
 }
 
-static int write_record(struct encoder *encoder, struct buffer *out, struct cell record, const char *bytes)
+/* `fields`: of a row; NULL: of a packed map, whose values were found. */
+static int write_fields(struct encoder *encoder, struct buffer *out, const struct cell *fields, const char *bytes)
 {
-    if (record.tag != CELL_ROW)
-        return error_set(ERROR_FORMAT, "the format \"csv\" writes tables with up to %d named fields", SHAPE_FIELDS_MAX);
-    int status = encoder->shape == record.length ? 0 : map_fields(encoder, shape_get(record.length));
-    if (status < 0)
-        return status;
-    const struct cell *fields = (const struct cell *)(const void *)(bytes + record.offset);
     size_t start = out->bytes;
-    for (uint32_t i = 0; i < encoder->columns->count; i++) {
+    for (uint32_t i = 0; i < encoder->count; i++) {
+        int status = 0;
         if (i > 0)
             buffer_append_byte(out, (uint8_t)encoder->dialect.delimiter);
-        status = encoder->fields[i] < 0 ? 0 : write_field(encoder, out, fields[encoder->fields[i]], bytes);
+        if (fields == NULL)
+            status = encoder->values[i].bytes == 0 ? 0 : write_packed(encoder, out, encoder->values[i]);
+        else if (encoder->fields[i] >= 0)
+            status = write_field(encoder, out, fields[encoder->fields[i]], bytes);
         if (status < 0)
-            return error_wrap(status, "field '%.*s'", (int)encoder->columns->names[i].bytes, encoder->columns->names[i].data);
+            return error_wrap(status, "field '%.*s'", (int)encoder->columns[i].bytes, encoder->columns[i].data);
     }
     line_end(out, start);
     return 0;
 }
 
-/* The columns are those of this record. */
-static int set_columns(struct encoder *encoder, struct cell record)
+static int write_record(struct encoder *encoder, struct buffer *out, struct cell record, const char *bytes)
 {
-    if (record.tag != CELL_ROW || shape_get(record.length)->count == 0)
-        return error_set(ERROR_FORMAT, "the format \"csv\" writes tables with 1 to %d named fields", SHAPE_FIELDS_MAX);
-    encoder->columns = shape_get(record.length);
-    return map_fields(encoder, encoder->columns);
+    if (record.tag != CELL_ROW && record.tag != CELL_PACKED)
+        return no_table();
+    bool row = record.tag == CELL_ROW;
+    int status = row ? find_fields(encoder, shape_get(record.length)) : find_values(encoder, slice_of(bytes + record.offset, record.length));
+    const struct cell *fields = (const struct cell *)(const void *)(bytes + record.offset);
+    return status < 0 ? status : write_fields(encoder, out, row ? fields : NULL, bytes);
+}
+
+/* Room for so many columns; their names are to come. */
+static int columns_begin(struct encoder *encoder, uint32_t count)
+{
+    if (count == 0 || count > CSV_COLUMNS_MAX)
+        return error_set(ERROR_FORMAT, "the format \"csv\" writes tables with 1 to %d named fields", CSV_COLUMNS_MAX);
+    columns_forget(encoder);
+    encoder->columns = memory_new_zeroed(count, sizeof encoder->columns[0]);
+    encoder->fields = memory_new_zeroed(count, sizeof encoder->fields[0]);
+    encoder->values = memory_new_zeroed(count, sizeof encoder->values[0]);
+    encoder->count = count;
+    encoder->shape = SHAPE_NONE;
+    return 0;
+}
+
+static int columns_of_map(struct encoder *encoder, struct slice packed)
+{
+    uint32_t count;
+    int status = msgpack_read_map(&packed, &count) < 0 ? no_table() : columns_begin(encoder, count);
+    for (uint32_t i = 0; status == 0 && i < count; i++) {
+        struct slice name;
+        status = msgpack_read_string(&packed, &name) < 0 ? no_table() : msgpack_skip(&packed);
+        if (status == 0)
+            encoder->columns[i] = slice_of(memory_copy(name.data, name.bytes), name.bytes);
+    }
+    if (status < 0)
+        columns_forget(encoder);
+    return status;
+}
+
+static int columns_of_shape(struct encoder *encoder, const struct shape *shape)
+{
+    int status = columns_begin(encoder, shape->count);
+    for (uint32_t i = 0; status == 0 && i < shape->count; i++)
+        encoder->columns[i] = slice_of(memory_copy(shape->names[i].data, shape->names[i].bytes), shape->names[i].bytes);
+    return status;
+}
+
+/* The columns are those of this record. */
+static int set_columns(struct encoder *encoder, struct cell record, const char *bytes)
+{
+    if (record.tag == CELL_ROW)
+        return columns_of_shape(encoder, shape_get(record.length));
+    return record.tag == CELL_PACKED ? columns_of_map(encoder, slice_of(bytes + record.offset, record.length)) : no_table();
 }
 
 int csv_encode_begin_file(struct encoder *encoder, const struct batch *batch, struct buffer *out)
 {
-    int status = encoder->written || batch->count == 0 ? 0 : set_columns(encoder, batch->values[0]);
+    int status = encoder->written || batch->count == 0 ? 0 : set_columns(encoder, batch->values[0], batch->arena.bytes);
     if (status < 0 || !encoder->dialect.header || encoder->columns == NULL)
         return status;
     size_t start = out->bytes;
-    for (uint32_t i = 0; i < encoder->columns->count; i++) {
+    for (uint32_t i = 0; i < encoder->count; i++) {
         if (i > 0)
             buffer_append_byte(out, (uint8_t)encoder->dialect.delimiter);
-        write_name(out, encoder->columns->names[i], encoder->dialect.delimiter);
+        write_name(out, encoder->columns[i], encoder->dialect.delimiter);
     }
     line_end(out, start);
     return 0;
@@ -206,7 +325,7 @@ int csv_encode(struct encoder *encoder, const struct batch *batch, int32_t from,
 {
     for (int32_t i = from; i < to; i++) {
         size_t start = out->bytes;
-        int status = encoder->columns == NULL ? set_columns(encoder, batch->values[i]) : 0;
+        int status = encoder->columns == NULL ? set_columns(encoder, batch->values[i], batch->arena.bytes) : 0;
         if (status == 0)
             status = write_record(encoder, out, batch->values[i], batch->arena.bytes);
         if (status < 0) {

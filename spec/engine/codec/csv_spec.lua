@@ -221,6 +221,37 @@ describe("csv that is written", function()
     end
   end)
 
+  it("writes tables of any number of fields, and of any number of shapes", function()
+    local function table_of(count, first)
+      local fields = {}
+      for i = first, count do fields[#fields + 1] = ('"n%d":%s'):format(i, ({ i, '"x,y"', "null", "[1]", "true" })[i % 5 + 1]) end
+      return "{" .. table.concat(fields, ",") .. "}"
+    end
+    for _, count in ipairs { 250, 251, 300, 5000 } do
+      -- What comes behind is packed, a row, and one that lacks the first field.
+      local text, message = encode { table_of(count, 1), table_of(count, 1), '{"n3":7}', table_of(count, 2), "{}" }
+      assert.is_nil(message)
+      local records, errors = decode(text)
+      assert.same({}, errors)
+      assert.equal(5, #records)
+      assert.equal(records[1], records[2])
+      assert.truthy(records[1]:find('"n5":5', 1, true))
+      assert.truthy(records[1]:find('"n6":"x,y"', 1, true))
+      assert.truthy(records[1]:find('"n8":"[1]"', 1, true))
+      assert.truthy(records[3]:find('"n3":7', 1, true))
+      assert.truthy(records[4]:find('"n1":null', 1, true))
+      assert.equal(count, select(2, records[5]:gsub(":null", "")))
+    end
+    local text, message, failed = encode { table_of(300, 1), table_of(301, 1) }
+    assert.equal(2, select(2, text:gsub("\n", "")))
+    assert.equal(1, failed)
+    assert.truthy(message:find("'n301' is not among the columns", 1, true))
+    text, message, failed = encode { '{"n1":5}', table_of(300, 1) }
+    assert.equal("n1\n5\n", text)
+    assert.equal(1, failed)
+    assert.truthy(message:find("is not among the columns", 1, true))
+  end)
+
   it("has no blank line for a record of one null", function()
     assert.equal('a\n1\n""\n', (encode { '{"a":1}', '{"a":null}' }))
   end)
