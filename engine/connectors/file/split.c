@@ -132,14 +132,27 @@ void file_list_append(struct file_list *list, const char *path)
     list->paths[list->count++] = memory_copy_text(path);
 }
 
+static _Thread_local int glob_errno;
+
+/* A folder that cannot be read: unless it is none, or gone by now, its files would be left out without a word. */
+static int folder_failed(const char *path, int number)
+{
+    (void)path;
+    glob_errno = number;
+    return number != ENOENT && number != ENOTDIR && number != ELOOP;
+}
+
 static int glob_add(struct file_list *list, const char *pattern, bool *found)
 {
     glob_t matches;
-    int status = glob(pattern, GLOB_NOSORT | GLOB_BRACE, NULL, &matches);
+    int status = glob(pattern, GLOB_NOSORT | GLOB_BRACE, folder_failed, &matches);
     if (status == GLOB_NOMATCH)
         return 0;
-    if (status != 0)
+    if (status != 0) {
+        globfree(&matches);
+        errno = status == GLOB_ABORTED ? glob_errno : ENOMEM;
         return error_set_errno(ERROR_IO, "cannot list '%s'", pattern);
+    }
     for (size_t i = 0; i < matches.gl_pathc; i++) {
         struct stat file;
         if (stat(matches.gl_pathv[i], &file) < 0 || !S_ISREG(file.st_mode))

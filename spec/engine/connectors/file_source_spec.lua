@@ -1,3 +1,4 @@
+local child = require "engine.connectors.child"
 local drive = require "engine.connectors.drive"
 local temporary = require "engine.connectors.temporary"
 
@@ -170,6 +171,29 @@ describe("source file", function()
       assert.equal(2, bad)
       source:close()
     end
+  end)
+
+  it("fails where a folder of a glob cannot be read, and does not leave its files out", function()
+    os.execute(("mkdir '%s/a' '%s/b' && ln -s loop '%s/loop' && ln -s nowhere '%s/gone'"):format(dir, dir, dir, dir))
+    write("a/1.txt", "one\n")
+    write("b/2.txt", "two\n")
+    write("none", "no folder\n")
+    assert.same({ "one", "two" }, read { path = dir .. "/*/*.txt", format = "lines" })
+    local status, output, errors = child.run(dir, ([[
+      local source = drive.source("file", { path = "%s/*/*.txt", format = "lines" })
+      local files = {}
+      for _ = 1, 60 do files[#files + 1] = io.open "/dev/null" end
+      for _ = 1, 6 do
+        local ok, splits = pcall(source.splits, source)
+        print(ok and #splits or splits)
+        files[#files]:close()
+        files[#files] = nil
+      end
+    ]]):format(dir), { before = "ulimit -n 32" })
+    assert.equal(0, status, errors)
+    assert.truthy(output:find("cannot list .*: Too many open files\n"), output)
+    assert.truthy(output:find("\n2\n$"), output)
+    assert.is_nil(output:find("^[01]\n") or output:find("\n[01]\n"), output)
   end)
 
   it("reads a file whose name has the marks of a split", function()
