@@ -273,7 +273,7 @@ static bool can_split(const struct options *options)
 
 static const struct option_spec specs[] = {
     { "header", OPTION_BOOL, false, "true", "The first line of a file has the names of its columns." },
-    { "names", OPTION_TEXTS, false, NULL, "Names of the columns, in order, of files without a header; c1, c2, ... without them." },
+    { "names", OPTION_TEXTS, false, NULL, "The columns in order: of files without a header (else c1, c2, ...), and to write (else those of the first record)." },
     { "columns", OPTION_PAIRS, false, NULL, "Types of columns: name = \"integer\", \"number\", \"string\" or \"boolean\"; numbers are recognised in all others." },
     { "delimiter", OPTION_TEXT, false, ",", "One byte between fields." },
     { "multiline", OPTION_BOOL, false, "false", "Quoted fields may hold line ends; a file is then read by one subtask." },

@@ -2,7 +2,8 @@
  * The "csv" format: RFC 4180 quoting, lines that end in LF or CRLF, rows as maps.
  *
  *   header     (true) the first line of a file has the names of the columns
- *   names      without a header: the names in order; default c1, c2, ...
+ *   names      of a file without a header: the names in order; default c1, c2, ...
+ *              When writing: the columns; default: the fields of the first record
  *   columns    name = "integer", "number", "string" or "boolean"; a field that is not
  *              one is an error of the record
  *   delimiter  (",") one byte, which numbers and words do not hold

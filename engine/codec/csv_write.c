@@ -1,6 +1,6 @@
 /*
- * Tables to lines of fields. The columns are those of the first record; another one
- * gives its fields by name, and what it lacks is empty. For rows of one shape, where
+ * Tables to lines of fields. The columns are those that the author names, else those
+ * of the first record; each gives its fields by name, and what it lacks is empty. For rows of one shape, where
  * their fields go is looked up once, while it lasts. A packed map (of too many fields
  * or shapes) is looked through: its keys have an order, so the next one mostly
  * belongs to the next column.
@@ -22,32 +22,14 @@ struct encoder {
     struct csv_dialect dialect;
     struct slice *columns;          /* their names, owned; NULL before the first record */
     uint32_t count;
-    bool written;                   /* something was: the columns stay */
+    bool given;                     /* by the author */
+    bool fixed;                     /* the columns stay: they were given, or something was written */
     uint32_t shape;                 /* that `fields` is for; SHAPE_NONE: none */
     int *fields;                    /* for each column, the field of the shape or -1 */
     struct slice *values;           /* for each column, the bytes of its value in a packed map; none if it has none */
     struct arena unpacked;
     struct buffer json;
 };
-
-int csv_encoder_open(const struct options *options, struct encoder **encoder)
-{
-    static const char *const of_readers[] = { "names", "columns" };
-    struct csv_dialect dialect;
-    int status = csv_dialect_of(options, &dialect);
-    for (int i = 0; i < 2 && status == 0; i++) {
-        if (options_count(options, of_readers[i]) > 0)
-            status = error_set(ERROR_ARGUMENT, "option '%s' is of a source: the columns of a sink are the fields of its first record", of_readers[i]);
-    }
-    if (status == 0 && dialect.multiline)
-        status = error_set(ERROR_ARGUMENT, "option 'multiline' is of a source: a sink writes texts with line ends in quotes");
-    if (status < 0)
-        return status;
-    *encoder = memory_new_zeroed(1, sizeof **encoder);
-    (*encoder)->dialect = dialect;
-    arena_init(&(*encoder)->unpacked);
-    return 0;
-}
 
 static void columns_forget(struct encoder *encoder)
 {
@@ -60,12 +42,64 @@ static void columns_forget(struct encoder *encoder)
     encoder->count = 0;
 }
 
+/* Room for so many columns; their names are to come. */
+static int columns_begin(struct encoder *encoder, uint32_t count)
+{
+    if (count == 0 || count > CSV_COLUMNS_MAX)
+        return error_set(ERROR_FORMAT, "the format \"csv\" writes tables with 1 to %d named fields", CSV_COLUMNS_MAX);
+    columns_forget(encoder);
+    encoder->columns = memory_new_zeroed(count, sizeof encoder->columns[0]);
+    encoder->fields = memory_new_zeroed(count, sizeof encoder->fields[0]);
+    encoder->values = memory_new_zeroed(count, sizeof encoder->values[0]);
+    encoder->count = count;
+    encoder->shape = SHAPE_NONE;
+    return 0;
+}
+
+/* The columns that the author gave. */
+static int columns_of_options(struct encoder *encoder, const struct options *options)
+{
+    uint32_t count = options_count(options, "names");
+    int status = count == 0 ? 0 : columns_begin(encoder, count);
+    for (uint32_t i = 0; status == 0 && i < count; i++) {
+        const char *name = options_element(options, "names", i);
+        encoder->columns[i] = slice_of(memory_copy_text(name), strlen(name));
+        for (uint32_t k = 0; k < i; k++) {
+            if (slice_equal(encoder->columns[k], encoder->columns[i]))
+                status = error_set(ERROR_ARGUMENT, "option 'names' has '%s' twice", name);
+        }
+    }
+    encoder->fixed = encoder->given = count > 0;
+    return status;
+}
+
 void csv_encoder_close(struct encoder *encoder)
 {
     columns_forget(encoder);
     arena_deinit(&encoder->unpacked);
     buffer_deinit(&encoder->json);
     free(encoder);
+}
+
+int csv_encoder_open(const struct options *options, struct encoder **encoder)
+{
+    struct csv_dialect dialect;
+    int status = csv_dialect_of(options, &dialect);
+    if (status == 0 && options_count(options, "columns") > 0)
+        status = error_set(ERROR_ARGUMENT, "option 'columns' is of a source: what a sink writes has its type already");
+    if (status == 0 && dialect.multiline)
+        status = error_set(ERROR_ARGUMENT, "option 'multiline' is of a source: a sink writes texts with line ends in quotes");
+    if (status < 0)
+        return status;
+    struct encoder *opened = memory_new_zeroed(1, sizeof *opened);
+    opened->dialect = dialect;
+    arena_init(&opened->unpacked);
+    status = columns_of_options(opened, options);
+    if (status < 0)
+        csv_encoder_close(opened);
+    else
+        *encoder = opened;
+    return status;
 }
 
 static void write_quoted(struct buffer *out, struct slice text)
@@ -170,7 +204,8 @@ static int64_t column_of(const struct encoder *encoder, struct slice name, uint3
         if (slice_equal(encoder->columns[i], name))
             return i;
     }
-    return error_set(ERROR_FORMAT, "field '%.*s' is not among the columns, which are those of the first record", (int)name.bytes, name.data);
+    return error_set(ERROR_FORMAT, "field '%.*s' is not among the columns, which are those %s", (int)name.bytes, name.data,
+                     encoder->given ? "of option 'names'" : "of the first record (option 'names' gives them)");
 }
 
 /* Where the columns are in rows of this shape. ERROR_FORMAT: it has a field that is no column. */
@@ -261,20 +296,6 @@ static int write_record(struct encoder *encoder, struct buffer *out, struct cell
     return status < 0 ? status : write_fields(encoder, out, row ? fields : NULL, bytes);
 }
 
-/* Room for so many columns; their names are to come. */
-static int columns_begin(struct encoder *encoder, uint32_t count)
-{
-    if (count == 0 || count > CSV_COLUMNS_MAX)
-        return error_set(ERROR_FORMAT, "the format \"csv\" writes tables with 1 to %d named fields", CSV_COLUMNS_MAX);
-    columns_forget(encoder);
-    encoder->columns = memory_new_zeroed(count, sizeof encoder->columns[0]);
-    encoder->fields = memory_new_zeroed(count, sizeof encoder->fields[0]);
-    encoder->values = memory_new_zeroed(count, sizeof encoder->values[0]);
-    encoder->count = count;
-    encoder->shape = SHAPE_NONE;
-    return 0;
-}
-
 static int columns_of_map(struct encoder *encoder, struct slice packed)
 {
     uint32_t count;
@@ -308,7 +329,7 @@ static int set_columns(struct encoder *encoder, struct cell record, const char *
 
 int csv_encode_begin_file(struct encoder *encoder, const struct batch *batch, struct buffer *out)
 {
-    int status = encoder->written || batch->count == 0 ? 0 : set_columns(encoder, batch->values[0], batch->arena.bytes);
+    int status = encoder->fixed || batch->count == 0 ? 0 : set_columns(encoder, batch->values[0], batch->arena.bytes);
     if (status < 0 || !encoder->dialect.header || encoder->columns == NULL)
         return status;
     size_t start = out->bytes;
@@ -333,7 +354,7 @@ int csv_encode(struct encoder *encoder, const struct batch *batch, int32_t from,
             *failed = i;
             return status;
         }
-        encoder->written = true;
+        encoder->fixed = true;
     }
     return 0;
 }

@@ -135,9 +135,9 @@ describe("a mistake in a connector's options", function()
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { a = 'int' } })"] =
       "mt.file: column 'a' cannot be 'int': it is \"integer\", \"number\", \"string\" or \"boolean\"",
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', delimiter = ';;' })"] =
-      "mt.file: option 'delimiter' is one byte, and no quote or line end",
+      "mt.file: option 'delimiter' is one byte, and no quote, line end, letter, or what numbers are written with",
     ["mt.job('x'):from(mt.values { 1 }):to(mt.stdout { format = 'csv', delimiter = '\\n' })"] =
-      "mt.stdout: option 'delimiter' is one byte, and no quote or line end",
+      "mt.stdout: option 'delimiter' is one byte, and no quote, line end, letter, or what numbers are written with",
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', columns = { 'a' } })"] =
       "mt.file: option 'columns' must be a table of names and texts, got a table",
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', header = false, names = { 'a', 'b', 'a' } })"] = "mt.file: option 'names' has 'a' twice",
@@ -148,9 +148,8 @@ describe("a mistake in a connector's options", function()
     ["mt.job('x'):from(mt.file { path = 'a', format = 'csv', header = false, names = { 'a' }, columns = { b = 'integer' } })"] =
       "mt.file: option 'columns' has 'b', which option 'names' does not have",
     ["mt.job('x'):from(mt.values { 1 }):to(mt.file { dir = 'a', format = 'csv', columns = { a = 'integer' } })"] =
-      "mt.file: option 'columns' is of a source: the columns of a sink are the fields of its first record",
-    ["mt.stdout { format = 'csv', names = { 'a' } }"] =
-      "mt.stdout: option 'names' is of a source: the columns of a sink are the fields of its first record",
+      "mt.file: option 'columns' is of a source: what a sink writes has its type already",
+    ["mt.stdout { format = 'csv', names = { 'a', 'a' } }"] = "mt.stdout: option 'names' has 'a' twice",
     ["mt.stdout { format = 'csv', multiline = true }"] =
       "mt.stdout: option 'multiline' is of a source: a sink writes texts with line ends in quotes",
     ["mt.job('x'):from(mt.file { path = 'a\\0b', format = 'json' })"] = "mt.file: option 'path' must be texts without zero bytes, got \"a\\0b\"",

@@ -252,6 +252,18 @@ describe("csv that is written", function()
     assert.truthy(message:find("is not among the columns", 1, true))
   end)
 
+  it("has the columns that it is given, whatever the first record is", function()
+    assert.equal("b,a,c\n,1,\n2,3,\n4,5,6\n", (encode({ '{"a":1}', '{"a":3,"b":2}', '{"a":5,"b":4,"c":6}' }, { names = { "b", "a", "c" } })))
+    local text, message, failed = encode({ '{"a":1}', '{"z":2}' }, { names = { "a" }, header = false })
+    assert.equal("1\n", text)
+    assert.equal(1, failed)
+    assert.truthy(message:find("'z' is not among the columns, which are those of option 'names'", 1, true))
+    local mt = require "moontide"
+    local ok, problem = pcall(function() return mt.job("twice"):from(mt.values { 1 }):to(mt.file { dir = "x", format = "csv", names = { "a", "b", "a" } }) end)
+    assert.is_false(ok)
+    assert.truthy(tostring(problem):find("option 'names' has 'a' twice", 1, true), tostring(problem))
+  end)
+
   it("has no blank line for a record of one null", function()
     assert.equal('a\n1\n""\n', (encode { '{"a":1}', '{"a":null}' }))
   end)
