@@ -16,6 +16,9 @@
 /* So many rotated files are remembered before it is looked which of the older half are still there. */
 #define PAST_MAX 16
 
+/* What a position says of the file that it is in; 0: nothing. */
+struct known { uint64_t identity, fingerprint; };
+
 struct reader {
     const struct file_settings *settings;
     struct file_split split;
@@ -24,6 +27,7 @@ struct reader {
     uint64_t identity;       /* of the open file where the source follows, else 0 */
     uint64_t *past;          /* of the followed files before it that are still there; the newest are last */
     uint32_t past_count;
+    uint64_t waited;         /* the fingerprint of a followed file where nothing more was in it at last, else 0 */
     char *moved;             /* the path of the open file where that is not the split's */
     const struct file_input_vtab *vtab;
     struct file_input *input; /* NULL: a followed file that is not there now */
@@ -99,19 +103,28 @@ static int begin_anew(struct reader *reader, const char *what)
     return named_open(reader);
 }
 
+/* Other bytes lie where the position is: it was cut, and has grown beyond that since. */
+static bool is_other(int descriptor, uint64_t offset, uint64_t fingerprint)
+{
+    return fingerprint != 0 && fingerprint_before(descriptor, offset) != fingerprint;
+}
+
 /* The file that the position belongs to: of that name, or beside it if it was rotated since. */
-static int followed_open(struct reader *reader, uint64_t identity)
+static int followed_open(struct reader *reader, const struct known *known)
 {
     const char *path = reader->split.path;
-    bool known = (identity & 1) != 0; /* else a fingerprint, of when it was not followed */
-    if (known && follow_identity(path, NULL) != identity) {
-        reader->moved = follow_find(path, identity);
+    uint64_t offset = reader->intake.offset;
+    if (known->identity != 0 && follow_identity(path, NULL) != known->identity) {
+        reader->moved = follow_find(path, known->identity);
         if (reader->moved == NULL)
             return begin_anew(reader, "the file is gone");
     }
     int status = reader->moved != NULL ? plain_input.open(&reader->input, reader->moved) : named_open(reader);
-    if (status < 0 || reader->input == NULL || follow_look(path, plain_input.descriptor(reader->input), reader->intake.offset) != FOLLOW_CUT)
+    if (status < 0 || reader->input == NULL)
         return status;
+    int descriptor = plain_input.descriptor(reader->input);
+    if (follow_look(path, descriptor, offset) != FOLLOW_CUT && !is_other(descriptor, offset, known->fingerprint))
+        return 0;
     plain_input.close(reader->input);
     reader->input = NULL;
     return begin_anew(reader, "the file was cut");
@@ -131,15 +144,14 @@ static int compressed_open(struct reader *reader)
     return status < 0 ? status : 0;
 }
 
-static int any_open(struct reader *reader, uint64_t known)
+static int any_open(struct reader *reader, const struct known *known)
 {
     if (reader->follow)
         return followed_open(reader, known);
     return reader->settings->watch != NULL ? compressed_open(reader) : reader->vtab->open(&reader->input, reader->split.path);
 }
 
-/* `known`: the identity or the fingerprint in the position; 0: none. */
-static int input_open(struct reader *reader, uint64_t known)
+static int input_open(struct reader *reader, const struct known *known)
 {
     int status = any_open(reader, known);
     if (status < 0 || reader->input == NULL)
@@ -149,8 +161,26 @@ static int input_open(struct reader *reader, uint64_t known)
     int descriptor = reader->vtab->descriptor(reader->input);
     if (status == 0 && reader->settings->watch != NULL)
         reader->identity = follow_identity_of(descriptor, NULL);
-    bool compared = status == 0 && !reader->follow && reader->vtab->seekable && known != 0 && (known & 1) == 0;
-    return compared && fingerprint_before(descriptor, reader->intake.offset) != known ? written_anew(reader) : status;
+    bool compared = status == 0 && !reader->follow && reader->vtab->seekable;
+    return compared && is_other(descriptor, reader->intake.offset, known->fingerprint) ? written_anew(reader) : status;
+}
+
+/* In a position: the identity of the file or 0, its fingerprint, and the identities of those before it. */
+static int position_restore(struct reader *reader, struct slice position, struct known *known)
+{
+    struct slice more;
+    uint64_t number;
+    int status = intake_restore(&reader->intake, position, &number, &more);
+    if (status < 0)
+        return status;
+    *(number & 1 ? &known->identity : &known->fingerprint) = number;
+    while (position_take(&more, &number)) {
+        if (number & 1)
+            past_add(reader, number);
+        else
+            known->fingerprint = number;
+    }
+    return 0;
 }
 
 /* Where to begin, by the split's name or by the position. */
@@ -158,16 +188,13 @@ static int place(struct reader *reader, struct slice position)
 {
     struct intake *intake = &reader->intake;
     struct intake_place begin = { 0 };
-    uint64_t known = 0, past;
-    struct slice more = { 0 };
+    struct known known = { 0 };
     int status = reader->vtab->seekable ? file_split_lines(&reader->split, &begin.offset, &reader->end) : 0;
     intake_move(intake, &begin);
     if (status == 0 && position.bytes > 0)
-        status = intake_restore(intake, position, &known, &more);
-    while (position_take(&more, &past))
-        past_add(reader, past);
+        status = position_restore(reader, position, &known);
     if (status == 0)
-        status = input_open(reader, known);
+        status = input_open(reader, &known);
     if (status < 0)
         return status;
     intake->begun = intake->offset > 0 || reader->input == NULL;
@@ -223,9 +250,15 @@ static int next_open(struct reader *reader)
     reader->input = input;
     reader->identity = identity;
     reader->leaving = false;
-    reader->read = 0;
+    reader->read = reader->waited = 0;
     intake_restart(&reader->intake);
     return 1;
+}
+
+static int cut(struct reader *reader)
+{
+    log_warn("%s: was cut below byte %" PRIu64 ", reading it from its beginning", reader->split.path, reader->read);
+    return next_open(reader);
 }
 
 /* At the end of a file that may grow: 1 where there is something to do, 0 to wait. */
@@ -237,9 +270,10 @@ static int grown(struct reader *reader)
         reader->leaving = !watch_is_others(reader->settings->watch, reader->split.path);
         return reader->leaving;
     case FOLLOW_CUT:
-        log_warn("%s: was cut below byte %" PRIu64 ", reading it from its beginning", reader->split.path, reader->read);
-        return next_open(reader);
+        return cut(reader);
     default:
+        if (reader->waited == 0)
+            reader->waited = fingerprint_before(plain_input.descriptor(reader->input), reader->read);
         return 0;
     }
 }
@@ -268,6 +302,9 @@ static int fill(struct reader *reader)
         return (int)got;
     if (got == 0 && reader->follow && !reader->leaving)
         return grown(reader);
+    if (got > 0 && is_other(reader->vtab->descriptor(reader->input), reader->read, reader->waited))
+        return cut(reader);
+    reader->waited = 0;
     int ended = got == 0 && reader->read < reader->end ? end(reader) : 1;
     if (ended <= 0)
         return ended;
@@ -299,9 +336,11 @@ int file_reader_poll(struct reader *reader, struct batch *batch)
 
 int file_reader_position(struct reader *reader, struct buffer *position)
 {
-    bool plain = !reader->follow && reader->vtab->seekable;
+    bool plain = reader->input != NULL && reader->vtab->seekable;
     uint64_t fingerprint = plain ? fingerprint_before(reader->vtab->descriptor(reader->input), reader->intake.settled.offset) : 0;
-    intake_position(&reader->intake, plain ? fingerprint : reader->identity, position);
+    intake_position(&reader->intake, plain && !reader->follow ? fingerprint : reader->identity, position);
+    if (reader->follow)
+        buffer_append_format(position, " %" PRIu64, fingerprint);
     for (uint32_t i = 0; i < reader->past_count; i++)
         buffer_append_format(position, " %" PRIu64, reader->past[i]);
     return 0;
