@@ -255,10 +255,14 @@ static int next_open(struct reader *reader)
     return 1;
 }
 
+/* The file is the same, whatever has its name by now. */
 static int cut(struct reader *reader)
 {
     log_warn("%s: was cut below byte %" PRIu64 ", reading it from its beginning", reader->split.path, reader->read);
-    return next_open(reader);
+    intake_restart(&reader->intake);
+    reader->read = reader->waited = 0;
+    int status = plain_input.seek(reader->input, 0);
+    return status < 0 ? status : 1;
 }
 
 /* At the end of a file that may grow: 1 where there is something to do, 0 to wait. */

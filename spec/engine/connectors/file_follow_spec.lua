@@ -276,6 +276,20 @@ describe("source file with follow", function()
     assert.not_equal("another line, of more bytes", take(reader)[1])
   end)
 
+  it("begins again in a file that was cut under another name, and then goes on to the next", function()
+    for _, text in ipairs { "n\n", "new, and longer than before\n" } do
+      temporary.write(path, "one\ntwo\n")
+      open()
+      take(reader)
+      os.rename(path, path .. ".1")
+      temporary.write(path .. ".1", text)
+      assert.same({ text:sub(1, -2) }, take(reader))
+      temporary.write(path, "next\n")
+      assert.same({ "next" }, take(reader))
+      os.remove(path)
+    end
+  end)
+
   it("S42b: goes on at its position, in the rotated file first", function()
     temporary.write(path, "one\ntwo\nthree\n")
     open()
