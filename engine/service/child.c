@@ -258,10 +258,8 @@ static void answer_waiting(struct child *child)
     child->waiting_count = kept;
 }
 
-static void take_requests(struct child *child)
+static void answer_requests(struct child *child)
 {
-    if (wire_receive(child->plan->wire, &child->reader, MSG_DONTWAIT) <= 0)
-        _exit(1); /* no supervisor, no job */
     struct wire_message message;
     while (wire_next(&child->reader, &message) > 0) {
         if (message.kind == WIRE_REQUEST)
@@ -269,11 +267,19 @@ static void take_requests(struct child *child)
     }
 }
 
+static void take_requests(struct child *child)
+{
+    if (wire_receive(child->plan->wire, &child->reader, MSG_DONTWAIT) <= 0)
+        _exit(1); /* no supervisor, no job */
+    answer_requests(child);
+}
+
 static void *serve(void *argument)
 {
     struct child *child = argument;
     struct pollfd wait[2] = { { child->plan->wire, POLLIN, 0 }, { child->wake, POLLIN, 0 } };
     child->looked_ms = now_ms();
+    answer_requests(child); /* what came together with the word to begin */
     for (;;) {
         bool waits = child->waiting_count > 0 || child->held != NULL;
         int timeout = (int)(waits ? WAITING_POLL_MS : child->report_ms);

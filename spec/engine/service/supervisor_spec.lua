@@ -292,6 +292,38 @@ describe("the supervisor", function()
     assert.is_nil(err:match("attempt 2"), err)
   end)
 
+  it("is heard by a job that is asked to stop in the moment in which it is told to begin", function()
+    local stopped, continued = 19, 18
+    local script = here:write("job.lua", ([[
+local mt = require "moontide"
+io.open("%s/loads", "w"):close()
+while not io.open "%s/goes_on" do end
+local job = mt.job "tide"
+job:from(mt.sequence { from = 1, rate = 100 }):to(mt.blackhole {})
+return job
+]]):format(here.directory, here.directory))
+    local function is_in_state(pid, wanted)
+      local file = assert(io.open("/proc/" .. pid .. "/stat"))
+      local state = file:read("*a"):match("%) (%a)")
+      file:close()
+      return state == wanted
+    end
+    local started = here:run(script)
+    started:wait_until("the script loads", function() return here:read "loads" end)
+    local child = child_of(started)
+    started:signal(stopped)
+    here:write("goes_on", "")
+    started:wait_until("the child waits for the word", function() return is_in_state(child, "S") end)
+    ffi.C.kill(child, stopped)
+    started:wait_until("the child is held", function() return is_in_state(child, "T") end)
+    started:signal(process.TERM)
+    started:signal(continued)
+    started:wait_for "stopping with a last checkpoint"
+    ffi.C.kill(child, continued)
+    local status, err = finish(started)
+    assert.are.equal(0, status, err)
+  end)
+
   it("ends when its stdout is closed, and does not take files of its own for stdout and stderr", function()
     local script = here:job('{ parallelism = 1, checkpoint = { interval = "10ms" }, restart = { initial = 1 } }', [[
   :to(mt.stdout { format = 'lines' })]], "mt.sequence { from = 1, to = 3000, rate = 30000 }")
