@@ -26,7 +26,7 @@ struct encoder {
     bool fixed;                     /* the columns stay: they were given, or something was written */
     uint32_t shape;                 /* that `fields` is for; SHAPE_NONE: none */
     int *fields;                    /* for each column, the field of the shape or -1 */
-    struct slice *values;           /* for each column, the bytes of its value in a packed map; none if it has none */
+    struct cell *values;            /* for each column, its value in a packed map, of which the bytes are unpacked */
     struct arena unpacked;
     struct buffer json;
 };
@@ -227,36 +227,28 @@ static int find_fields(struct encoder *encoder, const struct shape *shape)
     return 0;
 }
 
-/* Where the columns are in this map. ERROR_FORMAT: it has a field that is no column, or something is no name. */
+/* The columns of this map, in their order. ERROR_FORMAT: it has a field that is no column, or something is no name. */
 static int find_values(struct encoder *encoder, struct slice packed)
 {
     uint32_t pairs;
     int64_t column = -1;
     if (msgpack_read_map(&packed, &pairs) < 0)
         return no_table();
-    memset(encoder->values, 0, encoder->count * sizeof encoder->values[0]);
+    memset(encoder->values, 0, encoder->count * sizeof encoder->values[0]); /* absent */
+    arena_clear(&encoder->unpacked);
     for (; pairs > 0; pairs--) {
         struct slice name;
         if (msgpack_read_string(&packed, &name) < 0)
             return no_table();
         column = column_of(encoder, name, (uint32_t)(column + 1));
-        if (column < 0)
-            return (int)column;
-        const char *begin = packed.data;
-        int status = msgpack_skip(&packed);
+        int status = column < 0 ? (int)column : msgpack_read_cell(&packed, &encoder->unpacked, &encoder->values[column]);
         if (status < 0)
             return status;
-        encoder->values[column] = slice_of(begin, (size_t)(packed.data - begin));
     }
+    encoder->shape = SHAPE_NONE;
+    for (uint32_t i = 0; i < encoder->count; i++)
+        encoder->fields[i] = (int)i;
     return 0;
-}
-
-static int write_packed(struct encoder *encoder, struct buffer *out, struct slice value)
-{
-    struct cell cell;
-    arena_clear(&encoder->unpacked);
-    int status = msgpack_read_cell(&value, &encoder->unpacked, &cell);
-    return status < 0 ? status : write_field(encoder, out, cell, encoder->unpacked.bytes);
 }
 
 /* A blank line would be no record, and no header. */
@@ -267,33 +259,26 @@ static void line_end(struct buffer *out, size_t start)
     buffer_append_byte(out, '\n');
 }
 
-/* `fields`: of a row; NULL: of a packed map, whose values were found. */
-static int write_fields(struct encoder *encoder, struct buffer *out, const struct cell *fields, const char *bytes)
+static int write_record(struct encoder *encoder, struct buffer *out, struct cell record, const char *bytes)
 {
+    bool row = record.tag == CELL_ROW;
+    if (!row && record.tag != CELL_PACKED)
+        return no_table();
+    int status = row ? find_fields(encoder, shape_get(record.length)) : find_values(encoder, slice_of(bytes + record.offset, record.length));
+    if (status < 0)
+        return status;
+    const struct cell *fields = row ? (const struct cell *)(const void *)(bytes + record.offset) : encoder->values;
+    bytes = row ? bytes : encoder->unpacked.bytes;
     size_t start = out->bytes;
     for (uint32_t i = 0; i < encoder->count; i++) {
-        int status = 0;
         if (i > 0)
             buffer_append_byte(out, (uint8_t)encoder->dialect.delimiter);
-        if (fields == NULL)
-            status = encoder->values[i].bytes == 0 ? 0 : write_packed(encoder, out, encoder->values[i]);
-        else if (encoder->fields[i] >= 0)
-            status = write_field(encoder, out, fields[encoder->fields[i]], bytes);
+        status = encoder->fields[i] < 0 ? 0 : write_field(encoder, out, fields[encoder->fields[i]], bytes);
         if (status < 0)
             return error_wrap(status, "field '%.*s'", (int)encoder->columns[i].bytes, encoder->columns[i].data);
     }
     line_end(out, start);
     return 0;
-}
-
-static int write_record(struct encoder *encoder, struct buffer *out, struct cell record, const char *bytes)
-{
-    if (record.tag != CELL_ROW && record.tag != CELL_PACKED)
-        return no_table();
-    bool row = record.tag == CELL_ROW;
-    int status = row ? find_fields(encoder, shape_get(record.length)) : find_values(encoder, slice_of(bytes + record.offset, record.length));
-    const struct cell *fields = (const struct cell *)(const void *)(bytes + record.offset);
-    return status < 0 ? status : write_fields(encoder, out, row ? fields : NULL, bytes);
 }
 
 static int columns_of_map(struct encoder *encoder, struct slice packed)
