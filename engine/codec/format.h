@@ -23,6 +23,7 @@ struct decode_input {
     bool at_end;
     uint64_t records;     /* records (good and bad) consumed so far; raised by the decoder */
     uint64_t lines;       /* line ends consumed so far; raised by the decoder */
+    bool lost;            /* no record can be found before the next file begins; set by the decoder, which then consumes all there is */
 };
 
 /* A record that could not be decoded: what and where. */

@@ -5,31 +5,24 @@
 #include "codec/format.h"
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "codec/msgpack.h"
-
-#include <stdlib.h>
-
-struct decoder {
-    bool lost;   /* what follows cannot be told apart */
-};
 
 static int decoder_open(const struct options *options, struct decoder **decoder)
 {
     (void)options;
-    *decoder = memory_new_zeroed(1, sizeof **decoder);
+    *decoder = NULL;         /* whether it is lost, its caller keeps */
     return 0;
 }
 
 static void decoder_close(struct decoder *decoder)
 {
-    free(decoder);
+    (void)decoder;
 }
 
 static int decoder_begin_file(struct decoder *decoder, struct decode_input *input)
 {
-    (void)input;
-    decoder->lost = false;
+    (void)decoder;
+    input->lost = false;
     return 0;
 }
 
@@ -39,7 +32,7 @@ static void consume(struct decode_input *input, size_t bytes)
 }
 
 /* The value at the front cannot be read. Answers its code, or 1 if it is only not there as a whole yet. */
-static int refuse(struct decoder *decoder, struct decode_input *input, int code, struct decode_error *error)
+static int refuse(struct decode_input *input, int code, struct decode_error *error)
 {
     size_t bytes = 0;
     const char *reason = error_message();
@@ -49,7 +42,7 @@ static int refuse(struct decoder *decoder, struct decode_input *input, int code,
         return 1;
     if (whole != 1) {
         bytes = input->bytes.bytes;
-        decoder->lost = true;
+        input->lost = true;
         code = whole == 0 && bytes > RECORD_BYTES_MAX ? ERROR_TOO_LARGE : code;
         error_set(code, "%s; nothing behind it in this file can be read", code == ERROR_TOO_LARGE ? "a msgpack value that is too large" : reason);
     }
@@ -60,11 +53,11 @@ static int refuse(struct decoder *decoder, struct decode_input *input, int code,
 }
 
 /* Answers 0, a negative code, or 1: there is no whole value. */
-static int decode_value(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
+static int decode_value(struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
     int status = msgpack_read_cell(&input->bytes, &batch->arena, &batch->values[batch->count]);
     if (status < 0)
-        return refuse(decoder, input, status, error);
+        return refuse(input, status, error);
     batch->times[batch->count++] = TIME_NONE;
     input->records++;
     return 0;
@@ -72,11 +65,12 @@ static int decode_value(struct decoder *decoder, struct decode_input *input, str
 
 static int decode(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
-    if (decoder->lost)
+    (void)decoder;
+    if (input->lost)
         consume(input, input->bytes.bytes);
     int status = 0;
     while (status == 0 && input->bytes.bytes > 0 && !batch_full(batch))
-        status = decode_value(decoder, input, batch, error);
+        status = decode_value(input, batch, error);
     return status < 0 ? status : 0;
 }
 

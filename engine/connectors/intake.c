@@ -48,7 +48,7 @@ void intake_restart(struct intake *intake)
     intake->head = intake->tail = 0;
     intake_move(intake, &(struct intake_place){ 0 });
     intake->lines_known = true;
-    intake->begun = intake->at_end = false;
+    intake->begun = intake->at_end = intake->lost = false;
 }
 
 void intake_move(struct intake *intake, const struct intake_place *place)
@@ -108,6 +108,7 @@ static struct decode_input input_of(const struct intake *intake)
         .at_end = intake->at_end,
         .records = intake->records,
         .lines = intake->lines,
+        .lost = intake->lost,
     };
 }
 
@@ -122,6 +123,7 @@ static void input_taken(struct intake *intake, const struct decode_input *input)
     consume(intake, (size_t)(input->bytes.data - (intake->data + intake->head)));
     intake->records = input->records;
     intake->lines = input->lines;
+    intake->lost = input->lost;
     if (record_may_begin(intake))
         intake->settled = (struct intake_place){ intake->offset, intake->lines, intake->records };
 }

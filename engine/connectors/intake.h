@@ -24,6 +24,7 @@ struct intake {
     struct intake_place { uint64_t offset, lines, records; } settled; /* the last place where a record may begin: that of positions */
     bool by_lines;           /* records begin behind line ends only */
     bool lines_known;        /* `lines` counts from the beginning of the input */
+    bool lost;               /* as decode_input.lost */
     bool begun;              /* what begins a file (a header) lies behind */
     bool at_end;             /* nothing follows data[tail] */
 };

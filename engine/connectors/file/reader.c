@@ -15,6 +15,8 @@
 #define FOLLOW_WAIT_MS 20
 /* So many rotated files are remembered before it is looked which of the older half are still there. */
 #define PAST_MAX 16
+/* In a position, where neither an identity nor a fingerprint is this: nothing can be read before the next file. */
+#define POSITION_LOST 1
 
 /* What a position says of the file that it is in; 0: nothing. */
 struct known { uint64_t identity, fingerprint; };
@@ -165,7 +167,7 @@ static int input_open(struct reader *reader, const struct known *known)
     return compared && is_other(descriptor, reader->intake.offset, known->fingerprint) ? written_anew(reader) : status;
 }
 
-/* In a position: the identity of the file or 0, its fingerprint, and the identities of those before it. */
+/* In a position: the identity of the file or 0, its fingerprint, the identities of those before it, and POSITION_LOST. */
 static int position_restore(struct reader *reader, struct slice position, struct known *known)
 {
     struct slice more;
@@ -175,7 +177,9 @@ static int position_restore(struct reader *reader, struct slice position, struct
         return status;
     *(number & 1 ? &known->identity : &known->fingerprint) = number;
     while (position_take(&more, &number)) {
-        if (number & 1)
+        if (number == POSITION_LOST)
+            reader->intake.lost = true;
+        else if (number & 1)
             past_add(reader, number);
         else
             known->fingerprint = number;
@@ -347,6 +351,8 @@ int file_reader_position(struct reader *reader, struct buffer *position)
         buffer_append_format(position, " %" PRIu64, fingerprint);
     for (uint32_t i = 0; i < reader->past_count; i++)
         buffer_append_format(position, " %" PRIu64, reader->past[i]);
+    if (reader->follow && reader->intake.lost)
+        buffer_append_format(position, " %d", POSITION_LOST);
     return 0;
 }
 

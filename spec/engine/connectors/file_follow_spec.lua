@@ -211,6 +211,11 @@ describe("source file with follow", function()
     temporary.write(path, "\1\193\2")
     reader = bad_reader "msgpack"
     assert.same({ 1 }, take(reader))
+    local position = reader:position()
+    reader:close()
+    temporary.append(path, "\5")
+    reader = source:reader(path .. "#0", position) -- S42b: as lost as the one before it
+    assert.same({}, take(reader))
     os.rename(path, path .. ".1")
     temporary.write(path, "\3\4")
     assert.same({ 3, 4 }, take(reader))
