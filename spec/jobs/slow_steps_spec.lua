@@ -39,15 +39,15 @@ describe("a sink that takes 20 ms for each record", function()
   end
 
   it("S33: a checkpoint waits for a few records, behind a source in C", function()
-    plays(1, "mt.sequence { from = 1 }", "", 60)
+    plays(1, "mt.sequence { from = 1 }", "", 300)
   end)
 
   it("S33: behind a source in Lua", function()
-    plays(1, "mt.generator { fn = function(i) return i end }", ":map(function(n) return n end)", 60)
+    plays(1, "mt.generator { fn = function(i) return i end }", ":map(function(n) return n end)", 300)
   end)
 
   it("S33: behind exchanges", function()
-    plays(2, "mt.sequence { from = 1 }", ":rebalance():map(function(n) return n + 1 end):key_by(function(n) return n % 7 end):map(function(n) return n end)", 200)
+    plays(2, "mt.sequence { from = 1 }", ":rebalance():map(function(n) return n + 1 end):key_by(function(n) return n % 7 end):map(function(n) return n end)", 600)
   end)
 
   it("a burst that waits before it takes no more memory than its records need", function()
