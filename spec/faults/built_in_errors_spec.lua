@@ -80,7 +80,7 @@ describe("a record that a step of the library cannot take", function()
     fails("mt.values { 'a', { a = 1 / 0 } }", out:format("lines"), 'step "sink-1", subtask 0: the format "lines" writes strings, numbers and booleans, not tables: '
       .. 'use "json"\n  job.lua:4: in to\n  key     none     time none\n  record  {"a":Infinity}\n')
     fails("mt.values { { a = 1 }, { b = '\\255' } }", "\n" .. out:format("csv"), "step \"sink-1\", subtask 0: field 'b' is not among the columns, which are those of the "
-      .. 'first record\n  job.lua:5: in to\n  key     none     time none\n  record  {"b":"\\\\xff"}\n')
+      .. 'first record (option \'names\' gives them)\n  job.lua:5: in to\n  key     none     time none\n  record  {"b":"\\\\xff"}\n')
     local skipped = ended(0, "mt.values { { a = 1 }, { a = 0 / 0 }, { a = 3 } }", out:format("json"), '"skip"')
     assert.are.equal('{"a":1}\n{"a":3}\n', skipped.out)
     assert.is_truthy(skipped.err:find("JSON cannot hold NaN (job.lua:4: in to)", 1, true), skipped.err)

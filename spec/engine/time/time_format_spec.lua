@@ -1,6 +1,7 @@
 local ffi = require "ffi"
 local C = require "support.engine"
 local codec = require "support.codec"
+local environment = require "support.environment"
 
 local time = ffi.new "int64_t[1]"
 
@@ -86,9 +87,8 @@ describe("times as texts, at random", function()
   it("are read as they were written, whatever TZ is", function()
     local seed = os.time()
     math.randomseed(seed)
-    pcall(ffi.cdef, "int setenv(const char *name, const char *value, int overwrite); int unsetenv(const char *name); void tzset(void);")
-    local before = os.getenv "TZ"
-    ffi.C.setenv("TZ", "America/New_York", 1)
+    pcall(ffi.cdef, "void tzset(void);")
+    local restore = environment.set("TZ", "America/New_York")
     ffi.C.tzset()
     local by_day, by_name = assert(format "%Y %j %H:%M:%S"), assert(format "%d %B %y, %I:%M:%S %p")
     for _ = 1, 3000 do
@@ -99,7 +99,7 @@ describe("times as texts, at random", function()
       local year = tonumber(os.date("!%Y", second))
       if year >= 1969 and year < 2069 then assert.are.equal(second * 1000, by_name(os.date("!%d %B %y, %I:%M:%S %p", second)), message) end
     end
-    if before then ffi.C.setenv("TZ", before, 1) else ffi.C.unsetenv "TZ" end
+    restore()
     ffi.C.tzset()
   end)
 
