@@ -79,7 +79,7 @@ static int poll_source(struct worker *worker, struct chain *chain, uint32_t inde
     return 1;
 }
 
-static bool has_room(const struct worker *worker, const struct chain *chain)
+bool chain_has_room(const struct worker *worker, const struct chain *chain)
 {
     if (!plan_has_rings(worker->dataflow->plan))
         return true;
@@ -119,7 +119,7 @@ static int chain_poll(struct worker *worker, struct chain *chain, enum channel_k
 {
     if (kind == CHANNEL_SOURCE || !chain->has_source)
         chain->starved = false;
-    chain->pressed = !has_room(worker, chain); /* also behind its end: what it sent last may still wait */
+    chain->pressed = !chain_has_room(worker, chain); /* also behind its end: what it sent last may still wait */
     portion_look(worker, chain, chain->pressed);
     if (chain->pressed)
         *wait_ns = *wait_ns < NO_ROOM_WAIT_NS ? *wait_ns : NO_ROOM_WAIT_NS;

@@ -48,16 +48,17 @@ void portion_begin(struct worker *worker, struct chain *chain, const struct oper
     chain->portion.worked_ns = 0;
     chain->portion.source = source;
     chain->portion.records = source == NULL ? records : emitted(source);
-    chain->portion.pressed = false;
 }
 
 void portion_worked(struct worker *worker)
 {
-    struct portion *portion = &worker->taker->portion;
+    struct chain *chain = worker->taker;
+    struct portion *portion = &chain->portion;
     worker->taker = NULL;
     portion->worked_ns = clock_monotonic_ns() - portion->begun_ns;
     if (portion->source != NULL)
         portion->records = emitted(portion->source) - portion->records;
+    portion->pressed = !chain_has_room(worker, chain); /* now: when it is asked next, chains of this worker may have made room */
     if (portion->records == 0)
         portion->begun_ns = 0;
 }

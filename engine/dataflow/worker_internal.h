@@ -135,6 +135,8 @@ void chain_align(struct worker *worker, struct chain *chain);
 void chain_channel_end(struct worker *worker, struct chain *chain, uint32_t channel);
 /* Take one input of some chain (poll.c): 1 if work was pushed, 0 if there is none, negative on failure. *wait_ns is lowered to when to look again. */
 int chains_poll(struct worker *worker, int64_t *wait_ns);
+/* Have all that read what it sends taken what it sent? Lets them have more of it, as far as they have room. */
+bool chain_has_room(const struct worker *worker, const struct chain *chain);
 /* Begin what the coordinator asks for; finish what was swept. */
 void chains_checkpoint(struct worker *worker);
 void chain_snapshot_done(struct worker *worker, struct chain *chain);

@@ -105,7 +105,8 @@ describe("a job that is run again with its data", function()
       start()
       wait_for_checkpoint()
       local data = round.data
-      assert.are.equal(0, os.execute(("cp -a '%s' '%s-copy'"):format(data, data)))
+      -- What the job removes meanwhile is missed by the copy; the link to the place is not.
+      assert.are.equal(0, os.execute(("cp -a '%s' '%s-copy' 2>&1 || test -L '%s-copy/checkpoints'"):format(data, data, data)))
       round.data = data .. "-copy"
       assert.is_truthy(refusal():find("another process has the checkpoints in " .. round.data, 1, true))
       round.data = data

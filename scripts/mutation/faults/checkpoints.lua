@@ -102,9 +102,11 @@ return {
   { rule = "S43", file = "engine/dataflow/ring.c", specs = { "spec/jobs/skew_spec.lua", "spec/jobs/exchange_spec.lua" },
     from = "    if (held == 0 || batch->count == 0)", to = "    if (batch->count == 0)" },
   { rule = "S43", file = "engine/dataflow/ring.c", specs = { "spec/jobs/slow_steps_spec.lua" },
-    from = "    if (room < BATCH_RECORDS_MAX && held + batch->count > room)\n        return false;\n", to = "" },
+    from = "room < BATCH_RECORDS_MAX && held + batch->count > room", to = "room < 0 && held + batch->count > room" },
   { rule = "S43", file = "engine/dataflow/portion.c", specs = { "spec/jobs/slow_steps_spec.lua" },
     from = "    portion->pressed = portion->pressed || pressed;", to = "    portion->pressed = false;" },
+  { rule = "S43", file = "engine/dataflow/portion.c", specs = { "spec/jobs/slow_steps_spec.lua" },
+    from = "    portion->pressed = !chain_has_room(worker, chain);", to = "    portion->pressed = false;" },
 
   { rule = "S54", file = "engine/checkpoint/restore.c", specs = { "spec/jobs/restored_state_spec.lua" },
     from = "    int status = allow_non_restored_state ? 0 : check_orphans(plan, manifest);",
