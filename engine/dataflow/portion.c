@@ -44,7 +44,7 @@ void portion_begin(struct worker *worker, struct chain *chain, const struct oper
     if (limit_ns(worker) == 0)
         return;
     worker->taker = chain;
-    chain->portion.begun_ns = clock_monotonic_ns();
+    chain->portion.begun_ns = worker->worked_ns != 0 ? worker->worked_ns : clock_monotonic_ns();
     chain->portion.worked_ns = 0;
     chain->portion.source = source;
     chain->portion.records = source == NULL ? records : emitted(source);
@@ -53,9 +53,13 @@ void portion_begin(struct worker *worker, struct chain *chain, const struct oper
 void portion_worked(struct worker *worker)
 {
     struct chain *chain = worker->taker;
-    struct portion *portion = &chain->portion;
     worker->taker = NULL;
-    portion->worked_ns = clock_monotonic_ns() - portion->begun_ns;
+    worker->worked_ns = 0;
+    if (chain == NULL)
+        return;
+    struct portion *portion = &chain->portion;
+    worker->worked_ns = clock_monotonic_ns();
+    portion->worked_ns = worker->worked_ns - portion->begun_ns;
     if (portion->source != NULL)
         portion->records = emitted(portion->source) - portion->records;
     portion->pressed = !chain_has_room(worker, chain); /* now: when it is asked next, chains of this worker may have made room */

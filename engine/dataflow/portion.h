@@ -36,7 +36,7 @@ int32_t portion_next(uint64_t limit_ns, int32_t room, uint64_t records, uint64_t
 void portion_init(const struct worker *worker, struct chain *chain);
 /* Records were taken from a ring, or a source is asked for some. */
 void portion_begin(struct worker *worker, struct chain *chain, const struct operator *source, uint64_t records);
-/* What was begun last is worked on no more. */
+/* Between two inputs: what was begun last, if that was records, is worked on no more. */
 void portion_worked(struct worker *worker);
 /* The chain is asked for input; `pressed`: those behind it have no room. */
 void portion_look(const struct worker *worker, struct chain *chain, bool pressed);

@@ -390,6 +390,7 @@ static int wait_for_work(struct worker *worker, int64_t wait_ns)
     if (worker->by_hand)
         return WORKER_IDLE;
     waker_wait(&worker->waker, wait_ns);
+    worker->worked_ns = 0;
     return 0;
 }
 
@@ -422,8 +423,7 @@ static int between(struct worker *worker)
         worker->phase = WORKER_CLOSED;
         return WORKER_DONE;
     }
-    if (worker->taker != NULL)
-        portion_worked(worker);
+    portion_worked(worker);
     survey_answer(worker);
     chains_checkpoint(worker);
     if (worker->stack_count > 0)

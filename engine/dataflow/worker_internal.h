@@ -89,6 +89,7 @@ struct worker {
     struct work *stack;
     uint32_t stack_count, stack_capacity;
     struct chain *taker;         /* whose input is being worked on: see portion.h; NULL: of none */
+    uint64_t worked_ns;          /* when that came to its end, 0: something else has been done since */
     struct operator *calling;    /* its call is being done in Lua */
     struct work calling_work;
     atomic_int running_step;
