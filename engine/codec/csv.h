@@ -48,7 +48,9 @@ struct csv_columns {
 };
 
 void csv_columns_deinit(struct csv_columns *columns);
-/* ERROR_ARGUMENT where the options 'names' and 'columns' cannot be, together or of files with a header. */
+/* ERROR_ARGUMENT where option 'names' has a name twice. */
+int csv_names_check(const struct options *options);
+/* ERROR_ARGUMENT where the options 'names' and 'columns' of a reader cannot be, together or of files with a header. */
 int csv_columns_check(const struct options *options, bool header);
 /* Fill in from the names, which are copied, and the options' types. ERROR_FORMAT: a name twice, a type for a column that is not there. */
 int csv_columns_make(struct csv_columns *columns, const struct slice *names, uint32_t count, const struct options *types);

@@ -87,12 +87,9 @@ static uint32_t count_named(const struct options *options, const char *name)
     return count;
 }
 
-static int names_check(const struct options *options, bool header)
+int csv_names_check(const struct options *options)
 {
-    uint32_t names = options_count(options, "names");
-    if (names > 0 && header)
-        return error_set(ERROR_ARGUMENT, "option 'names' is for files without a header: it needs header = false");
-    for (uint32_t i = 0; i < names; i++) {
+    for (uint32_t i = 0; i < options_count(options, "names"); i++) {
         const char *name = options_element(options, "names", i);
         if (count_named(options, name) > 1)
             return error_set(ERROR_ARGUMENT, "option 'names' has '%s' twice", name);
@@ -102,7 +99,9 @@ static int names_check(const struct options *options, bool header)
 
 int csv_columns_check(const struct options *options, bool header)
 {
-    int status = names_check(options, header);
+    if (header && options_count(options, "names") > 0)
+        return error_set(ERROR_ARGUMENT, "option 'names' is for files without a header: it needs header = false");
+    int status = csv_names_check(options);
     for (uint32_t i = 0; i < options_count(options, "columns") && status == 0; i++) {
         const char *name = options_key(options, "columns", i);
         if (name == NULL)

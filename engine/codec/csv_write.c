@@ -60,14 +60,12 @@ static int columns_begin(struct encoder *encoder, uint32_t count)
 static int columns_of_options(struct encoder *encoder, const struct options *options)
 {
     uint32_t count = options_count(options, "names");
-    int status = count == 0 ? 0 : columns_begin(encoder, count);
+    int status = csv_names_check(options);
+    if (status == 0 && count > 0)
+        status = columns_begin(encoder, count);
     for (uint32_t i = 0; status == 0 && i < count; i++) {
         const char *name = options_element(options, "names", i);
         encoder->columns[i] = slice_of(memory_copy_text(name), strlen(name));
-        for (uint32_t k = 0; k < i; k++) {
-            if (slice_equal(encoder->columns[k], encoder->columns[i]))
-                status = error_set(ERROR_ARGUMENT, "option 'names' has '%s' twice", name);
-        }
     }
     encoder->fixed = encoder->given = count > 0;
     return status;

@@ -1,6 +1,7 @@
 /* Written by way of msgpack, token by token, and slowly: this is for failures. */
 #include "codec/json_show.h"
 
+#include "base/text.h"
 #include "codec/json.h"
 #include "codec/json_index.h"
 #include "codec/msgpack.h"
@@ -8,34 +9,14 @@
 
 #include <math.h>
 
-static void append_text(struct buffer *out, const char *text)
-{
-    buffer_append(out, text, strlen(text));
-}
-
-/* The bytes of the character at the front of `text`, 0 if they are not UTF-8. */
-static size_t character_bytes(struct slice text)
-{
-    unsigned char lead = (unsigned char)*text.data;
-    size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    return bytes <= text.bytes && json_is_utf8(text.data, bytes) ? bytes : 0;
-}
-
 static void show_string(struct buffer *out, struct slice text)
 {
-    static const char digits[] = "0123456789abcdef";
     struct buffer clean = { 0 };
-    while (text.bytes > 0) {
-        size_t bytes = character_bytes(text);
-        unsigned char byte = (unsigned char)*text.data;
-        if (bytes > 0)
-            buffer_append(&clean, text.data, bytes);
-        else
-            buffer_append(&clean, (const char[]){ '\\', 'x', digits[byte >> 4], digits[byte & 15] }, 4);
-        bytes += bytes == 0;
-        text = slice_of(text.data + bytes, text.bytes - bytes);
+    if (!json_is_utf8(text.data, text.bytes)) {
+        text_append_printable(&clean, text);
+        text = buffer_slice(&clean);
     }
-    json_write_cell(out, (struct cell){ .tag = CELL_STRING, .length = (uint32_t)clean.bytes }, clean.data);
+    json_write_cell(out, (struct cell){ .tag = CELL_STRING, .length = (uint32_t)text.bytes }, text.data);
     buffer_deinit(&clean);
 }
 
@@ -88,7 +69,7 @@ static bool show_map(struct buffer *out, struct slice *in, uint64_t count, int d
         if (whole)
             whole = show_packed(out, in, depth, valid);
         else
-            append_text(out, "null");
+            buffer_append_format(out, "null");
     }
     buffer_append_byte(out, '}');
     return whole;
@@ -99,7 +80,7 @@ static bool show_packed(struct buffer *out, struct slice *in, int depth, bool va
 {
     struct token token;
     if (depth > MSGPACK_DEPTH_MAX || token_read(in, &token) != TOKEN_WHOLE) {
-        append_text(out, "\"(unreadable)\"");
+        buffer_append_format(out, "\"(unreadable)\"");
         return false;
     }
     if (token.kind == TOKEN_LIST)
@@ -114,7 +95,7 @@ static bool show_packed(struct buffer *out, struct slice *in, int depth, bool va
     if (token.kind == TOKEN_STRING)
         show_string(out, slice_of(in->data, bytes));
     else
-        append_text(out, "\"(a msgpack extension)\"");
+        buffer_append_format(out, "\"(a msgpack extension)\"");
     *in = slice_of(in->data + bytes, in->bytes - bytes);
     return true;
 }

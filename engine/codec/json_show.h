@@ -12,7 +12,7 @@
 /* <cdef> */
 /*
  * Append the text of a cell, on one line; `bytes` is the base that its offsets count from. Where json_write_cell() refuses: a
- * byte that is not UTF-8 is written as \xff, other keys than strings as their text, and NaN and infinity as `NaN`, `Infinity`
+ * byte that is not UTF-8 is written as \xff (text_append_printable()), other keys than strings as their text, and NaN and infinity as `NaN`, `Infinity`
  * and `-Infinity`, in quotes if the text is to be `valid` JSON.
  */
 void json_show_cell(struct buffer *out, struct cell cell, const char *bytes, bool valid);

@@ -44,16 +44,6 @@ static int source_open(struct source **source, const struct options *options, co
     return 0;
 }
 
-/* What stands in a position from the fourth number on and is odd is the identity of a file that was followed. */
-static void followed_restored(struct source *source, const char *path, struct slice position)
-{
-    uint64_t number;
-    for (int i = 0; position_take(&position, &number); i++) {
-        if (i >= 3 && (number & 1) != 0)
-            watch_restore(&source->watch, path, number);
-    }
-}
-
 /*
  * A file that was cut into splits once is not cut again: it may have grown since, or `split` may be another, and
  * the new ranges would have what the old ones had.
@@ -67,7 +57,7 @@ static int source_restored(struct source *source, struct slice name, struct slic
     if (source->restored.count == 0 || strcmp(source->restored.paths[source->restored.count - 1], split.path) != 0)
         file_list_append(&source->restored, split.path);
     source->restored_sorted = false;
-    followed_restored(source, split.path, position);
+    file_reader_restored(&source->watch, split.path, position);
     file_split_deinit(&split);
     return 0;
 }

@@ -187,6 +187,15 @@ static int position_restore(struct reader *reader, struct slice position, struct
     return 0;
 }
 
+void file_reader_restored(struct watch *watch, const char *path, struct slice position)
+{
+    uint64_t number;
+    for (int i = 0; position_take(&position, &number); i++) {
+        if (i >= 3 && (number & 1) != 0 && number != POSITION_LOST) /* offset, lines and records come before */
+            watch_restore(watch, path, number);
+    }
+}
+
 /* Where to begin, by the split's name or by the position. */
 static int place(struct reader *reader, struct slice position)
 {

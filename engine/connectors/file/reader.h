@@ -17,6 +17,8 @@ struct file_settings {
 int file_reader_open(const struct file_settings *settings, struct slice split, struct slice position,
                      const struct reader_context *context, struct reader **reader);
 int file_reader_poll(struct reader *reader, struct batch *batch);
+/* Before any is opened: the files that a position names belong to the split of this path. */
+void file_reader_restored(struct watch *watch, const char *path, struct slice position);
 int file_reader_position(struct reader *reader, struct buffer *position);
 int file_reader_wait(struct reader *reader, int *descriptor);
 void file_reader_close(struct reader *reader);
