@@ -77,7 +77,25 @@ function Context:measure(options)
   self:profile(run, math.max(2, self.seconds - 2))
   local figures = engine_run.between(run:watch(options.seconds or self.seconds))
   if not run.process:ended() then run:cancel() end
-  figures.score = figures.records_per_second
+  return figures
+end
+
+--- The same of several jobs in short turns, since the machine is faster and slower for seconds at a time. All turns count.
+---@param all RunOptions[]
+---@param rounds integer
+---@param share number of --seconds that each turn lasts
+---@return table[] the figures of each job: what it did in all its turns together
+function Context:measure_in_turns(all, rounds, share)
+  local turns = {}
+  for _ = 1, rounds do
+    for i, options in ipairs(all) do
+      options.data, options.seconds = nil, self.seconds * share
+      turns[i] = turns[i] or {}
+      table.insert(turns[i], self:measure(options))
+    end
+  end
+  local figures = {}
+  for i, of_one in ipairs(turns) do figures[i] = engine_run.sum(of_one) end
   return figures
 end
 

@@ -138,15 +138,32 @@ function Run:checkpoint()
   if status ~= 0 then self:fail("no checkpoint could be taken") end
 end
 
+local function with_rates(figures)
+  figures.records_per_second = figures.records / figures.seconds
+  figures.ns_per_record = figures.seconds / figures.records * 1e9
+  figures.cpu_ns_per_record = figures.cpu_seconds / figures.records * 1e9
+  figures.score = figures.records_per_second
+  return figures
+end
+
 --- What happened between two samples.
 function M.between(first, last)
-  local seconds, records = last.at - first.at, last.records - first.records
-  return {
-    records = records, seconds = seconds, records_per_second = records / seconds, ns_per_record = seconds / records * 1e9,
-    cpu_seconds = last.cpu_seconds - first.cpu_seconds, rss_mb = last.rss_mb,
-    cpu_ns_per_record = (last.cpu_seconds - first.cpu_seconds) / records * 1e9,
+  return with_rates {
+    records = last.records - first.records, seconds = last.at - first.at, cpu_seconds = last.cpu_seconds - first.cpu_seconds, rss_mb = last.rss_mb,
     bytes_written = last.bytes - first.bytes, checkpoints = last.checkpoints - first.checkpoints, bases = last.bases - first.bases,
   }
+end
+
+--- What happened in several runs of one job together.
+---@param runs table[] of `between`
+function M.sum(runs)
+  local all = { records = 0, seconds = 0, cpu_seconds = 0, rss_mb = 0, bytes_written = 0, checkpoints = 0, bases = 0 }
+  for _, figures in ipairs(runs) do
+    for name, before in pairs(all) do
+      all[name] = name == "rss_mb" and math.max(before, figures[name]) or before + figures[name]
+    end
+  end
+  return with_rates(all)
 end
 
 return M

@@ -25,21 +25,12 @@ local function gaps_of(run, interval, every)
   return engine_run.between(first, last), meter.read(path, 1)
 end
 
---- Records a second by interval: in short turns, since the machine is faster and slower for seconds at a time. All turns count.
+--- Records a second without checkpoints, with one each second, with one each 50 ms.
 local function rates(run)
-  local records, seconds, checkpoints = {}, {}, 0
-  for _ = 1, rounds do
-    for _, interval in ipairs { "false", "1s", "50ms" } do
-      local options = count_run(run, interval)
-      options.seconds = run.seconds * turn_share
-      local figures = run:measure(options)
-      records[interval] = (records[interval] or 0) + figures.records
-      seconds[interval] = (seconds[interval] or 0) + figures.seconds
-      if interval == "50ms" then checkpoints = checkpoints + figures.checkpoints end
-    end
-  end
-  local function rate(interval) return records[interval] / seconds[interval] end
-  return { without = rate "false", each_second = rate "1s", each_50_ms = rate "50ms", checkpoints = checkpoints }
+  local figures = run:measure_in_turns({ count_run(run, "false"), count_run(run, "1s"), count_run(run, "50ms") }, rounds, turn_share)
+  local without, each_second, each_50_ms = unpack(figures)
+  return { without = without.records_per_second, each_second = each_second.records_per_second, each_50_ms = each_50_ms.records_per_second,
+    checkpoints = each_50_ms.checkpoints }
 end
 
 local function stall(run)

@@ -4,6 +4,8 @@ local engine_run = require "benchmark.engine_run"
 local meter = require "benchmark.meter"
 local process = require "benchmark.process"
 
+local rounds, turn_share = 4, 0.3 -- of --seconds
+
 local function latency(run)
   local path = run:path "meter"
   local job = run:start { script = "latency", cores = "0,1", parallelism = 2, settings = { keys = 100000, rate = 1150000, path = path, warm_up = "3s" } }
@@ -20,11 +22,11 @@ local function latency(run)
 end
 
 local function two_workers(run)
-  local function measure(cores, parallelism)
-    return run:measure { script = "keyed_count", settings = { keys = 1000000 }, cores = cores, parallelism = parallelism }
+  local function job(cores, parallelism)
+    return { script = "keyed_count", settings = { keys = 1000000 }, cores = cores, parallelism = parallelism }
   end
   local floor = run:floor("bench_floor", "count", 1000000, 0, 3)
-  local one, two = measure("0", 1), measure("0,1", 2)
+  local one, two = unpack(run:measure_in_turns({ job("0", 1), job("0,1", 2) }, rounds, turn_share))
   context.compare(two, floor)
   two.times_one_worker = two.records_per_second / one.records_per_second
   two.one_worker_records_per_second = one.records_per_second
