@@ -1,5 +1,5 @@
 -- The first five squares, each on a line of its own as JSON.
--- You will see {"n":1,"square":1} and so on, to 25.
+-- You will see {"n":1,"square":1} and so on to 25, in any order: each core makes some of them.
 local mt = require "moontide"
 
 local job = mt.job("hello")

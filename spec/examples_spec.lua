@@ -1,4 +1,5 @@
 local example = require "support.example"
+local temporary = require "support.temporary"
 
 local function sorted(lines)
   table.sort(lines)
@@ -13,14 +14,14 @@ local function lines_of(name, options)
 end
 
 local function expected(name)
-  return example.lines(example.read_all("examples/expected/" .. name .. ".out"))
+  return example.lines(temporary.read("examples/expected/" .. name .. ".out"))
 end
 
 describe("examples", function()
   local directory
 
-  before_each(function() directory = example.temporary_directory() end)
-  after_each(function() example.remove(directory) end)
+  before_each(function() directory = temporary.folder() end)
+  after_each(function() temporary.remove(directory) end)
 
   local names = { "01_hello", "02_word_count", "03_running_average", "04_map_state", "05_custom_source", "06_errors", "07_side_outputs",
     "09_windows", "10_sessions", "11_interval_join", "12_broadcast_rules", "13_top_per_window", "flights" }
@@ -52,8 +53,8 @@ describe("examples", function()
   end)
 
   it("01_hello is the first program of the README, word for word", function()
-    local program = example.read_all("examples/01_hello.lua")
-    assert.are.equal(program, example.read_all("README.md"):match("```lua\n(.-)```"))
+    local program = temporary.read("examples/01_hello.lua")
+    assert.are.equal(program, temporary.read("README.md"):match("```lua\n(.-)```"))
   end)
 end)
 
@@ -70,14 +71,14 @@ describe("02_word_count", function()
   end
 
   local function sha256(text)
-    local directory = example.temporary_directory()
+    local directory = temporary.folder()
     local file = assert(io.open(directory .. "/text", "w"))
     file:write(text)
     file:close()
     local pipe = assert(io.popen("sha256sum <" .. directory .. "/text"))
     local sum = pipe:read("*l"):match("^%x+")
     pipe:close()
-    example.remove(directory)
+    temporary.remove(directory)
     return sum
   end
 
@@ -98,8 +99,8 @@ end)
 describe("08_exactly_once", function()
   local directory
 
-  before_each(function() directory = example.temporary_directory() end)
-  after_each(function() example.remove(directory) end)
+  before_each(function() directory = temporary.folder() end)
+  after_each(function() temporary.remove(directory) end)
 
   local count = 200000
 

@@ -1,5 +1,6 @@
 -- The main job's results, computed again from the file by other means: sums of whole numbers instead of running means.
 local example = require "support.example"
+local temporary = require "support.temporary"
 
 local function read_flights()
   local list = {}
@@ -60,8 +61,8 @@ describe("the main job", function()
   local ranking = rank(airports)
   local directory
 
-  before_each(function() directory = example.temporary_directory() end)
-  after_each(function() example.remove(directory) end)
+  before_each(function() directory = temporary.folder() end)
+  after_each(function() temporary.remove(directory) end)
 
   local function start(options, environment)
     return example.run("examples/flights.lua", options .. " --set out=" .. directory .. "/out", environment)
@@ -115,8 +116,8 @@ describe("the main job", function()
 
     -- Dead by its second checkpoint, which may have come when all flights were read: then there is nothing left to rank.
     local function run_in_two()
-      example.remove(directory)
-      directory = example.temporary_directory()
+      temporary.remove(directory)
+      directory = temporary.folder()
       local with_data = options .. " --data " .. directory .. "/data"
       local _, status = start(with_data, "MOONTIDE_CRASH_POINT=commit.after_rename:2")
       assert.are.equal(137, status)

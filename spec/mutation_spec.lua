@@ -3,6 +3,7 @@ local edit = require "mutation.edit"
 local faults = require "mutation.faults"
 local options = require "mutation.options"
 local process = require "benchmark.process"
+local temporary = require "support.temporary"
 
 describe("scripts/mutate", function()
   it("has a fault for every rule of time, windows, joins and iterations over maps", function()
@@ -69,15 +70,11 @@ describe("a fault", function()
   local root
 
   before_each(function()
-    local pipe = io.popen("mktemp -d")
-    root = pipe:read("*l")
-    pipe:close()
-    local file = assert(io.open(root .. "/a.c", "w"))
-    file:write("int a;\nint b = a < 1;\nint c = a\n    + b;\nint d = c < 2;\n")
-    file:close()
+    root = temporary.folder()
+    temporary.write(root .. "/a.c", "int a;\nint b = a < 1;\nint c = a\n    + b;\nint d = c < 2;\n")
   end)
 
-  after_each(function() os.execute("rm -rf '" .. root .. "'") end)
+  after_each(function() temporary.remove(root) end)
 
   local function fault(from, to, file) return { rule = "S1", file = file or "a.c", from = from, to = to, specs = {} } end
 

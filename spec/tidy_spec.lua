@@ -1,4 +1,5 @@
 package.path = "scripts/?.lua;" .. package.path
+local temporary = require "support.temporary"
 local tidy = require "tidy"
 
 describe("the tree", function()
@@ -12,19 +13,12 @@ end)
 describe("scripts/tidy.lua", function()
   local root
 
-  before_each(function()
-    local pipe = io.popen("mktemp -d")
-    root = pipe:read("*l")
-    pipe:close()
-  end)
-
-  after_each(function() os.execute("rm -rf '" .. root .. "'") end)
+  before_each(function() root = temporary.folder() end)
+  after_each(function() temporary.remove(root) end)
 
   local function write(path, text)
     os.execute(("mkdir -p '%s/%s'"):format(root, path:match("^(.*)/") or ""))
-    local file = assert(io.open(root .. "/" .. path, "w"))
-    file:write(text)
-    file:close()
+    temporary.write(root .. "/" .. path, text)
   end
 
   local function offences() return (table.concat((tidy.check(root)), "\n")) end

@@ -134,6 +134,16 @@ describe("the loop of", function()
     })
   end)
 
+  compiles("twenty states, each read and written", numbers, function(input)
+    local state, lines = {}, {}
+    for i = 1, 20 do
+      state["s" .. i] = mt.value_state { default = 0 }
+      lines[i] = ("self.s%d:update(self.s%d:value() + n) sum = sum + self.s%d:value()"):format(i, i, i)
+    end
+    local text = "return function(self, n, _, out) local sum = 0 " .. table.concat(lines, " ") .. " out:collect(sum) end"
+    return input:key_by(function(n) return n % 100 end):process("many", { state = state, process_element = assert(loadstring(text))() })
+  end)
+
   compiles("tables of two shapes", rows, function(input)
     return input:map(function(row)
       if row.pieces == 0 then return { id = row.id, cents = row.price, note = row.name } end

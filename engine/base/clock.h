@@ -28,8 +28,8 @@ static inline uint64_t clock_process_cpu_ns(void)
 }
 
 /* <cdef> */
-/* The monotonic clock, for Lua, which cannot call what is in line. */
-int64_t clock_now_ms(void);
+uint64_t clock_monotonic_ms(void);
+/* clock_monotonic_ns() for Lua, which cannot call what is in line. */
 int64_t clock_now_ns(void);
 /* Processor time of the calling thread. */
 int64_t clock_thread_cpu_ms(void);

@@ -1,7 +1,6 @@
 /*
  * The one list of failures: name, text. Included with ERROR_CODE defined to
- * make the enum, the texts and the Lua constants. Codes are negative and only
- * ever added at the end: they are written to logs and replies.
+ * make the enum and the texts. Codes are negative.
  */
 ERROR_CODE(ERROR_ARGUMENT, "invalid argument")
 ERROR_CODE(ERROR_MEMORY, "out of memory")

@@ -3,7 +3,9 @@
  * that a job gave. Help, checks and the Lua constructors all come from the
  * table, so an option is written once.
  *
- * Owner    options_init() on the caller's memory, options_deinit() frees the values.
+ * Owner    options_new() and options_copy() allocate, options_free() frees; texts are copied in, and
+ *          those that are answered belong to the options.
+ * Errors   ERROR_ARGUMENT with error_message() that names the option.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 #include "base/prefault.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ struct prefault *prefault_begin(const struct memory_block *blocks, uint32_t coun
     prefault->count = count;
     for (uint32_t i = 0; i < count; i++)
         prefault->blocks[i] = blocks[i];
-    prefault->started = pthread_create(&prefault->thread, NULL, run, prefault) == 0;
+    prefault->started = thread_start(&prefault->thread, "prefault", run, prefault) == 0;
     return prefault;
 }
 

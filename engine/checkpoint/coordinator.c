@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,11 +287,10 @@ static uint64_t due_ns(const struct coordinator *coordinator)
     return due > pause_end ? due : pause_end;
 }
 
-static void trigger_if_due(struct coordinator *coordinator, bool requested, bool stop, bool all_ended)
+static void trigger_if_due(struct coordinator *coordinator, bool requested, bool final)
 {
     if (coordinator->pending.id != 0 || coordinator->final_triggered)
         return;
-    bool final = stop || all_ended;
     if (final || requested || clock_monotonic_ns() >= due_ns(coordinator))
         trigger(coordinator, final);
 }
@@ -324,8 +324,8 @@ static void *coordinator_run(void *argument)
         struct message *messages = coordinator->first;
         coordinator->first = NULL;
         coordinator->last = &coordinator->first;
-        bool requested = coordinator->requested, stop = coordinator->stop_requested, exit = coordinator->exit;
-        bool all_ended = coordinator->ended == coordinator->plan->parallelism;
+        bool requested = coordinator->requested, exit = coordinator->exit;
+        bool final = coordinator->stop_requested || coordinator->ended == coordinator->plan->parallelism;
         if (coordinator->pending.id == 0)
             coordinator->requested = false;
         pthread_mutex_unlock(&coordinator->lock);
@@ -337,16 +337,17 @@ static void *coordinator_run(void *argument)
         if (exit)
             return NULL;
         expire(coordinator);
-        trigger_if_due(coordinator, requested, stop, all_ended);
+        trigger_if_due(coordinator, requested, final);
     }
 }
 
-void coordinator_start(struct coordinator *coordinator, struct dataflow *dataflow)
+int coordinator_start(struct coordinator *coordinator, struct dataflow *dataflow)
 {
     coordinator->dataflow = dataflow;
     coordinator->last_trigger_ns = clock_monotonic_ns();
-    coordinator->thread_runs = true;
-    pthread_create(&coordinator->thread, NULL, coordinator_run, coordinator);
+    int status = thread_start(&coordinator->thread, "coordinator", coordinator_run, coordinator);
+    coordinator->thread_runs = status == 0;
+    return status;
 }
 
 void coordinator_stop(struct coordinator *coordinator)

@@ -41,8 +41,8 @@ struct coordinator *coordinator_new(const struct coordinator_config *config, str
                                     const struct manifest *restored);
 void coordinator_free(struct coordinator *coordinator);
 struct checkpointing *coordinator_checkpointing(struct coordinator *coordinator);
-/* The workers that it wakes, once they exist. */
-void coordinator_start(struct coordinator *coordinator, struct dataflow *dataflow);
+/* Its thread begins; of the dataflow it wakes the workers, which exist. Errors are those of thread_start(). */
+int coordinator_start(struct coordinator *coordinator, struct dataflow *dataflow);
 /* End the thread; workers have ended. */
 void coordinator_stop(struct coordinator *coordinator);
 

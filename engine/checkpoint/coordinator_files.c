@@ -11,7 +11,6 @@
 #include "base/memory.h"
 #include "checkpoint/restore.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* State that the disk refused is kept for another attempt up to this much; beyond it the job fails. */
@@ -88,7 +87,7 @@ static int journal_of(struct coordinator *coordinator, bool dump, struct journal
     if (*place == NULL) {
         char *name = dump ? coordinator->dump_name : coordinator->delta_name;
         storage_new_file_name(coordinator->storage, dump ? ".base" : ".delta", name, sizeof coordinator->delta_name);
-        status = journal_create(storage_shared_directory(coordinator->storage), name, dump ? JOURNAL_DUMP : JOURNAL_DELTA, place);
+        status = journal_create(storage_shared_path(coordinator->storage, name).text, dump ? JOURNAL_DUMP : JOURNAL_DELTA, place);
         if (!dump) {
             coordinator->delta_epoch_first = UINT64_MAX;
             coordinator->delta_epoch_last = 0;
@@ -354,22 +353,18 @@ static const struct manifest_file *rows_before(const struct coordinator *coordin
 static int rows_describe(struct coordinator *coordinator, const char *path, struct manifest_file *file)
 {
     const struct manifest_file *before = rows_before(coordinator);
-    char previous[4200] = "";
-    if (before != NULL)
-        snprintf(previous, sizeof previous, "%s/%s", storage_shared_directory(coordinator->storage), before->name);
-    return storage_describe_rows(path, before == NULL ? NULL : previous, before, file);
+    return storage_describe_rows(path, before == NULL ? NULL : storage_shared_path(coordinator->storage, before->name).text, before, file);
 }
 
 static int rows_finish(struct coordinator *coordinator, struct live_file *base)
 {
-    char path[4200];
     storage_new_file_name(coordinator->storage, ".rows", coordinator->dump_name, sizeof coordinator->dump_name);
-    snprintf(path, sizeof path, "%s/%s", storage_shared_directory(coordinator->storage), coordinator->dump_name);
-    int status = store_checkpoint(backend_store_opened(coordinator->backend), path);
+    struct storage_path path = storage_shared_path(coordinator->storage, coordinator->dump_name);
+    int status = store_checkpoint(backend_store_opened(coordinator->backend), path.text);
     if (status < 0)
         return status;
     struct live_file live = { .name = memory_copy_text(coordinator->dump_name) };
-    status = rows_describe(coordinator, path, &live.file);
+    status = rows_describe(coordinator, path.text, &live.file);
     live.file.name = live.name;
     live.file.kind = MANIFEST_ROWS;
     live.file.epoch_first = coordinator->base_epoch;
@@ -378,15 +373,13 @@ static int rows_finish(struct coordinator *coordinator, struct live_file *base)
     if (status < 0)
         return status;
     crash_point("base.before_sync");
-    return storage_sync_tree(path);
+    return storage_sync_tree(path.text);
 }
 
 /* What a failed attempt left of it would take space on a disk that may be full. */
 static void rows_discard(struct coordinator *coordinator)
 {
-    char path[4200];
-    snprintf(path, sizeof path, "%s/%s", storage_shared_directory(coordinator->storage), coordinator->dump_name);
-    storage_remove_tree(path);
+    storage_remove_tree(storage_shared_path(coordinator->storage, coordinator->dump_name).text);
 }
 
 static int base_finish(struct coordinator *coordinator, struct live_file *base)

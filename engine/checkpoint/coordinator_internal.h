@@ -57,7 +57,7 @@ struct coordinator {
     struct coordinator_status status;
 
     struct pending_checkpoint pending;
-    uint64_t next_id, last_completed, last_trigger_ns, last_end_ns, records_at_trigger;
+    uint64_t next_id, last_completed, last_trigger_ns, last_end_ns;
     uint32_t failures;           /* in a row */
     bool final_triggered, done;
 

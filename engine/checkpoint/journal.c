@@ -25,14 +25,6 @@ struct journal {
     bool broken;                /* could not be cut back: its end is unknown */
 };
 
-static char *path_join(const char *directory, const char *name)
-{
-    struct buffer path;
-    buffer_init(&path);
-    buffer_append_format(&path, "%s/%s", directory, name);
-    return path.data;
-}
-
 /* All of `parts`, at the end of the whole frames. The parts are used up. */
 static int write_parts(struct journal *journal, struct iovec *parts, int count)
 {
@@ -78,10 +70,10 @@ static int write_file_header(struct journal *journal, int kind)
     return 0;
 }
 
-int journal_create(const char *directory, const char *name, int kind, struct journal **out)
+int journal_create(const char *path, int kind, struct journal **out)
 {
     struct journal *journal = memory_new_zeroed(1, sizeof *journal);
-    journal->path = path_join(directory, name);
+    journal->path = memory_copy_text(path);
     journal->descriptor = open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (journal->descriptor < 0) {
         int status = error_set_errno(errno == EEXIST ? ERROR_EXISTS : ERROR_IO, "journal %s", journal->path);

@@ -35,8 +35,8 @@ struct journal_frame {
 };
 
 struct journal;
-/* A new file `directory`/`name`; ERROR_EXISTS if there is one. */
-int journal_create(const char *directory, const char *name, int kind, struct journal **journal);
+/* A new file; ERROR_EXISTS if there is one. */
+int journal_create(const char *path, int kind, struct journal **journal);
 /* Write one frame. If that fails (disk full) the file ends behind the last whole frame, and the call may be repeated. */
 int journal_append(struct journal *journal, const struct journal_frame *frame, struct slice payload);
 /*
@@ -45,8 +45,6 @@ int journal_append(struct journal *journal, const struct journal_frame *frame, s
  * later calls answer ERROR_STATE.
  */
 int journal_seal(struct journal *journal, uint64_t *bytes, uint64_t *checksum);
-/* Has a failed sync or cut left it such that it can never be sealed? */
-bool journal_is_broken(const struct journal *journal);
 /* Bytes of the file so far. */
 uint64_t journal_bytes(const struct journal *journal);
 void journal_close(struct journal *journal);
@@ -62,6 +60,13 @@ int journal_open(const char *path, uint64_t bytes, uint64_t checksum, struct jou
 int journal_reader_kind(const struct journal_reader *reader);
 /* 1 and the next frame, 0 behind the last one, or negative. */
 int journal_next(struct journal_reader *reader, struct journal_frame *frame, struct slice *payload);
+void journal_reader_close(struct journal_reader *reader);
+/* Read a file to its end. */
+int journal_verify(const char *path, uint64_t bytes, uint64_t checksum);
+/* </cdef> */
+
+/* Has a failed sync or cut left it such that it can never be sealed? */
+bool journal_is_broken(const struct journal *journal);
 /* Take the payload that was answered last, and leave an empty buffer (which is used again) in its place. */
 void journal_swap_payload(struct journal_reader *reader, struct buffer *payload);
 /*
@@ -69,7 +74,3 @@ void journal_swap_payload(struct journal_reader *reader, struct buffer *payload)
  * and its first bytes, up to `room`. Its checksum is not looked at. 1, 0 behind the last one, or negative.
  */
 int journal_peek(struct journal_reader *reader, char *start, size_t room, struct slice *first, uint32_t *payload_bytes);
-void journal_reader_close(struct journal_reader *reader);
-/* Read a file to its end. */
-int journal_verify(const char *path, uint64_t bytes, uint64_t checksum);
-/* </cdef> */

@@ -67,18 +67,6 @@ void manifest_add_tag(struct manifest *manifest, const char *tag)
     manifest->tags[manifest->tag_count++] = keep_text(manifest, tag);
 }
 
-void manifest_remove_tag(struct manifest *manifest, const char *tag)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < manifest->tag_count; i++) {
-        if (strcmp(manifest->tags[i], tag) != 0)
-            manifest->tags[kept++] = manifest->tags[i];
-    }
-    /* A list that is not grown at its powers of two any more has room to spare, never too little: see list_grow(). */
-    manifest->tags = memory_resize(manifest->tags, (kept < 2 ? 2 : (size_t)kept * 2) * sizeof manifest->tags[0]);
-    manifest->tag_count = kept;
-}
-
 void manifest_add_column(struct manifest *manifest, const struct manifest_column *column)
 {
     manifest->columns = list_grow(manifest->columns, manifest->column_count, sizeof *column);
@@ -119,23 +107,4 @@ void manifest_add_part(struct manifest *manifest, const struct manifest_part *pa
     added->step = keep_text(manifest, part->step);
     added->kind = keep_text(manifest, part->kind);
     added->bytes.data = own(manifest, memory_copy(part->bytes.data, part->bytes.bytes));
-}
-
-const struct manifest_part *manifest_find_part(const struct manifest *manifest, const char *step, const char *kind, uint32_t subtask)
-{
-    for (uint32_t i = 0; i < manifest->part_count; i++) {
-        const struct manifest_part *part = &manifest->parts[i];
-        if (part->subtask == subtask && strcmp(part->step, step) == 0 && strcmp(part->kind, kind) == 0)
-            return part;
-    }
-    return NULL;
-}
-
-const struct manifest_file *manifest_find_file(const struct manifest *manifest, const char *name)
-{
-    for (uint32_t i = 0; i < manifest->file_count; i++) {
-        if (strcmp(manifest->files[i].name, name) == 0)
-            return &manifest->files[i];
-    }
-    return NULL;
 }

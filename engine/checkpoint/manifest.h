@@ -94,15 +94,11 @@ struct manifest *manifest_new(const struct manifest_head *head);
 void manifest_free(struct manifest *manifest);   /* NULL is allowed */
 void manifest_add_tag(struct manifest *manifest, const char *tag);
 bool manifest_has_tag(const struct manifest *manifest, const char *tag);
-void manifest_remove_tag(struct manifest *manifest, const char *tag);
 void manifest_add_column(struct manifest *manifest, const struct manifest_column *column);
 /* Entries of `file` are not taken over: manifest_add_entry() adds them to the file added last, and its bytes to the file's. */
 void manifest_add_file(struct manifest *manifest, const struct manifest_file *file);
 void manifest_add_entry(struct manifest *manifest, const struct manifest_entry *entry);
 void manifest_add_part(struct manifest *manifest, const struct manifest_part *part);
-/* The part of this step, kind and subtask, or NULL. */
-const struct manifest_part *manifest_find_part(const struct manifest *manifest, const char *step, const char *kind, uint32_t subtask);
-const struct manifest_file *manifest_find_file(const struct manifest *manifest, const char *name);
 
 /* Is everything in it in order? What manifest_write() refuses to write and manifest_read() refuses to read. */
 int manifest_check(const struct manifest *manifest);

@@ -257,9 +257,8 @@ static uint64_t rows_expected(const struct storage *storage, const struct manife
     for (uint32_t i = 0; i < manifest->file_count; i++) {
         if (manifest->files[i].kind != MANIFEST_DUMP)
             continue;
-        char path[4096];
-        snprintf(path, sizeof path, "%s/%s", storage_shared_directory(storage), manifest->files[i].name);
-        rows += row_sample_count(path, keyed_state_column(state), first, last);
+        struct storage_path path = storage_shared_path(storage, manifest->files[i].name);
+        rows += row_sample_count(path.text, keyed_state_column(state), first, last);
     }
     return rows;
 }
@@ -275,7 +274,7 @@ static int restore_files(struct storage *storage, const struct manifest *manifes
     while ((status = restore_reader_next(reader, &rows, &name)) > 0) {
         status = keyed_state_restore_rows(state, rows);
         if (status < 0) {
-            status = error_wrap(status, "%s/%s", storage_shared_directory(storage), name);
+            status = error_wrap(status, "%s", storage_shared_path(storage, name).text);
             break;
         }
     }

@@ -2,7 +2,8 @@
  * From a manifest back to running state: which columns rows have, what each step
  * saved, and the rows themselves.
  *
- * Thread   restore_plan: one, before the workers. restore_keyed_state: a worker's.
+ * Thread   restore_columns: one, before the workers. restore_keyed_state: a worker's.
+ * Errors   0 or a negative code with error_message().
  */
 #pragma once
 

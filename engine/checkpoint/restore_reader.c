@@ -4,9 +4,9 @@
 #include "base/crash.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "checkpoint/journal.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,11 +75,10 @@ static int read_file(struct restore_reader *reader, const struct manifest_file *
 {
     uint64_t id = reader->manifest->head.id;
     uint64_t epoch_last = file->kind == MANIFEST_DUMP ? UINT64_MAX : file->epoch_last < id ? file->epoch_last : id;
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", storage_shared_directory(reader->storage), file->name);
+    struct storage_path path = storage_shared_path(reader->storage, file->name);
     crash_point("restore.before_file");
     struct journal_reader *journal;
-    int status = journal_open(path, file->bytes, file->checksum, &journal);
+    int status = journal_open(path.text, file->bytes, file->checksum, &journal);
     if (status < 0)
         return status;
     status = read_frames(reader, journal, file->name, epoch_last);
@@ -121,8 +120,8 @@ struct restore_reader *restore_reader_begin(const struct storage *storage, const
     reader->group_last = group_last;
     pthread_mutex_init(&reader->lock, NULL);
     pthread_cond_init(&reader->changed, NULL);
-    if (pthread_create(&reader->thread, NULL, run, reader) != 0) {
-        fprintf(stderr, "moontide: no thread can be started\n");
+    if (thread_start(&reader->thread, "restore reader", run, reader) < 0) {
+        fprintf(stderr, "moontide: %s\n", error_message());
         abort();
     }
     return reader;

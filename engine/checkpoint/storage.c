@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Room in PATH_MAX for what is put behind the root. */
-#define ROOT_BYTES_MAX (PATH_MAX - 512)
+/* Room in a path for what is put behind the root. */
+#define ROOT_BYTES_MAX (sizeof(struct storage_path) - 512)
 
 /* ---- Open, names ---- */
 
@@ -70,11 +70,6 @@ void storage_close(struct storage *storage)
     free(storage->root);
     free(storage->shared);
     free(storage);
-}
-
-const char *storage_shared_directory(const struct storage *storage)
-{
-    return storage->shared;
 }
 
 void storage_new_file_name(struct storage *storage, const char *suffix, char *name, size_t name_bytes)

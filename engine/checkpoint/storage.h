@@ -5,6 +5,7 @@
  *   <data>/checkpoints/chk-<n>/manifest  a completed checkpoint; <n> rises
  *   <data>/checkpoints/chk-<n>.tmp/      one that is being committed
  *   <data>/checkpoints/chk-<n>.del/      one that is being deleted
+ *   <data>/checkpoints/chk-<n>.gone/     the newest one, deleted by hand: what it published is newer than what is left
  *
  * A rename is the commit, and a rename ends it. Deleting goes from manifests to the
  * files that none of them names any more, so that a kill at any moment leaves
@@ -37,8 +38,9 @@ void storage_close(struct storage *storage);
  * lead to the same place. ERROR_REFUSED while another one has them.
  */
 int storage_lock(struct storage *storage);
-/* The path of the shared folder. */
-const char *storage_shared_directory(const struct storage *storage);
+struct storage_path { char text[4096 /* PATH_MAX */]; };
+/* Where the file of this name in the shared folder is, or would be. */
+struct storage_path storage_shared_path(const struct storage *storage, const char *name);
 /* A name that no file of the shared folder ever had: something unique and `suffix` (".delta"). Any thread. */
 void storage_new_file_name(struct storage *storage, const char *suffix, char *name, size_t name_bytes);
 
@@ -68,19 +70,20 @@ int storage_check(struct storage *storage, const struct manifest *manifest, bool
 int storage_verify(struct storage *storage, uint64_t id);
 /* The newest that is in order, NULL if there is none; those passed over are warned of. */
 int storage_newest_valid(struct storage *storage, bool verify, struct manifest **manifest);
-/* The highest number that any checkpoint has, readable or not: a new one's is higher. 0: none. */
+/* The highest number that any checkpoint has, readable or not, or had when it was deleted by hand: a new one's is higher. 0: none. */
 uint64_t storage_newest_id(struct storage *storage);
 /* The checkpoint that a user means by a number or a tag. */
 int storage_find(struct storage *storage, const char *id_or_tag, uint64_t *id);
 
 /*
- * Delete all but the newest `keep` (at least 1) of the checkpoints that are in order; tagged and
- * unreadable ones stay and are not counted. Of the shared folder go only files that a deleted manifest
+ * Delete all but the newest `keep` (at least 1) of the checkpoints that are in order and in one line with the newest:
+ * its parent, the parent of that, and so on. Tagged and unreadable ones, and those of other lines, which a run that was
+ * started over leaves behind, stay and are not counted. Of the shared folder go only files that a deleted manifest
  * named, that no remaining one names, and that are not among the `living` (written since the last
  * commit, or still to be named by the next): nothing newer than the last commit is ever deleted here.
  */
 int storage_retain(struct storage *storage, uint32_t keep, const char *const *living, uint32_t living_count);
-/* Delete one, also a tagged or damaged one. */
+/* Delete one, also a tagged or damaged one. A run that goes on before the newest one is told so, though it has gone. */
 int storage_delete(struct storage *storage, uint64_t id, const char *const *living, uint32_t living_count);
 /*
  * Remove what killed processes left: half commits, half deletions, files that no manifest names.
@@ -90,7 +93,6 @@ int storage_delete(struct storage *storage, uint64_t id, const char *const *livi
 int storage_clean(struct storage *storage);
 /* A tagged checkpoint is kept. ERROR_EXISTS if another one has the tag; ERROR_ARGUMENT if it would be no tag. */
 int storage_tag(struct storage *storage, uint64_t id, const char *tag);
-int storage_untag(struct storage *storage, uint64_t id, const char *tag);
 
 /*
  * Fill in the entries of a ROWS file from the directory that store_checkpoint() made, with their sizes and

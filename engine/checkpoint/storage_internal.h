@@ -3,7 +3,6 @@
 
 #include "checkpoint/storage.h"
 
-#include <limits.h>
 #include <stdatomic.h>
 
 struct storage {
@@ -14,11 +13,8 @@ struct storage {
     int lock;                    /* a descriptor of root, or -1 */
 };
 
-struct storage_path { char text[PATH_MAX]; };
-
 /* "<root>/chk-<id><suffix>", and a file in it if `name` is not NULL. */
 struct storage_path storage_checkpoint_path(const struct storage *storage, uint64_t id, const char *suffix, const char *name);
-struct storage_path storage_shared_path(const struct storage *storage, const char *name);
 /* Write a manifest's file `name` into a directory, synced with its name. */
 int storage_write_manifest(const char *directory, const char *name, const struct manifest *manifest);
 /* Call for each entry of a directory until one call answers negative. Entries may be removed meanwhile. */

@@ -221,13 +221,18 @@ int storage_newest_valid(struct storage *storage, bool verify, struct manifest *
     return status;
 }
 
+static int note_newest(void *self, const char *name)
+{
+    uint64_t *newest = self, id = storage_id_of(name, ""), gone = storage_id_of(name, ".gone");
+    id = id > gone ? id : gone;
+    *newest = id > *newest ? id : *newest;
+    return 0;
+}
+
 uint64_t storage_newest_id(struct storage *storage)
 {
-    struct ids ids;
-    int status = list_ids(storage, &ids);
-    uint64_t newest = status < 0 || ids.count == 0 ? 0 : ids.list[ids.count - 1];
-    free(ids.list);
-    return newest;
+    uint64_t newest = 0;
+    return storage_each_entry(storage->root, note_newest, &newest) < 0 ? 0 : newest;
 }
 
 static uint64_t number_of(const char *text)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* Sorted names of shared files. */
 struct names { const char **list; size_t count, capacity; };
@@ -139,19 +140,39 @@ static int delete_doomed(struct storage *storage, const struct storage_list *lis
 
 /* ---- Retention ---- */
 
-/* Marks what is older than the newest `keep` in order; answers whether anything is. */
+/*
+ * The newest and those it came from, by their parents; where one of these has gone, by the run that took it. What
+ * runs left that were started over, or that went on from an earlier one, is no part of it.
+ */
+static void mark_line(const struct storage_list *list, bool *in_line)
+{
+    bool begun = false;
+    uint64_t parent = 0, run = 0;
+    for (uint32_t i = list->count; i-- > 0;) {
+        const struct manifest *manifest = list->items[i].manifest;
+        if (manifest == NULL || (begun && manifest->head.id != parent && manifest->head.run != run))
+            continue;
+        in_line[i] = begun = true;
+        parent = manifest->head.parent;
+        run = manifest->head.run;
+    }
+}
+
+/* Marks what is older than the newest `keep` of its line in order, and of others what is damaged; answers whether anything is. */
 static bool choose(const struct storage_list *list, uint32_t keep, bool *doomed)
 {
-    bool any = false;
+    bool any = false, *in_line = memory_new_zeroed(list->count + 1, sizeof *in_line);
     uint32_t kept = 0;
+    mark_line(list, in_line);
     for (uint32_t i = list->count; i-- > 0;) {
         const struct storage_item *item = &list->items[i];
-        if (item->manifest == NULL || item->manifest->tag_count > 0)
+        if (item->manifest == NULL || item->manifest->tag_count > 0 || (!in_line[i] && item->code == 0))
             continue;
         doomed[i] = kept >= keep;
         any = any || doomed[i];
         kept += item->code == 0;
     }
+    free(in_line);
     return any;
 }
 
@@ -167,6 +188,15 @@ int storage_retain(struct storage *storage, uint32_t keep, const char *const *li
     return status;
 }
 
+/* What was published with the newest is published, though it is gone. */
+static int mark_gone(const struct storage *storage, uint64_t id)
+{
+    struct storage_path mark = storage_checkpoint_path(storage, id, ".gone", NULL);
+    if (mkdir(mark.text, 0777) < 0 && errno != EEXIST)
+        return error_set_errno(ERROR_IO, "%s", mark.text);
+    return storage_sync_directory(storage->root);
+}
+
 int storage_delete(struct storage *storage, uint64_t id, const char *const *living, uint32_t living_count)
 {
     struct storage_list list;
@@ -175,9 +205,12 @@ int storage_delete(struct storage *storage, uint64_t id, const char *const *livi
     bool any = false;
     for (uint32_t i = 0; i < list.count; i++)
         any |= doomed[i] = list.items[i].id == id;
+    if (status == 0 && !any)
+        status = error_set(ERROR_NOT_FOUND, "checkpoint %llu: not found", (unsigned long long)id);
+    if (status == 0 && id == storage_newest_id(storage))
+        status = mark_gone(storage, id);
     if (status == 0)
-        status = any ? delete_doomed(storage, &list, doomed, living, living_count)
-                     : error_set(ERROR_NOT_FOUND, "checkpoint %llu: not found", (unsigned long long)id);
+        status = delete_doomed(storage, &list, doomed, living, living_count);
     free(doomed);
     storage_list_free(&list);
     return status;
@@ -185,10 +218,12 @@ int storage_delete(struct storage *storage, uint64_t id, const char *const *livi
 
 /* ---- Leftovers ---- */
 
-static int remove_half(void *self, const char *name)
+static int remove_leftover(void *self, const char *name)
 {
     struct storage *storage = self;
-    if (storage_id_of(name, ".tmp") == 0 && storage_id_of(name, ".del") == 0)
+    uint64_t gone = storage_id_of(name, ".gone");
+    bool outdated = gone != 0 && gone < storage_newest_id(storage);
+    if (storage_id_of(name, ".tmp") == 0 && storage_id_of(name, ".del") == 0 && !outdated)
         return 0;
     struct storage_path path;
     snprintf(path.text, sizeof path.text, "%s/%s", storage->root, name);
@@ -232,7 +267,7 @@ static int sweep_shared(struct storage *storage, const struct storage_list *list
 
 int storage_clean(struct storage *storage)
 {
-    int status = storage_each_entry(storage->root, remove_half, storage);
+    int status = storage_each_entry(storage->root, remove_leftover, storage);
     struct storage_list list = { 0 };
     if (status == 0)
         status = storage_list(storage, false, &list);
@@ -278,22 +313,6 @@ int storage_tag(struct storage *storage, uint64_t id, const char *tag)
         return status;
     manifest_add_tag(manifest, tag);
     status = manifest_check(manifest) < 0 ? error_wrap(ERROR_ARGUMENT, "'%s' cannot be a tag", tag) : rewrite(storage, manifest);
-    manifest_free(manifest);
-    return status;
-}
-
-int storage_untag(struct storage *storage, uint64_t id, const char *tag)
-{
-    struct manifest *manifest;
-    int status = storage_load(storage, id, &manifest);
-    if (status < 0)
-        return status;
-    if (manifest_has_tag(manifest, tag)) {
-        manifest_remove_tag(manifest, tag);
-        status = rewrite(storage, manifest);
-    } else {
-        status = error_set(ERROR_NOT_FOUND, "checkpoint %llu has no tag '%s'", (unsigned long long)id, tag);
-    }
     manifest_free(manifest);
     return status;
 }

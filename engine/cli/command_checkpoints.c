@@ -161,7 +161,7 @@ int command_checkpoints(const struct cli_line *line)
     if (action < 0)
         return cli_complain(line->command);
     if (act(line, (enum action)action, strcmp(format, "json") == 0) == 0)
-        return CLI_GOOD;
+        return EXIT_GOOD;
     fprintf(stderr, "moontide: %s\n", error_message());
-    return CLI_FAILED;
+    return EXIT_FAILED;
 }

@@ -46,7 +46,7 @@ int command_status(const struct cli_line *line)
     }
     buffer_deinit(&text);
     buffer_deinit(&reply);
-    return known ? CLI_GOOD : CLI_FAILED;
+    return known ? EXIT_GOOD : EXIT_FAILED;
 }
 
 int command_why(const struct cli_line *line)
@@ -68,7 +68,7 @@ int command_why(const struct cli_line *line)
     }
     buffer_deinit(&text);
     buffer_deinit(&reply);
-    return known ? CLI_GOOD : CLI_FAILED;
+    return known ? EXIT_GOOD : EXIT_FAILED;
 }
 
 static int ask_to_end(const struct cli_line *line, const char *request)
@@ -87,7 +87,7 @@ static int ask_to_end(const struct cli_line *line, const char *request)
     }
     buffer_deinit(&text);
     buffer_deinit(&reply);
-    return ended ? CLI_GOOD : CLI_FAILED;
+    return ended ? EXIT_GOOD : EXIT_FAILED;
 }
 
 int command_stop(const struct cli_line *line)
@@ -112,5 +112,5 @@ int command_checkpoint(const struct cli_line *line)
     }
     buffer_deinit(&text);
     buffer_deinit(&reply);
-    return taken ? CLI_GOOD : CLI_FAILED;
+    return taken ? EXIT_GOOD : EXIT_FAILED;
 }

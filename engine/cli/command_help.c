@@ -41,18 +41,18 @@ int command_help(const struct cli_line *line)
 {
     if (line->argument_count == 0) {
         print_overview();
-        return CLI_GOOD;
+        return EXIT_GOOD;
     }
     const struct cli_command *command = cli_command_find(line->arguments[0]);
     if (command == NULL)
         return cli_complain_of_command(line->arguments[0]);
     print_command(command);
-    return CLI_GOOD;
+    return EXIT_GOOD;
 }
 
 int command_version(const struct cli_line *line)
 {
     (void)line;
     printf("moontide %s\n", MOONTIDE_VERSION);
-    return CLI_GOOD;
+    return EXIT_GOOD;
 }

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "script/job.h"
-#include "service/supervisor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -114,5 +113,5 @@ int command_check(const struct cli_line *line)
     else
         cli_print(&plan);
     buffer_deinit(&plan);
-    return status < 0 ? CLI_USAGE : CLI_GOOD;
+    return status < 0 ? EXIT_USAGE : EXIT_GOOD;
 }

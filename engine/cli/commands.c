@@ -68,7 +68,7 @@ int cli_complain(const struct cli_command *command)
         fprintf(stderr, "moontide: the commands are in: moontide help\n");
     else
         fprintf(stderr, "moontide: its options are in: moontide help %s\n", command->name);
-    return CLI_USAGE;
+    return EXIT_USAGE;
 }
 
 /* Commands of later versions. */
@@ -118,7 +118,7 @@ static int flush_results(int status)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     fprintf(stderr, "moontide: cannot write to stdout\n");
-    return status == CLI_GOOD ? CLI_FAILED : status;
+    return status == EXIT_GOOD ? EXIT_FAILED : status;
 }
 
 static int run_command(const struct cli_command *command, int count, char **words)
@@ -143,7 +143,7 @@ static void occupy_standard_streams(void)
     static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };
     for (int stream = 0; stream < 3; stream++) {
         if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", modes[stream]) < 0) /* it takes the lowest number that is free: this one */
-            _exit(CLI_FAILED);
+            _exit(EXIT_FAILED);
     }
 }
 

@@ -9,9 +9,7 @@
 
 #include "base/buffer.h"
 #include "cli/options.h"
-
-/* Exit statuses (api.md, section 6). */
-enum { CLI_GOOD = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_REFUSED = 3 };
+#include "service/supervisor.h"
 
 /* The whole program. */
 int cli_main(int count, char **words);
@@ -33,8 +31,8 @@ extern const struct cli_option run_options[], check_options[];
 /* The commands, the last with a NULL name; and one of them, or NULL. */
 const struct cli_command *cli_commands(void);
 const struct cli_command *cli_command_find(const char *name);
-/* Wrong usage: what error_message() says, and where help is. Answers CLI_USAGE. */
+/* Wrong usage: what error_message() says, and where help is. Answers EXIT_USAGE. */
 int cli_complain(const struct cli_command *command);
-/* There is no command of this name. Answers CLI_USAGE. */
+/* There is no command of this name. Answers EXIT_USAGE. */
 int cli_complain_of_command(const char *name);
 void cli_print(const struct buffer *text);

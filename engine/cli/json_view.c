@@ -7,58 +7,63 @@
 
 static const struct slice nothing = { "", 0 };
 
-static void skip_blanks(struct json_view *view)
+/* Through the fields of an object or the elements of a list. */
+struct walk {
+    const char *at, *end;
+};
+
+static void skip_blanks(struct walk *walk)
 {
-    while (view->at < view->end && (*view->at == ' ' || *view->at == ',' || *view->at == ':' || *view->at == '\n'))
-        view->at++;
+    while (walk->at < walk->end && (*walk->at == ' ' || *walk->at == ',' || *walk->at == ':' || *walk->at == '\n'))
+        walk->at++;
 }
 
-static void skip_string(struct json_view *view)
+static void skip_string(struct walk *walk)
 {
-    for (view->at++; view->at < view->end && *view->at != '"'; view->at++)
-        view->at += *view->at == '\\';
-    view->at = view->at < view->end ? view->at + 1 : view->end;
+    for (walk->at++; walk->at < walk->end && *walk->at != '"'; walk->at++)
+        walk->at += *walk->at == '\\';
+    walk->at = walk->at < walk->end ? walk->at + 1 : walk->end;
 }
 
-static void skip_container(struct json_view *view)
+static void skip_container(struct walk *walk)
 {
     uint32_t depth = 0;
-    while (view->at < view->end) {
-        char byte = *view->at;
+    while (walk->at < walk->end) {
+        char byte = *walk->at;
         if (byte == '"') {
-            skip_string(view);
+            skip_string(walk);
             continue;
         }
-        view->at++;
+        walk->at++;
         depth += byte == '{' || byte == '[';
         if ((byte == '}' || byte == ']') && --depth == 0)
             return;
     }
 }
 
-static struct slice take_value(struct json_view *view)
+static struct slice take_value(struct walk *walk)
 {
-    skip_blanks(view);
-    const char *start = view->at;
-    if (start >= view->end)
+    skip_blanks(walk);
+    const char *start = walk->at;
+    if (start >= walk->end)
         return nothing;
     if (*start == '"')
-        skip_string(view);
+        skip_string(walk);
     else if (*start == '{' || *start == '[')
-        skip_container(view);
+        skip_container(walk);
     else
-        while (view->at < view->end && strchr(",}] \n", *view->at) == NULL)
-            view->at++;
-    return slice_of(start, (size_t)(view->at - start));
+        while (walk->at < walk->end && strchr(",}] \n", *walk->at) == NULL)
+            walk->at++;
+    return slice_of(start, (size_t)(walk->at - start));
 }
 
-struct json_view json_view_of(struct slice container)
+static struct walk walk_of(struct slice container)
 {
     bool holds = container.bytes >= 2 && (container.data[0] == '{' || container.data[0] == '[');
     if (!holds)
-        return (struct json_view){ NULL, NULL };
+        return (struct walk){ NULL, NULL };
     /* Its last byte is the closing brace, which ends the walk; the first is needed to tell objects from lists. */
-    return (struct json_view){ container.data, container.data + container.bytes - 1 };
+    return (struct walk){ container.data, container.data + container.bytes - 1 };
 }
 
 static struct slice without_quotes(struct slice text)
@@ -66,31 +71,32 @@ static struct slice without_quotes(struct slice text)
     return text.bytes >= 2 && text.data[0] == '"' ? slice_of(text.data + 1, text.bytes - 2) : text;
 }
 
-bool json_view_next(struct json_view *view, struct slice *name, struct slice *value)
+/* The next one; `name` is empty in a list. False: that was all. `value` is its text, a string with its quotes. */
+static bool walk_next(struct walk *walk, struct slice *name, struct slice *value)
 {
-    if (view->at == NULL || view->at >= view->end)
+    if (walk->at == NULL || walk->at >= walk->end)
         return false;
-    if (*view->at == '{' || *view->at == '[')
-        view->at++;
-    skip_blanks(view);
+    if (*walk->at == '{' || *walk->at == '[')
+        walk->at++;
+    skip_blanks(walk);
     /* After the opening brace, and after each element, a list goes on with a value, an object with a name and a colon. */
-    struct slice first = take_value(view);
+    struct slice first = take_value(walk);
     if (first.bytes == 0)
         return false;
     *name = nothing;
     *value = first;
-    if (first.data[0] == '"' && view->at < view->end && *view->at == ':') {
+    if (first.data[0] == '"' && walk->at < walk->end && *walk->at == ':') {
         *name = without_quotes(first);
-        *value = take_value(view);
+        *value = take_value(walk);
     }
     return value->bytes > 0;
 }
 
 static struct slice find(struct slice object, struct slice name)
 {
-    struct json_view view = json_view_of(object);
+    struct walk walk = walk_of(object);
     struct slice found, value;
-    while (json_view_next(&view, &found, &value)) {
+    while (walk_next(&walk, &found, &value)) {
         if (slice_equal(found, name))
             return value;
     }
@@ -189,17 +195,17 @@ static bool is_container(struct slice value)
 {
     if (value.bytes == 0 || (value.data[0] != '{' && value.data[0] != '['))
         return false;
-    struct json_view view = json_view_of(value);
+    struct walk walk = walk_of(value);
     struct slice name, element;
-    return value.data[0] == '{' || (json_view_next(&view, &name, &element) && is_container(element));
+    return value.data[0] == '{' || (walk_next(&walk, &name, &element) && is_container(element));
 }
 
 static void append_scalars(struct buffer *text, struct slice list)
 {
-    struct json_view view = json_view_of(list);
+    struct walk walk = walk_of(list);
     struct slice name, element;
     size_t start = text->bytes;
-    while (json_view_next(&view, &name, &element)) {
+    while (walk_next(&walk, &name, &element)) {
         buffer_append_format(text, "%s", text->bytes == start ? "" : ", ");
         json_view_append(text, nothing, element);
     }
@@ -219,10 +225,10 @@ static void append_name(struct buffer *text, struct slice name)
 /* "completed 12, failed 0": the scalars of an object, those of objects in it in brackets. */
 static void append_inline(struct buffer *text, struct slice object, uint32_t depth)
 {
-    struct json_view view = json_view_of(object);
+    struct walk walk = walk_of(object);
     struct slice name, value;
     const char *between = "";
-    while (json_view_next(&view, &name, &value)) {
+    while (walk_next(&walk, &name, &value)) {
         if (is_container(value) && (value.data[0] == '[' || depth > 4))
             continue;
         buffer_append_format(text, "%s", between);
@@ -241,10 +247,10 @@ static void append_inline(struct buffer *text, struct slice object, uint32_t dep
 
 static void append_row(struct text_table *table, struct slice object, struct slice columns)
 {
-    struct json_view view = json_view_of(columns);
+    struct walk walk = walk_of(columns);
     struct slice name, value;
     struct buffer text = { 0 };
-    while (json_view_next(&view, &name, &value)) {
+    while (walk_next(&walk, &name, &value)) {
         if (is_container(value))
             continue;
         buffer_clear(&text);
@@ -256,15 +262,15 @@ static void append_row(struct text_table *table, struct slice object, struct sli
 
 void json_view_append_table(struct buffer *text, struct slice list)
 {
-    struct json_view rows = json_view_of(list);
+    struct walk rows = walk_of(list);
     struct slice name, row, value, columns = nothing;
     struct text_table table = { 0 };
-    while (json_view_next(&rows, &name, &row)) {
+    while (walk_next(&rows, &name, &row)) {
         if (columns.bytes == 0) {
             columns = row;
             struct buffer head = { 0 };
-            struct json_view view = json_view_of(row);
-            while (json_view_next(&view, &name, &value)) {
+            struct walk walk = walk_of(row);
+            while (walk_next(&walk, &name, &value)) {
                 if (is_container(value))
                     continue;
                 buffer_clear(&head);
@@ -283,11 +289,11 @@ void json_view_append_table(struct buffer *text, struct slice list)
 
 void json_view_append_object(struct buffer *text, struct slice object)
 {
-    struct json_view view = json_view_of(object);
+    struct walk walk = walk_of(object);
     struct slice name, value;
     struct text_table lines = { 0 };
     struct buffer piece = { 0 }, tables = { 0 };
-    while (json_view_next(&view, &name, &value)) {
+    while (walk_next(&walk, &name, &value)) {
         buffer_clear(&piece);
         append_name(&piece, name);
         if (value.data[0] == '[' && is_container(value)) {

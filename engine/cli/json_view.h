@@ -9,15 +9,7 @@
 
 #include "base/buffer.h"
 
-struct json_view {
-    const char *at, *end;
-};
-
-/* Walk the fields of an object or the elements of a list. */
-struct json_view json_view_of(struct slice container);
-/* The next one; `name` is empty in a list. False: that was all. `value` is its text, a string with its quotes. */
-bool json_view_next(struct json_view *view, struct slice *name, struct slice *value);
-/* A field of an object; empty if there is none. */
+/* A field of an object, as its text, a string with its quotes; empty if there is none. */
 struct slice json_view_field(struct slice object, const char *name);
 bool json_view_is(struct slice value, const char *text);
 

@@ -18,11 +18,6 @@ void text_table_add(struct text_table *table, struct slice text)
     buffer_append_slice(&table->texts, text);
 }
 
-void text_table_add_text(struct text_table *table, const char *text)
-{
-    text_table_add(table, slice_of_text(text));
-}
-
 void text_table_end_row(struct text_table *table)
 {
     table->rows += 1;

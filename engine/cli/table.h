@@ -15,7 +15,6 @@ struct text_table {
 
 /* The next text of the row that is being filled. */
 void text_table_add(struct text_table *table, struct slice text);
-void text_table_add_text(struct text_table *table, const char *text);
 void text_table_end_row(struct text_table *table);
 /* Append all rows, two blanks between columns. */
 void text_table_print(const struct text_table *table, struct buffer *out);

@@ -60,7 +60,6 @@ int msgpack_read_bool(struct slice *in, bool *truth);
 int msgpack_read_string(struct slice *in, struct slice *text); /* points into `in` */
 int msgpack_read_array(struct slice *in, uint32_t *count);     /* never more than `in` could hold */
 int msgpack_read_map(struct slice *in, uint32_t *count);
-bool msgpack_take_nil(struct slice *in); /* true, and moved, if the next value is nil */
 /* Step over one whole value. */
 int msgpack_skip(struct slice *in);
 /* How many bytes the value at the front of `in` has: 1 if it is whole, 0 if it is cut short, negative where it cannot be msgpack. */

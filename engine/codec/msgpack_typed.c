@@ -112,14 +112,6 @@ int msgpack_read_map(struct slice *in, uint32_t *count)
     return read_count(in, TOKEN_MAP, "a map", count);
 }
 
-bool msgpack_take_nil(struct slice *in)
-{
-    if (in->bytes == 0 || (uint8_t)in->data[0] != 0xc0)
-        return false;
-    *in = slice_of(in->data + 1, in->bytes - 1);
-    return true;
-}
-
 /* Without recursion, so that no depth of nesting is too much: `pending` values are still to come. */
 static enum token_result step_over(struct slice *in)
 {

@@ -77,6 +77,15 @@ bool number_parse_integer(const char *at, const char *end, struct cell *cell)
     return at < end && read_integer(at, end, cell);
 }
 
+/* Of a number that no double is near: too near to 0 is 0 (or the nearest subnormal), too far from it is none. */
+static bool read_beyond(std::from_chars_result result, const char *at, double &number)
+{
+    if (result.ec != std::errc::result_out_of_range)
+        return true;
+    number = std::strtod(std::string(at, result.ptr).c_str(), nullptr);
+    return std::isfinite(number);
+}
+
 bool number_parse_any(const char *at, const char *end, struct cell *cell)
 {
     at = without_plus(at, end);
@@ -88,8 +97,8 @@ bool number_parse_any(const char *at, const char *end, struct cell *cell)
     std::from_chars_result result = std::from_chars(at, end, number);
     if (result.ptr != end || (result.ec != std::errc() && result.ec != std::errc::result_out_of_range))
         return false;
-    if (result.ec == std::errc::result_out_of_range)
-        number = std::strtod(std::string(at, end).c_str(), nullptr);
+    if (!read_beyond(result, at, number))
+        return false;
     /* "nan(...)" may carry bits that LuaJIT would take for a pointer. */
     *cell = cell_of_number(std::isnan(number) ? std::nan("") : number + 0.0);
     return true;
@@ -104,11 +113,7 @@ const char *number_read_long(const char *at, struct cell *cell)
     if (whole && read_integer(at, end, cell))
         return end;
     double number;
-    std::from_chars_result result = std::from_chars(at, end, number);
-    /* Too near to 0 is 0 (or the nearest subnormal); too far from it is an error. */
-    if (result.ec == std::errc::result_out_of_range)
-        number = std::strtod(std::string(at, end).c_str(), nullptr);
-    if (!std::isfinite(number))
+    if (!read_beyond(std::from_chars(at, end, number), at, number))
         return nullptr;
     *cell = cell_of_number(number);
     return end;

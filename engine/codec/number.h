@@ -25,7 +25,10 @@ const char *number_read_long(const char *at, struct cell *cell);
 /* The text of a NUMBER, INT64 or UINT64: shortest that reads back the same. Answers its bytes. "nan", "inf" and "-inf" are the caller's affair. */
 uint32_t number_write(char *at, struct cell cell);
 
-/* The number that the whole of [at, end) is, more freely than JSON: "007", "+5", ".5", "inf". False where it is none, or an integer beyond 64 bits. */
+/*
+ * The number that the whole of [at, end) is, more freely than JSON: "007", "+5", ".5", "inf". False where it is none,
+ * an integer beyond 64 bits, or finite and beyond the range of doubles.
+ */
 bool number_parse_integer(const char *at, const char *end, struct cell *cell);
 bool number_parse_any(const char *at, const char *end, struct cell *cell);
 

@@ -32,14 +32,14 @@ static int file_options(const struct options *options, const struct sink_context
 }
 
 static int sink_recover(const struct options *options, const struct format_vtab *format, const struct sink_context *context,
-                        const struct slice *committables, uint32_t count, bool fresh, bool older)
+                        const struct slice *committables, uint32_t count, bool older)
 {
     (void)format;
     struct options *own;
     int status = file_options(options, context, &own);
     if (status < 0)
         return status;
-    status = file_sink.recover(own, format_find("msgpack"), context, committables, count, fresh, older);
+    status = file_sink.recover(own, format_find("msgpack"), context, committables, count, older);
     options_free(own);
     return status;
 }

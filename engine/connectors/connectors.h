@@ -13,8 +13,9 @@
 /* <cdef> */
 const struct source_vtab *source_find(const char *name);   /* NULL: none of this name */
 const struct sink_vtab *sink_find(const char *name);
-const struct source_vtab *const *source_all(void);         /* NULL at the end */
-const struct sink_vtab *const *sink_all(void);
 /* Append the names of the splits that there are now, each ended by a zero byte; answers what discover() did. */
 int source_split_names(const struct source_vtab *vtab, struct source *source, struct buffer *names);
 /* </cdef> */
+
+const struct source_vtab *const *source_all(void);         /* NULL at the end */
+const struct sink_vtab *const *sink_all(void);

@@ -13,8 +13,6 @@
 #include "codec/batch.h"
 #include "state/keyed_state.h"
 
-#define CALL_PORTS_MAX 16
-
 /* <cdef> */
 enum call_request {
     CALL_BATCH = 1,     /* handle records [index, count) */
@@ -24,6 +22,7 @@ enum call_request {
     CALL_SNAPSHOT = 5,  /* write what is to be saved into `blob` */
     CALL_COMMIT = 6,    /* checkpoint `checkpoint` has completed */
     CALL_TIMERS = 7,    /* fire timers [index, count) of `domain`: see call_take_timer() */
+    CALL_GIVE_UP = 8,   /* of a sink: what it prepared for checkpoints above `checkpoint` is in none. See worker.lua, not worker.c */
 };
 
 struct call {

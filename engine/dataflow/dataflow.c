@@ -68,13 +68,13 @@ void dataflow_free(struct dataflow *dataflow)
     free(dataflow);
 }
 
-static int sink_recover(struct dataflow *dataflow, const struct step *step, bool fresh, bool older)
+static int sink_recover(struct dataflow *dataflow, const struct step *step, bool older)
 {
     if (step->sink->recover == NULL)
         return 0;
     struct sink_context context = { .step_name = step->name, .data = dataflow->data, .run_id = dataflow->run_id, .parallelism = dataflow->plan->parallelism };
     struct restored_blobs restored = dataflow->checkpointing->restored(dataflow->checkpointing->self, step->id);
-    return step->sink->recover(step->options, step->format, &context, restored.blobs, restored.count, fresh, older);
+    return step->sink->recover(step->options, step->format, &context, restored.blobs, restored.count, older);
 }
 
 static int not_prepared(const struct step *step, int status)
@@ -84,13 +84,13 @@ static int not_prepared(const struct step *step, int status)
     return error_set(status, "step \"%s\": %s (%s)", step->name, error_message(), step->place);
 }
 
-int dataflow_prepare(struct dataflow *dataflow, bool fresh, bool older)
+int dataflow_prepare(struct dataflow *dataflow, bool older)
 {
     for (uint32_t i = 0; i < dataflow->plan->count; i++) {
         struct step *step = &dataflow->plan->steps[i];
         int status = 0;
         if (step->kind == STEP_SINK)
-            status = sink_recover(dataflow, step, fresh, older);
+            status = sink_recover(dataflow, step, older);
         if (step->kind == STEP_SOURCE) {
             step->shared = source_shared_new(step, plan_subtasks(dataflow->plan, step));
             status = source_shared_open(step->shared, dataflow->checkpointing->restored(dataflow->checkpointing->self, i));

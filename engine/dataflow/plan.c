@@ -62,12 +62,18 @@ void plan_free(struct plan *plan)
         step_free(&plan->steps[i]);
     free(plan->steps);
     free(plan->order);
+    free(plan->text);
     free(plan);
 }
 
 uint32_t plan_parallelism(const struct plan *plan)
 {
     return plan->parallelism;
+}
+
+void plan_set_text(struct plan *plan, const char *text)
+{
+    plan->text = memory_copy_text(text);
 }
 
 int plan_add(struct plan *plan, int kind, const char *name)
@@ -213,42 +219,6 @@ void plan_set_pane_state_version(struct plan *plan, int step, int slot, uint32_t
     plan->steps[step].pane_states[slot].version = version;
 }
 
-int plan_set_window(struct plan *plan, int step, int kind, double size, double slide, double offset, int domain, double lateness, int stagger)
-{
-    struct step *target = &plan->steps[step];
-    target->keyed = target->timers = true;
-    target->window = (struct step_window){
-        .kind = kind, .shape = { (int64_t)size, (int64_t)slide, (int64_t)offset }, .domain = domain, .stagger = stagger, .lateness = (int64_t)lateness,
-    };
-    bool shaped = kind == WINDOW_TUMBLING || kind == WINDOW_SLIDING;
-    int status = shaped ? window_shape_check(&target->window.shape) : 0;
-    if (status < 0)
-        return error_wrap(status, "step '%s'", target->name);
-    if (shaped && (size + slide - 1) / slide > WINDOWS_PER_RECORD_MAX)
-        return error_set(ERROR_ARGUMENT, "step '%s': a record would be in %.0f windows (at most %d)", target->name, size / slide, WINDOWS_PER_RECORD_MAX);
-    return 0;
-}
-
-int plan_set_watermarks(struct plan *plan, int step, double max_out_of_orderness, double idle_timeout, double emit, bool punctuated_alone)
-{
-    struct step_assign *assign = &plan->steps[step].assign;
-    assign->set = true;
-    assign->watermarks = (struct assigner_config){
-        .max_out_of_orderness = (int64_t)max_out_of_orderness, .punctuated_alone = punctuated_alone, .emit = (int64_t)emit,
-        .idle_timeout = idle_timeout > 0 ? (int64_t)idle_timeout : INT64_MAX,
-    };
-    return 0;
-}
-
-int plan_set_timestamps(struct plan *plan, int step, const char *field, int unit, const char *format)
-{
-    struct step_assign *assign = &plan->steps[step].assign;
-    assign->field = memory_copy_text(field);
-    assign->unit = unit;
-    assign->format = memory_copy_text(format);
-    return 0;
-}
-
 static bool comes_from_sources(const struct plan *plan, uint32_t step);
 
 static bool is_from_source(const struct plan *plan, const struct step *from)
@@ -271,21 +241,6 @@ static bool comes_from_sources(const struct plan *plan, uint32_t step)
         }
     }
     return true;
-}
-
-int plan_add_aggregate(struct plan *plan, int step, int kind, const char *field, const char *name)
-{
-    struct step *target = &plan->steps[step];
-    if (target->aggregate_count == AGGREGATES_MAX)
-        return error_set(ERROR_ARGUMENT, "step '%s' has more than %d aggregates", target->name, AGGREGATES_MAX);
-    target->aggregates[target->aggregate_count++] = (struct step_aggregate){ (uint8_t)kind, memory_copy_text(field), memory_copy_text(name) };
-    return 0;
-}
-
-int plan_set_late_port(struct plan *plan, int step, int port)
-{
-    plan->steps[step].late_port = port;
-    return 0;
 }
 
 /* The sessions of a key are a state of it, behind those that its author knows; so are the slices of its windows. */

@@ -9,6 +9,7 @@
  *
  * Owner    plan_new() allocates, plan_free() frees; what is set is copied.
  * Thread   building: one. Reading: any.
+ * Errors   0, or the number of what was added, is success; else a negative code with error_message().
  */
 #pragma once
 
@@ -49,6 +50,8 @@ struct plan *plan_new(uint32_t parallelism, uint32_t max_parallelism, bool at_le
 void plan_free(struct plan *plan);
 /* How many workers there are. */
 uint32_t plan_parallelism(const struct plan *plan);
+/* Once: what the author's steps are, as text, which is copied. Every worker must have made the same. */
+void plan_set_text(struct plan *plan, const char *text);
 /* A step; the answer is its number, from 0. Names are unique. */
 int plan_add(struct plan *plan, int kind, const char *name);
 /* Records of `port` of step `from` go to step `to`, into its input `input` (0, or 1 of a step of two inputs). */
@@ -77,11 +80,14 @@ int plan_add_state(struct plan *plan, int step, const char *name, int type);
 int plan_set_keyed(struct plan *plan, int step);
 /* A keyed step that may have timers. */
 int plan_set_timers(struct plan *plan, int step);
-/*
- * A window step (enum window_kind), which is keyed and has timers. Milliseconds; `size` of a
- * session is its gap, 0 where each record says its own; `stagger` is enum window_stagger.
- */
-int plan_set_window(struct plan *plan, int step, int kind, double size, double slide, double offset, int domain, double lateness, int stagger);
+struct step_window {
+    int kind;                         /* enum window_kind; 0: no window step */
+    struct window_shape shape;        /* milliseconds; size of a session is its gap, 0 where each record says its own */
+    int domain, stagger;              /* enum time_domain, enum window_stagger */
+    int64_t lateness;
+};
+/* A window step, which is keyed and has timers. */
+int plan_set_window(struct plan *plan, int step, const struct step_window *window);
 /* An aggregate of STEP_AGGREGATE (enum aggregate_kind of time/slices.h) of a field ("": none) as field `name` of the result. */
 int plan_add_aggregate(struct plan *plan, int step, int kind, const char *field, const char *name);
 /* The output of records that are too late for any window (S25). */
@@ -134,7 +140,6 @@ struct step_operator_state {
 
 struct step_aggregate { uint8_t kind; char *field, *name; };
 
-
 struct step_assign {
     bool set;
     bool of_splits;                   /* its records come straight from sources: time is kept for each split */
@@ -143,13 +148,6 @@ struct step_assign {
     int64_t max_drift;
     char *field, *format;
     int unit;
-};
-
-struct step_window {
-    int kind;                         /* 0: no window step */
-    struct window_shape shape;        /* of a session: size is the gap */
-    int domain, stagger;
-    int64_t lateness;
 };
 
 /*
@@ -211,6 +209,7 @@ struct step {
 
 struct plan {
     uint32_t parallelism, max_parallelism;
+    char *text;                       /* see plan_set_text(); NULL: nobody said */
     bool at_least_once;
     bool by_hand;                     /* one worker alone: no rings between workers */
     size_t ring_bytes;                /* of each ring between two workers; RING_BYTES by default */

@@ -46,11 +46,11 @@ struct sink_vtab {
 
     /*
      * Once per step and attempt, before any open(). `count` committables of the checkpoint that is restored, one
-     * per old subtask; count 0 and `fresh` true where the job starts without one. `older` is true where it is not the
-     * newest one that was committed: what later ones published must be withdrawn, or ERROR_REFUSED. May be NULL.
+     * per old subtask; none where the job starts without one. `older` is true where it is not the newest one that was
+     * committed: what later ones published must be withdrawn, or ERROR_REFUSED. May be NULL.
      */
     int (*recover)(const struct options *options, const struct format_vtab *format, const struct sink_context *context,
-                   const struct slice *committables, uint32_t count, bool fresh, bool older);
+                   const struct slice *committables, uint32_t count, bool older);
     int (*open)(struct sink **sink, const struct options *options, const struct format_vtab *format, const struct sink_context *context);
     /*
      * Take records [from, to) of a batch. On a record that cannot be written: negative and *failed its index; those before it are taken.

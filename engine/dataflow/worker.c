@@ -210,6 +210,12 @@ void worker_fail(struct worker *worker, const char *report, const char *place)
     worker->failed = true;
 }
 
+const char *worker_plan_text(const struct worker *worker)
+{
+    const char *text = worker->dataflow->plan->text;
+    return text != NULL ? text : "";
+}
+
 uint32_t worker_parallelism(const struct worker *worker)
 {
     return worker->dataflow->plan->parallelism;
@@ -327,7 +333,6 @@ static int run_stack(struct worker *worker)
             batch_drop(work.batch);
         if (status == OPERATOR_CALL) {
             worker->calling = work.op;
-            worker->calling_work = work;
             atomic_store_explicit(&worker->running_step, (int)work.op->step->id, memory_order_relaxed);
             return (int)work.op->step->id;
         }

@@ -29,8 +29,12 @@ int worker_next(struct worker *worker);
 struct call *worker_call(struct worker *worker, int step);
 /* How many workers its job has. */
 uint32_t worker_parallelism(const struct worker *worker);
+/* As plan_set_text() was told, "" if it was not; it lives as long as the plan. */
+const char *worker_plan_text(const struct worker *worker);
 /* User code failed for good, with the whole report as text and a line that tells the place. */
 void worker_fail(struct worker *worker, const char *report, const char *place);
+/* For the watchdog: a callback of this step runs, though the worker has ended; -1: none does any more. */
+void worker_enter(struct worker *worker, int step);
 /* A record was dropped by on_error = "skip", or sent to the dead letters: counted, and the first ones are logged, under the name of the function's step. */
 void worker_count_error(struct worker *worker, int step, const char *name, const char *error);
 /* </cdef> */
@@ -40,7 +44,7 @@ struct dataflow;   /* what the workers of a process share */
 struct dataflow *dataflow_new(const struct plan *plan, struct checkpointing *checkpointing, const char *data, uint64_t run_id);
 void dataflow_free(struct dataflow *dataflow);
 /* Open sources and recover sinks, once, before the workers. `older`: see sink.h. */
-int dataflow_prepare(struct dataflow *dataflow, bool fresh, bool older);
+int dataflow_prepare(struct dataflow *dataflow, bool older);
 /* What its workers tell about time. */
 struct survey *dataflow_survey(struct dataflow *dataflow);
 /* Another thread failed or wants all to look up. */

@@ -91,7 +91,6 @@ struct worker {
     struct chain *taker;         /* whose input is being worked on: see portion.h; NULL: of none */
     uint64_t worked_ns;          /* when that came to its end, 0: something else has been done since */
     struct operator *calling;    /* its call is being done in Lua */
-    struct work calling_work;
     atomic_int running_step;
     atomic_int standing_step;    /* its timers go in circles (S2c), -1: none */
     uint64_t committed;          /* the newest checkpoint that sinks were told of */

@@ -10,6 +10,11 @@ void worker_step_counters(const struct worker *worker, uint32_t step, struct ste
     counters->errors = atomic_load_explicit(&op->errors, memory_order_relaxed);
 }
 
+void worker_enter(struct worker *worker, int step)
+{
+    atomic_store_explicit(&worker->running_step, step, memory_order_relaxed);
+}
+
 int worker_running(const struct worker *worker, uint64_t *progress)
 {
     int step = atomic_load_explicit(&worker->running_step, memory_order_relaxed);

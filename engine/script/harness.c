@@ -296,11 +296,6 @@ struct plan *harness_plan(struct harness *harness)
     return harness->plan;
 }
 
-uint32_t harness_max_parallelism(const struct harness *harness)
-{
-    return harness->plan->max_parallelism;
-}
-
 static void checkpointing_init(struct harness *harness)
 {
     struct checkpointing *checkpointing = &harness->checkpointing;
@@ -331,7 +326,7 @@ int harness_open(struct harness *harness)
         harness->blobs[i] = blobs_of(harness, harness->plan->steps[i].name);
     checkpointing_init(harness);
     harness->dataflow = dataflow_new(harness->plan, &harness->checkpointing, harness->directory, 1);
-    status = dataflow_prepare(harness->dataflow, harness->restored_count == 0, false);
+    status = dataflow_prepare(harness->dataflow, false);
     if (status == 0)
         harness->worker = worker_new(harness->dataflow, harness->config.subtask, true);
     return status;

@@ -29,7 +29,6 @@ int harness_new(const struct harness_config *config, const struct slice *snapsho
 void harness_free(struct harness *harness);
 /* To be filled before harness_open(). */
 struct plan *harness_plan(struct harness *harness);
-uint32_t harness_max_parallelism(const struct harness *harness);
 int harness_open(struct harness *harness);
 struct worker *harness_worker(struct harness *harness);
 /* Had this channel of an input ended in all snapshots? */

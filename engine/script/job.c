@@ -217,10 +217,8 @@ static int state_directory_make(const struct job *job, const char *path)
     const char *rows = restore_rows_directory(job->manifest);
     if (status < 0 || rows == NULL)
         return status;
-    char base[4400];
-    snprintf(base, sizeof base, "%s/%s", storage_shared_directory(job->storage), rows);
     crash_point("restore.before_rows");
-    status = store_clone(base, path);
+    status = store_clone(storage_shared_path(job->storage, rows).text, path);
     crash_point("restore.after_rows");
     return status;
 }
@@ -316,7 +314,7 @@ int job_prepare(struct job *job, const char *data)
     job->dataflow = dataflow_new(job->plan, coordinator_checkpointing(job->coordinator), data, job->run_id);
     if (job->older && !job->arguments.allow_duplicates)
         log_info("checkpoint %llu is not the newest one: what later ones published is withdrawn", (unsigned long long)job->manifest->head.id);
-    return dataflow_prepare(job->dataflow, job->manifest == NULL, job->older);
+    return dataflow_prepare(job->dataflow, job->older);
 }
 
 void job_unprepare(struct job *job)

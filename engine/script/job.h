@@ -5,7 +5,7 @@
  * Thread   job_load, job_run and job_free: the main thread. The requests and
  *          job_status() may come from any thread while job_run() runs.
  * Errors   negative codes with error_message(); job_run() has already logged
- *          the report of user code that failed to stderr in the form that api.md section 6 shows.
+ *          the report of user code that failed to stderr (see lua/moontide/runtime/report.lua).
  */
 #pragma once
 
@@ -64,8 +64,7 @@ void job_free(struct job *job);
 void job_request_checkpoint(struct job *job);                    /* by hand */
 void job_request_stop(struct job *job, bool drain);              /* with a last checkpoint */
 void job_request_cancel(struct job *job);                        /* now, without one */
-/* The number of the newest completed checkpoint, 0: none; and of the newest that failed or completed. */
-uint64_t job_checkpoint_completed(struct job *job);
+/* The number of the newest checkpoint that failed or completed, 0: none. */
 uint64_t job_checkpoint_settled(struct job *job, const char **failure /* NULL if it completed */);
 /*
  * Append one JSON object on one line: job, state, attempt, uptime_ms, parallelism,
@@ -85,7 +84,7 @@ struct job_progress {
     int64_t watermark;      /* what its steps that act by event time have come to, as last seen */
 };
 void job_progress(struct job *job, struct job_progress *progress);
-/* A number that rises while every callback returns; and the step of the callback that has run longest, with its milliseconds. NULL when none runs. For the watchdog. */
+/* For the watchdog: the step of the callback that has run longest, and for how long; NULL where none runs. Valid until the next call. */
 const char *job_longest_callback(struct job *job, uint64_t *running_ms);
 /* The plan as text ("text", "json" or "dot"), appended. */
 int job_explain(struct job *job, const char *format, struct buffer *out);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct worker_thread {
     struct vm *vm;
     uint32_t subtask;
     pthread_t thread;
+    bool started;
     int answer;
 };
 
@@ -58,21 +60,56 @@ static void *worker_thread(void *argument)
     return NULL;
 }
 
+/* The other workers and the coordinator. If one cannot be started the job has failed, and those that run find it so. */
+static void threads_start(struct job *job, struct worker_thread *threads)
+{
+    int status = coordinator_start(job->coordinator, job->dataflow);
+    for (uint32_t i = 1; i < job->parallelism && status == 0; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "worker %u", i);
+        status = thread_start(&threads[i].thread, name, worker_thread, &threads[i]);
+        threads[i].started = status == 0;
+    }
+    if (status < 0)
+        dataflow_fail(job->dataflow, error_message(), "");
+}
+
+static void threads_join(struct job *job, struct worker_thread *threads)
+{
+    for (uint32_t i = 1; i < job->parallelism; i++) {
+        if (threads[i].started)
+            pthread_join(threads[i].thread, NULL);
+    }
+    coordinator_stop(job->coordinator);
+}
+
+/*
+ * What an attempt that came to no end has open is closed in Lua too. Which checkpoints stand is certain behind the
+ * coordinator: one whose last sync failed is there as well, and where the folder cannot be read those that it completed.
+ */
+static void threads_give_up(struct job *job, struct worker_thread *threads)
+{
+    struct coordinator_status status;
+    coordinator_status(job->coordinator, &status);
+    uint64_t newest = storage_newest_id(job->storage), completed = newest > status.completed ? newest : status.completed;
+    for (uint32_t i = 0; i < job->parallelism; i++) {
+        if (threads[i].answer == WORKER_FAILED && threads[i].vm != NULL && vm_give_up(threads[i].vm, completed) < 0)
+            log_warn("%s", error_message());
+    }
+}
+
 static void threads_run(struct job *job)
 {
     struct worker_thread *threads = memory_new_zeroed(job->parallelism, sizeof *threads);
     for (uint32_t i = 0; i < job->parallelism; i++)
         threads[i] = (struct worker_thread){ .job = job, .subtask = i, .worker = worker_new(job->dataflow, i, false), .vm = i == 0 ? job->vm : NULL };
-    coordinator_start(job->coordinator, job->dataflow);
+    threads_start(job, threads);
     pthread_mutex_lock(&job->lock);
     job->running = true; /* from here on others may look at the workers */
     pthread_mutex_unlock(&job->lock);
-    for (uint32_t i = 1; i < job->parallelism; i++)
-        pthread_create(&threads[i].thread, NULL, worker_thread, &threads[i]);
     worker_thread(&threads[0]); /* the main thread is worker 0: its Lua state is loaded already */
-    for (uint32_t i = 1; i < job->parallelism; i++)
-        pthread_join(threads[i].thread, NULL);
-    coordinator_stop(job->coordinator);
+    threads_join(job, threads);
+    threads_give_up(job, threads);
     struct job_progress last;
     job_progress(job, &last);
     pthread_mutex_lock(&job->lock);
@@ -94,6 +131,13 @@ static void say_where_it_goes_on(const struct job *job)
         return;
     const char *tag = job->older ? " (not the newest)" : "";
     fprintf(stderr, "moontide: %s goes on from checkpoint %llu%s\n", job->name, (unsigned long long)job->manifest->head.id, tag);
+}
+
+/* Who runs a job again to run it once more is told why nothing comes. */
+static void say_that_nothing_was_left(const struct job *job)
+{
+    if (job->attempt == 0 && job->manifest != NULL && job->last.records_in == 0)
+        fprintf(stderr, "moontide: nothing was left to read after checkpoint %llu (--fresh starts over)\n", (unsigned long long)job->manifest->head.id);
 }
 
 /* What has no place (a disk, a checkpoint) may be over at the next attempt: it never counts as the failure before. */
@@ -150,6 +194,8 @@ enum job_end job_run(struct job *job, const char *data, uint32_t attempt, const 
     enum job_end end = job->stop_requested ? JOB_STOPPED : JOB_FINISHED;
     if (dataflow_failure(job->dataflow, NULL) != NULL)
         end = failed(job, previous_failure);
+    if (end == JOB_FINISHED)
+        say_that_nothing_was_left(job);
     job_unprepare(job);
     return end;
 }

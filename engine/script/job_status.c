@@ -167,16 +167,6 @@ void job_progress(struct job *job, struct job_progress *progress)
     pthread_mutex_unlock(&job->lock);
 }
 
-uint64_t job_checkpoint_completed(struct job *job)
-{
-    struct coordinator_status status = { 0 };
-    pthread_mutex_lock(&job->lock);
-    if (job->running)
-        coordinator_status(job->coordinator, &status);
-    pthread_mutex_unlock(&job->lock);
-    return status.completed;
-}
-
 uint64_t job_checkpoint_settled(struct job *job, const char **failure)
 {
     struct coordinator_status status = { 0 };

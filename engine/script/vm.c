@@ -186,6 +186,14 @@ int vm_drive(struct vm *vm, void *worker, int *answer)
     return 0;
 }
 
+int vm_give_up(struct vm *vm, uint64_t completed)
+{
+    if (push_main(vm, "give_up") < 0)
+        return ERROR_SCRIPT;
+    lua_pushnumber(vm->L, (lua_Number)completed);
+    return lua_pcall(vm->L, 1, 0, 0) == 0 ? 0 : failed(vm);
+}
+
 int vm_explain(struct vm *vm, const char *format, struct buffer *out)
 {
     if (push_main(vm, "explain") < 0)

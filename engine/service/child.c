@@ -3,12 +3,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "service/reply.h"
 #include "service/wire.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -45,11 +45,6 @@ struct child {
     struct waiting waiting[WAITING_MAX];
     uint32_t waiting_count;
 };
-
-static uint64_t now_ms(void)
-{
-    return clock_monotonic_ns() / 1000000u;
-}
 
 /*
  * Signals of the terminal go to the whole group, those of a service manager to
@@ -114,7 +109,7 @@ static uint64_t callback_time(struct child *child, uint64_t now, uint64_t runnin
 /* The time, by which it is noticed that the process stood still since the last look. */
 static uint64_t look_at_clock(struct child *child)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
     if (now - child->looked_ms > 2 * child->report_ms + PAUSE_MS_MIN) {
         child->pause_end_ms = now;
         child->pause_ms = now - child->looked_ms;
@@ -278,7 +273,7 @@ static void *serve(void *argument)
 {
     struct child *child = argument;
     struct pollfd wait[2] = { { child->plan->wire, POLLIN, 0 }, { child->wake, POLLIN, 0 } };
-    child->looked_ms = now_ms();
+    child->looked_ms = clock_monotonic_ms();
     answer_requests(child); /* what came together with the word to begin */
     for (;;) {
         bool waits = child->waiting_count > 0 || child->held != NULL;
@@ -334,8 +329,10 @@ static void run(struct child *child)
     char *data = strdup(receive_go(child));
     child->report_ms = report_interval(job_config(child->job)->watchdog_ms);
     child->wake = eventfd(0, EFD_CLOEXEC);
-    if (data == NULL || child->wake < 0 || pthread_create(&child->thread, NULL, serve, child) != 0) {
-        log_error("cannot start the thread that answers requests");
+    int status = data == NULL || child->wake < 0 ? error_set_errno(ERROR_MEMORY, "cannot answer requests")
+                                                 : thread_start(&child->thread, "control", serve, child);
+    if (status < 0) {
+        log_error("%s", error_message());
         send_end(child, JOB_FAILED, "", "");
         return;
     }

@@ -30,11 +30,6 @@ struct control {
     struct client clients[CONTROL_CLIENTS_MAX];
 };
 
-static uint64_t now_ms(void)
-{
-    return clock_monotonic_ns() / 1000000u;
-}
-
 static int listen_at(const struct control_path *path)
 {
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -122,7 +117,7 @@ static void accept_clients(struct control *control)
         if (descriptor < 0)
             return;
         client_drop(place);
-        *place = (struct client){ .descriptor = descriptor, .id = ++control->last_id, .active_ms = now_ms() };
+        *place = (struct client){ .descriptor = descriptor, .id = ++control->last_id, .active_ms = clock_monotonic_ms() };
     }
 }
 
@@ -139,7 +134,7 @@ static void client_send(struct client *client)
             return;
         }
         client->sent += (size_t)sent;
-        client->active_ms = now_ms();
+        client->active_ms = clock_monotonic_ms();
     }
     buffer_clear(&client->output);
     client->sent = 0;
@@ -193,7 +188,7 @@ static void client_receive(struct control *control, struct client *client)
         client_drop(client);
         return;
     }
-    client->active_ms = now_ms();
+    client->active_ms = clock_monotonic_ms();
     client->input.bytes += (size_t)received;
     take_lines(control, client);
     if (received > 0 || client->descriptor < 0)
@@ -303,8 +298,8 @@ void control_flush(struct control *control, uint32_t limit_ms)
 {
     if (control == NULL)
         return;
-    uint64_t end_ms = now_ms() + limit_ms;
-    for (uint64_t now = now_ms(); now < end_ms && has_output(control); now = now_ms()) {
+    uint64_t end_ms = clock_monotonic_ms() + limit_ms;
+    for (uint64_t now = clock_monotonic_ms(); now < end_ms && has_output(control); now = clock_monotonic_ms()) {
         struct pollfd wait[CONTROL_CLIENTS_MAX];
         for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
             struct client *client = &control->clients[i];

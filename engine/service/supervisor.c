@@ -16,11 +16,6 @@
 
 #define TICK_MS 1000u
 
-static uint64_t now_ms(void)
-{
-    return clock_monotonic_ns() / 1000000u;
-}
-
 void supervisor_end(struct supervisor *supervisor, int exit_status, const char *outcome)
 {
     supervisor->phase = PHASE_ENDED;
@@ -96,7 +91,7 @@ static void begin_attempt(struct supervisor *supervisor)
     supervisor->silent_ms = 0;
     supervisor->killed_by_watchdog = false;
     supervisor->numbers = (struct job_progress){ 0 };
-    supervisor->attempt_started_ms = now_ms();
+    supervisor->attempt_started_ms = clock_monotonic_ms();
     progress_restart(&supervisor->progress, supervisor->attempt_started_ms);
     if (attempt_start(&supervisor->attempt, &plan) < 0) {
         progress_message(&supervisor->progress, "moontide: %s", error_message());
@@ -160,7 +155,7 @@ static void take_report(struct supervisor *supervisor, const struct wire_message
     supervisor->numbers = report.progress;
     if (report.progress.last_checkpoint > 0)
         supervisor->last_checkpoint = report.progress.last_checkpoint;
-    progress_draw(&supervisor->progress, supervisor->name, &report.progress, now_ms());
+    progress_draw(&supervisor->progress, supervisor->name, &report.progress, clock_monotonic_ms());
     supervisor_watch_callback(supervisor, step, report.callback_ms);
 }
 
@@ -243,7 +238,7 @@ static void take_signals(struct supervisor *supervisor)
 
 static int poll_timeout(const struct supervisor *supervisor)
 {
-    uint64_t now = now_ms(), until = now + TICK_MS;
+    uint64_t now = clock_monotonic_ms(), until = now + TICK_MS;
     if (supervisor->phase == PHASE_WAITING && supervisor->next_attempt_ms < until)
         until = supervisor->next_attempt_ms;
     if (supervisor->cancel_deadline_ms != 0 && supervisor->cancel_deadline_ms < until)
@@ -267,7 +262,7 @@ static void step(struct supervisor *supervisor)
         { attempt->output[1], POLLIN, 0 },
     };
     uint32_t clients = control_poll_fill(supervisor->control, wait + 4);
-    uint64_t begun_ms = now_ms();
+    uint64_t begun_ms = clock_monotonic_ms();
     if (poll(wait, 4 + clients, poll_timeout(supervisor)) < 0)
         return;
     if (wait[2].revents != 0)
@@ -279,15 +274,15 @@ static void step(struct supervisor *supervisor)
             attempt_kill(attempt);
         take_messages(supervisor);
     }
-    count_silence(supervisor, now_ms() - begun_ms, wait[1].revents != 0);
+    count_silence(supervisor, clock_monotonic_ms() - begun_ms, wait[1].revents != 0);
     if (wait[0].revents != 0)
         take_signals(supervisor);
-    control_expire(supervisor->control, now_ms());
+    control_expire(supervisor->control, clock_monotonic_ms());
     control_poll_serve(supervisor->control, wait + 4, clients);
     supervisor_watch(supervisor);
     if (attempt_reap(attempt))
         finish_attempt(supervisor);
-    if (supervisor->phase == PHASE_WAITING && now_ms() >= supervisor->next_attempt_ms) {
+    if (supervisor->phase == PHASE_WAITING && clock_monotonic_ms() >= supervisor->next_attempt_ms) {
         supervisor->number += 1;
         begin_attempt(supervisor);
     }
@@ -319,7 +314,7 @@ static void say_summary(struct supervisor *supervisor)
     struct buffer text = { 0 };
     append_number_of(&text, supervisor->records, "record");
     buffer_append_format(&text, " in ");
-    text_append_duration(&text, now_ms() - supervisor->started_ms);
+    text_append_duration(&text, clock_monotonic_ms() - supervisor->started_ms);
     buffer_append_format(&text, ", ");
     append_number_of(&text, supervisor->checkpoints, "checkpoint");
     if (supervisor->number > 0) {
@@ -350,14 +345,14 @@ static void close_run(struct supervisor *supervisor)
 
 int supervisor_run(const struct supervisor_options *options)
 {
-    struct supervisor supervisor = { .options = options, .started_ms = now_ms(), .lock = { .descriptor = -1 } };
+    struct supervisor supervisor = { .options = options, .started_ms = clock_monotonic_ms(), .lock = { .descriptor = -1 } };
     supervisor.attempt = (struct attempt){ .wire = -1, .output = { -1, -1 } };
     progress_init(&supervisor.progress, options->progress);
     int status = script_copy_read(&supervisor.script, options->arguments.script);
     if (status < 0) {
         progress_message(&supervisor.progress, "moontide: %s", error_message());
         script_copy_deinit(&supervisor.script);
-        return EXIT_NOT_LOADED;
+        return EXIT_USAGE;
     }
     supervisor.signals = open_signals();
     if (supervisor.signals < 0) {

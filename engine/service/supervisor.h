@@ -15,10 +15,18 @@
 
 #include "script/job.h"
 
+/* Exit statuses of every command. */
+enum {
+    EXIT_GOOD = 0,      /* of a job: finished, or stopped as asked */
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,     /* wrong usage, or the script does not load */
+    EXIT_REFUSED = 3,   /* a restore; nothing was changed */
+};
+
 struct supervisor_options {
     struct job_arguments arguments;
     bool progress;               /* a progress line, if there is a terminal */
 };
 
-/* Runs the job to its end; the exit status of the process (api.md, section 6). What went wrong has been said on stderr. */
+/* Runs the job to its end and answers the exit status. What went wrong has been said on stderr. */
 int supervisor_run(const struct supervisor_options *options);

@@ -56,9 +56,6 @@ struct supervisor {
     const char *outcome;                 /* "finished" */
 };
 
-/* Exit statuses of the process (api.md, section 6). */
-enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_NOT_LOADED = 2, EXIT_REFUSED = 3 };
-
 /* No more attempts. */
 void supervisor_end(struct supervisor *supervisor, int exit_status, const char *outcome);
 /* The checkpoint that the next attempt will begin at, as far as can be told from its number; 0: none, or the one it was told to. */

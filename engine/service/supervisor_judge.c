@@ -71,7 +71,7 @@ static void keep_for_next(struct supervisor *supervisor, uint64_t ran_ms)
 
 static void fail_attempt(struct supervisor *supervisor, enum phase phase)
 {
-    uint64_t now = clock_monotonic_ns() / 1000000u, ran_ms = now - supervisor->attempt_started_ms, delay_ms = 0;
+    uint64_t now = clock_monotonic_ms(), ran_ms = now - supervisor->attempt_started_ms, delay_ms = 0;
     bool ended_as_asked = supervisor->cancel_asked || (supervisor->stop_asked && phase == PHASE_LOADING);
     if (supervisor->killed_at_once) {
         supervisor_end(supervisor, EXIT_FAILED, "stopped at once");
@@ -113,7 +113,7 @@ void supervisor_judge(struct supervisor *supervisor)
         break;
     case ATTEMPT_NOT_LOADED:
         progress_message(&supervisor->progress, "moontide: %s", attempt->message == NULL ? "" : attempt->message);
-        supervisor_end(supervisor, EXIT_NOT_LOADED, "did not load");
+        supervisor_end(supervisor, EXIT_USAGE, "did not load");
         break;
     case ATTEMPT_FAILED:
     case ATTEMPT_CRASHED:

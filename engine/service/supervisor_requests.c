@@ -10,17 +10,12 @@
 /* How long a cancelled job may take to give up by itself. */
 #define CANCEL_LIMIT_MS 5000u
 
-static uint64_t now_ms(void)
-{
-    return clock_monotonic_ns() / 1000000u;
-}
-
 void supervisor_ask_to_end(struct supervisor *supervisor, const char *line)
 {
     supervisor->stop_asked = true;
     if (strcmp(line, "cancel") == 0) {
         supervisor->cancel_asked = true;
-        supervisor->cancel_deadline_ms = now_ms() + CANCEL_LIMIT_MS;
+        supervisor->cancel_deadline_ms = clock_monotonic_ms() + CANCEL_LIMIT_MS;
     }
     switch (supervisor->phase) {
     case PHASE_LOADING:
@@ -46,7 +41,7 @@ static const char *phase_name(enum phase phase)
 static void reply_state(struct supervisor *supervisor, uint64_t client)
 {
     struct buffer json = { 0 };
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
     uint64_t wait_ms = supervisor->next_attempt_ms > now ? supervisor->next_attempt_ms - now : 0;
     bool waits = supervisor->phase == PHASE_WAITING;
     buffer_append_format(&json, "{\"ok\":true,\"status\":{\"job\":");
@@ -96,7 +91,7 @@ void supervisor_request(void *self, uint64_t client, const char *line)
     struct supervisor *supervisor = self;
     if (strcmp(line, "status") == 0) {
         if (supervisor->phase == PHASE_RUNNING)
-            relay(supervisor, client, line, now_ms() + ANSWER_LIMIT_MS);
+            relay(supervisor, client, line, clock_monotonic_ms() + ANSWER_LIMIT_MS);
         else
             reply_state(supervisor, client);
     } else if (strcmp(line, "progress") == 0) {
@@ -104,7 +99,7 @@ void supervisor_request(void *self, uint64_t client, const char *line)
     } else if (strcmp(line, "checkpoint") == 0) {
         relay_if_running(supervisor, client, line, 0);
     } else if (strcmp(line, "why") == 0) {
-        relay_if_running(supervisor, client, line, now_ms() + ANSWER_LIMIT_MS);
+        relay_if_running(supervisor, client, line, clock_monotonic_ms() + ANSWER_LIMIT_MS);
     } else if (strcmp(line, "stop") == 0 || strcmp(line, "stop drain") == 0 || strcmp(line, "cancel") == 0) {
         control_wait(supervisor->control, client, CONTROL_END, 0);
         supervisor_ask_to_end(supervisor, line);

@@ -50,7 +50,7 @@ static void watch_silence(struct supervisor *supervisor)
 
 static void watch_cancel(struct supervisor *supervisor)
 {
-    if (supervisor->cancel_deadline_ms == 0 || clock_monotonic_ns() / 1000000u < supervisor->cancel_deadline_ms)
+    if (supervisor->cancel_deadline_ms == 0 || clock_monotonic_ms() < supervisor->cancel_deadline_ms)
         return;
     supervisor->cancel_deadline_ms = 0;
     attempt_kill(&supervisor->attempt);

@@ -5,6 +5,7 @@
  *
  * Owner    backend_new() allocates, backend_free() frees and closes the store.
  * Thread   any.
+ * Errors   0 or a negative code with error_message().
  */
 #pragma once
 
@@ -27,6 +28,10 @@ void backend_free(struct backend *backend);
 int backend_store(struct backend *backend, struct store **store);
 /* The store if it is open, else NULL. */
 struct store *backend_store_opened(struct backend *backend);
+/* Bytes that all caches use. */
+uint64_t backend_used(const struct backend *backend);
+/* </cdef> */
+
 /* The store that keyed_state_restore_base() reads, opened now if it was not; *store is NULL if there is none. */
 int backend_base(struct backend *backend, struct store **store);
 /* Is there a floor below the cache? */
@@ -44,6 +49,3 @@ size_t backend_account(struct backend *backend, size_t before, size_t after);
 void backend_store_grew(struct backend *backend);
 /* Its config's walked_places. */
 uint64_t backend_walked_places(const struct backend *backend);
-/* Bytes that all caches use. */
-uint64_t backend_used(const struct backend *backend);
-/* </cdef> */

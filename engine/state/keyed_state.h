@@ -18,7 +18,10 @@
  * dirty nor frozen under a clock hand, into the store if they are newer than it. If
  * most are dirty, they are swept into the delta of the running epoch early.
  *
+ * Owner    keyed_state_new() allocates, keyed_state_free() frees; the backend must outlive it.
+ *          Entries are valid until the next call that evicts (keyed_state_resolve() does), sweeps or freezes.
  * Thread   one worker; buffers that were handed to the output belong to it.
+ * Errors   0 or more is success, else a negative code with error_message().
  */
 #pragma once
 

@@ -23,7 +23,6 @@ struct store_iterator;
 struct store_config {
     const char *directory;   /* of its files; made if absent */
     uint64_t memory_bytes;   /* for everything the store keeps in memory: block cache, memtables, filters */
-    bool sync;               /* unused by state: durability is the checkpoint */
 };
 
 /* Open the rows in config->directory (empty, or filled by store_clone()). ERROR_CORRUPT where its files are damaged. */

@@ -49,7 +49,7 @@ struct table {
 };
 
 void table_init(struct table *table, uint32_t slots);
-/* Frees entries and keys; payloads of the slots must have been freed by the caller (table_visit). */
+/* Frees entries and keys; payloads of the slots must have been freed by the caller (table_next). */
 void table_deinit(struct table *table);
 
 /* Bytes that the table itself keeps: chunks, index, long keys. */

@@ -1,10 +1,10 @@
 #include "state/walker.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "state/row_numbers.h"
 #include "state/table_stamped.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #define ENTRY_BYTES_MAX (offsetof(struct entry, slots) + WALKER_SLOTS_MAX * sizeof(struct cell))
@@ -171,7 +171,7 @@ void walker_begin(struct walker *walker, const struct walk_order *order)
     pthread_cond_broadcast(&walker->changed);
     pthread_mutex_unlock(&walker->lock);
     if (!walker->started)
-        walker->started = pthread_create(&walker->thread, NULL, run, walker) == 0;
+        walker->started = thread_start(&walker->thread, "walker", run, walker) == 0;
     if (!walker->started) { /* then here */
         walk(walker);
         walker->begun = false;

@@ -89,7 +89,7 @@ static void begin(struct assigner *assigner)
     if (assigner->begun)
         return;
     assigner->begun = assigner->unsettled = true;
-    assigner_forget_ended(assigner);
+    assigner_forget_void(assigner);
 }
 
 static void settle(struct assigner *assigner)

@@ -105,8 +105,9 @@ void assigner_snapshot(const struct assigner *assigner, struct buffer *blob);
 /*
  * Before the first channel: once per blob, of all old subtasks, since any may read any
  * split. The lowest output of the old ones is sent again before the first record.
- * The state of "" is taken only from the subtask of the same number, and only if the
- * parallelism is the same. ERROR_CORRUPT, with nothing taken over: it is no such blob.
+ * The state of "" is taken from the subtask of the same number; at another parallelism
+ * only if no other one had such records, which come to others now. ERROR_CORRUPT, with
+ * nothing taken over: it is no such blob.
  */
 int assigner_restore(struct assigner *assigner, struct slice blob);
 /* </cdef> */

@@ -34,6 +34,8 @@ struct assigner {
     struct assigner_split *kept;         /* restored and not asked for, and ended here */
     uint32_t kept_count, kept_capacity;
     int64_t floor_active, floor_idle;    /* lowest outputs of old subtasks; INT64_MAX: none */
+    uint32_t sharers;                    /* old subtasks that had records from no split */
+    bool rescaled;                       /* the parallelism was another one */
     bool begun, unsettled;
     bool paused;
     int64_t clock_ms, paused_ms;         /* last reading; time that did not count */
@@ -46,5 +48,8 @@ void assigner_split_deinit(struct assigner_split *split);
 void assigner_keep(struct assigner *assigner, struct assigner_split split);
 /* Take the restored state of a split out; false if there is none. */
 bool assigner_take_kept(struct assigner *assigner, struct slice name, struct assigner_split *split);
-/* All blobs are read: those that ended are forgotten, for nobody remembers them any more. */
-void assigner_forget_ended(struct assigner *assigner);
+/*
+ * All blobs are read: splits that ended are forgotten, for nobody remembers them any more, and so is "" where several
+ * subtasks had such records and others get them now.
+ */
+void assigner_forget_void(struct assigner *assigner);

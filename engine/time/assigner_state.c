@@ -64,10 +64,12 @@ bool assigner_take_kept(struct assigner *assigner, struct slice name, struct ass
     return true;
 }
 
-void assigner_forget_ended(struct assigner *assigner)
+void assigner_forget_void(struct assigner *assigner)
 {
+    bool mixed = assigner->rescaled && assigner->sharers > 1;
     for (uint32_t i = assigner->kept_count; i-- > 0;) {
-        if (assigner->kept[i].ended) {
+        bool is_void = assigner->kept[i].ended || (mixed && assigner->kept[i].name_bytes == 0);
+        if (is_void) {
             assigner_split_deinit(&assigner->kept[i]);
             kept_remove(assigner, &assigner->kept[i]);
         }
@@ -172,15 +174,18 @@ static int head_read(struct slice *in, struct blob_head *head)
 }
 
 /* Read all splits; they are merged only if `assigner` is not NULL, so that a blob can be checked first. */
-static int splits_read(struct slice in, const struct blob_head *head, bool own, struct assigner *assigner)
+static int splits_read(struct slice in, const struct blob_head *head, struct assigner *assigner)
 {
     for (uint32_t i = 0; i < head->splits; i++) {
         struct slice name;
         struct assigner_split split = { .name = NULL };
         if (split_read(&in, &name, &split) < 0)
             return ERROR_CORRUPT;
-        if (assigner != NULL && (own || name.bytes > 0))
+        if (assigner == NULL)
+            continue;
+        if (name.bytes > 0 || head->subtask == assigner->config.subtask)
             merge(assigner, name, split);
+        assigner->sharers += name.bytes == 0 && split.records > 0;
     }
     return in.bytes == 0 ? 0 : ERROR_CORRUPT;
 }
@@ -188,10 +193,10 @@ static int splits_read(struct slice in, const struct blob_head *head, bool own, 
 int assigner_restore(struct assigner *assigner, struct slice blob)
 {
     struct blob_head head;
-    if (head_read(&blob, &head) < 0 || splits_read(blob, &head, false, NULL) < 0)
+    if (head_read(&blob, &head) < 0 || splits_read(blob, &head, NULL) < 0)
         return error_set(ERROR_CORRUPT, "the saved state of the watermarks is damaged");
-    bool own = head.subtask == assigner->config.subtask && head.parallelism == assigner->config.parallelism;
-    splits_read(blob, &head, own, assigner);
+    splits_read(blob, &head, assigner);
+    assigner->rescaled = assigner->rescaled || head.parallelism != assigner->config.parallelism;
     int64_t *floor = head.idle ? &assigner->floor_idle : &assigner->floor_active;
     *floor = head.output < *floor ? head.output : *floor;
     return 0;

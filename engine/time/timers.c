@@ -201,13 +201,8 @@ static void run_add_bucket(struct timers *timers, struct timer_bucket *bucket, s
     }
 }
 
-int timers_due(struct timers *timers, int64_t now, struct batch *run)
+static void run_compose(struct timers *timers, int64_t now, struct batch *run)
 {
-    run_end(timers);
-    int64_t earliest;
-    if (timers->spilled && !timers_next(timers, &earliest))
-        return timers->failure;
-    run->keyed = true;
     while (!batch_full(run) && timers->run.bucket_count < (uint32_t)timers->run.room) {
         struct timer_bucket *bucket = timer_calendar_first(&timers->calendar);
         if (bucket == NULL || bucket->time > now)
@@ -216,7 +211,23 @@ int timers_due(struct timers *timers, int64_t now, struct batch *run)
         if (timers_open(timers, bucket))
             run_add_bucket(timers, bucket, run);
     }
-    return timers->run.count;
+}
+
+/* All timers of the buckets that are due may have been deleted: what comes behind them, in memory or in the store, may be due as well. */
+int timers_due(struct timers *timers, int64_t now, struct batch *run)
+{
+    run->keyed = true;
+    for (;;) {
+        run_end(timers);
+        int64_t earliest;
+        if (!timers_next(timers, &earliest))
+            return timers->failure;
+        if (earliest > now)
+            return 0;
+        run_compose(timers, now, run);
+        if (timers->run.count > 0)
+            return timers->run.count;
+    }
 }
 
 int timers_take(struct timers *timers, int32_t index)

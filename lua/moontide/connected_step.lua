@@ -10,7 +10,7 @@ local where = require "moontide.where"
 local M = {}
 
 ---@class ConnectDefinition
----@field state? table<string, StateDescriptor|ValueState|ListState|MapState> of the key, which both inputs share
+---@field state? States of the key, which both inputs share
 ---@field parallelism? integer
 ---@field on_error? OnError
 ---@field open? fun(self: Process, ctx: OpenContext)
@@ -20,7 +20,7 @@ local M = {}
 ---@field on_timer? fun(self: Process, timestamp: number, ctx: TimerContext, out: Collector)
 
 ---@class BroadcastDefinition
----@field state? table<string, StateDescriptor|ValueState|ListState|MapState> of the key; the broadcast states are on `self` beside them
+---@field state? States of the key; the broadcast states are on `self` beside them
 ---@field parallelism? integer
 ---@field on_error? OnError
 ---@field open? fun(self: Process, ctx: OpenContext)

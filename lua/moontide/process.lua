@@ -10,7 +10,7 @@ local where = require "moontide.where"
 local M = {}
 
 ---@class ProcessDefinition
----@field state? table<string, StateDescriptor|ValueState|ListState|MapState> by the name that `self` has it under
+---@field state? States by the name that `self` has it under
 ---@field parallelism? integer of its subtasks, at most as many as the job has workers; default: it runs where its records are, keyed in all
 ---@field on_error? OnError
 ---@field open? fun(self: Process, ctx: OpenContext) once, before the first record; there is no key yet

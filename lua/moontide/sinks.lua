@@ -19,8 +19,8 @@ local sink_specs = {
 ---@field write fun(self: table, value: any)
 ---@field prepare? fun(self: table): any what was written since the last one, durable but not visible; the checkpoint keeps it
 ---@field commit? fun(self: table, prepared: any) makes it visible; may be repeated
----@field abort? fun(self: table, prepared: any) drops it
----@field close? fun(self: table)
+---@field abort? fun(self: table, prepared: any) drops what the checkpoint did not come to keep: the job failed or was cancelled before. One that is killed calls nothing
+---@field close? fun(self: table) also after a failure and when the job is cancelled
 
 local function check_phases(checked)
   if (checked.prepare == nil) ~= (checked.commit == nil) then

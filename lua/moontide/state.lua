@@ -74,7 +74,7 @@ function M.list_state(given)
   return new("list", given, plain_specs)
 end
 
---- A map for each key: `get(k)`, `put(k, v)`, `remove(k)`, `contains(k)`, `keys()`, `values()`, `entries()`, `is_empty()`, `clear()`.
+--- A map for each key: `get(k)`, `put(k, v)`, `put_all(t)`, `remove(k)`, `contains(k)`, `keys()`, `values()`, `entries()`, `is_empty()`, `clear()`.
 ---
 ---     keyed:process("by_kind", {
 ---       state = { kinds = mt.map_state() },
@@ -108,7 +108,7 @@ end
 ---       } },
 ---       process_element = function(self, value, ctx, out) self.average:add(value.amount) end,
 ---     })
----@param given Aggregate and `version`, `migrate`
+---@param given Aggregate with `version` and `migrate` as the others
 ---@return AggregatingState # a description; bound to the current key it is `self.<name>`
 function M.aggregating_state(given)
   return new("aggregating", given, aggregating_specs)

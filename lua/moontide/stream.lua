@@ -219,8 +219,9 @@ end
 --- are maps, are made of its records in every subtask.
 ---
 ---     local rules = stream:broadcast { rules = mt.map_state() }
----@param states? table<string, MapState>
----@return Stream|BroadcastStream
+---@overload fun(self: Stream): Stream
+---@param states table<string, MapState>
+---@return BroadcastStream
 function Stream:broadcast(states)
   if states == nil then return append_exchange(self, "broadcast") end
   if type(states) ~= "table" or getmetatable(states) ~= nil then

@@ -24,7 +24,7 @@ end
 ---     local result = testing.run("job.lua", { parallelism = 2, kill_after = { checkpoints = 2, times = 3 } })
 ---     print(#result.sinks.results, result.kills)
 ---@param script string|fun(): Job a script's path, or a function without upvalues that answers a job
----@param options? { parallelism: integer?, args: table<string, any>?, kill_after: { checkpoints: integer, times: integer }? }
+---@param options? { parallelism: integer?, args: table<string, any>?, kill_after: { checkpoints: integer?, times: integer? }? }
 ---@return { sinks: table<string, any[]>, kills: integer, checkpoints: integer }
 function M.run(script, options)
   return require("moontide.testing.run")(script, options)

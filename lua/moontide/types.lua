@@ -34,13 +34,14 @@ function Context:timestamp() end
 ---@return any
 function Context:current_key() end
 
----Send a value to a side output, which is `stream:side_output(tag)` of this step.
+---Send a value to a side output, which is `stream:side_output(tag)` of this step; without a time stamp it has that of the record.
 ---@param tag string
 ---@param value any
-function Context:output(tag, value) end
+---@param timestamp? number
+function Context:output(tag, value, timestamp) end
 
 ---Timers of the current key, and the clocks.
----@return Timers
+---@return TimerService
 function Context:timers() end
 
 ---Ask for a checkpoint soon.
@@ -52,7 +53,7 @@ local BroadcastContext = {}
 
 ---Visit all keys of this subtask that have something in a keyed state, in the order of their bytes.
 ---@param state_name string
----@param fn fun(key: any, state: ValueState|ListState|MapState|any)
+---@param fn fun(key: any, state: ValueState|ListState|MapState|ReducingState|AggregatingState)
 function BroadcastContext:apply_to_keyed_state(state_name, fn) end
 
 ---What the function of an interval join knows of the two records that met.
@@ -75,10 +76,11 @@ function IntervalJoinContext:right_timestamp() end
 ---@return any
 function IntervalJoinContext:current_key() end
 
----Send a value to a side output, which is `stream:side_output(tag)` of this step.
+---Send a value to a side output, which is `stream:side_output(tag)` of this step; without a time stamp it has the later one's event time.
 ---@param tag string
 ---@param value any
-function IntervalJoinContext:output(tag, value) end
+---@param timestamp? number
+function IntervalJoinContext:output(tag, value, timestamp) end
 
 ---What `on_timer` knows of the timer.
 ---@class TimerContext: Context
@@ -89,38 +91,41 @@ local TimerContext = {}
 function TimerContext:time_domain() end
 
 ---Timers of the current key. A timer is known by key, time and domain: registering one twice fires it once (S4).
----@class Timers
-local Timers = {}
+---@class TimerService
+local TimerService = {}
 
 ---Event time: no record older than this is expected.
 ---@return number
-function Timers:current_watermark() end
+function TimerService:current_watermark() end
 
 ---The wall clock in milliseconds.
 ---@return number
-function Timers:current_processing_time() end
+function TimerService:current_processing_time() end
 
 ---Fire when the watermark reaches `timestamp`.
 ---@param timestamp number
-function Timers:register_event_time_timer(timestamp) end
+function TimerService:register_event_time_timer(timestamp) end
 
 ---Forget an event-time timer; one that is not there is no error.
 ---@param timestamp number
-function Timers:delete_event_time_timer(timestamp) end
+function TimerService:delete_event_time_timer(timestamp) end
 
 ---Fire when the wall clock is past `timestamp`.
 ---@param timestamp number
-function Timers:register_processing_time_timer(timestamp) end
+function TimerService:register_processing_time_timer(timestamp) end
 
 ---Forget a processing-time timer; one that is not there is no error.
 ---@param timestamp number
-function Timers:delete_processing_time_timer(timestamp) end
+function TimerService:delete_processing_time_timer(timestamp) end
 
 ---`self` in the callbacks of a process step: this subtask's own table, with the step's states under their names.
 ---To have `self.small:` completed exactly, describe it: `---@class Detector: Process` with `---@field small ValueState`,
 ---and `---@param self Detector` above the callback.
 ---@class Process
----@field [string] ValueState|ListState|MapState|any
+---@field [string] any
+
+---What `state` of a definition declares, by the names that `self` has them under: `mt.value_state()` and its siblings.
+---@alias States table<string, ValueState|ListState|MapState|ReducingState|AggregatingState>
 
 ---One value for the current key. What is read is a copy: changing it changes nothing until `update`.
 ---@class ValueState

@@ -12,8 +12,8 @@ local M = {}
 ---@alias WindowFunction fun(key: any, window: Window, content: any, ctx: WindowContext, out: Collector)
 
 ---@class WindowDefinition
----@field state? table<string, StateDescriptor|ValueState|ListState|MapState> of the key, by the name that `self` has it under
----@field window_state? table<string, StateDescriptor|ValueState|ListState|MapState> of the key and the window, dropped after `clear`
+---@field state? States of the key, by the name that `self` has it under
+---@field window_state? States of the key and the window, dropped after `clear`
 ---@field parallelism? integer
 ---@field on_error? OnError
 ---@field open? fun(self: Process, ctx: OpenContext)

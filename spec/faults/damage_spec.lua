@@ -3,24 +3,16 @@
 local bit = require "bit"
 local clock = require "support.clock"
 local rounds = require "faults.chaos.round"
+local temporary = require "support.temporary"
 
 local function shell(command)
   assert(os.execute(command) == 0, command)
 end
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read("*a")
-  file:close()
-  return bytes
-end
-
 -- A new file in its place: RocksDB's row files are shared with others by hard links.
 local function replace(path, bytes)
   assert(os.remove(path))
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
+  temporary.write(path, bytes)
 end
 
 local function files_below(directory)
@@ -101,7 +93,7 @@ describe("a damaged checkpoint", function()
       end
 
       for _, name in ipairs(files_below(round.directory .. "/kept/data/checkpoints")) do
-        local bytes = read(round.directory .. "/kept/data/checkpoints/" .. name)
+        local bytes = temporary.read(round.directory .. "/kept/data/checkpoints/" .. name)
         for sixteenth = 0, 15 do
           local length = math.floor(#bytes * sixteenth / 16)
           if length < #bytes then damage(name, bytes:sub(1, length), ("cut to %d of %d bytes"):format(length, #bytes)) end

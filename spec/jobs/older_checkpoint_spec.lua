@@ -48,6 +48,25 @@ describe("an older checkpoint than the newest", function()
     goes_on(path, "--allow-duplicates")
   end)
 
+  it("S42: is refused by it too where the newest was deleted", function()
+    local path = played "exactly once"
+    assert.equal(0, select(2, here:command("checkpoints", "delete", "3")))
+    local refused = here:run(path)
+    assert.equal(3, refused:wait(), refused.err)
+    assert.is_truthy(refused.err:find(refusal:format(2), 1, true), refused.err)
+    goes_on(path, "--allow-duplicates")
+  end)
+
+  it("S42: is asked for by --fresh where all were deleted", function()
+    local path = played "exactly once"
+    for _, id in ipairs { "1", "2", "3" } do assert.equal(0, select(2, here:command("checkpoints", "delete", id))) end
+    local refused = here:run(path)
+    assert.equal(3, refused:wait(), refused.err)
+    assert.is_truthy(refused.err:find("--fresh starts over", 1, true), refused.err)
+    here:run_until_running(path, "--fresh")
+    assert.equal(0, select(2, here:command "stop"))
+  end)
+
   it("is no matter for a sink that is at least once", function()
     goes_on(played "at least once", "--restore", "1")
   end)

@@ -5,6 +5,7 @@ local example = require "support.example"
 local real_data = require "support.real_data"
 local real_windows = require "support.real_windows"
 local row_set = require "support.row_set"
+local temporary = require "support.temporary"
 
 local minute_ms = 60 * 1000
 
@@ -53,9 +54,9 @@ end
 -- Tests that run jobs in a directory of their own.
 local function each(name, body)
   it(name, function()
-    local directory = example.temporary_directory()
+    local directory = temporary.folder()
     local ok, failure = pcall(body, directory)
-    example.remove(directory)
+    temporary.remove(directory)
     if not ok then error(failure, 0) end
   end)
 end
@@ -96,12 +97,12 @@ end
 local function with_file(source, load)
   local data = {}
   lazy_setup(function()
-    data.directory = example.temporary_directory()
+    data.directory = temporary.folder()
     data.path = source:find("%.gz$") and real_data.unpack(source, data.directory .. "/data.csv") or source
     data.columns = load(data.path)
   end)
   lazy_teardown(function()
-    example.remove(data.directory)
+    temporary.remove(data.directory)
     for name in pairs(data) do data[name] = nil end
   end)
   -- What is computed once for several tests.

@@ -99,7 +99,7 @@ describe("the tables of the engine", function()
     end
   end)
 
-  it("name what api.md fixes", function()
+  it("name what jobs hold on to", function()
     local tables = connectors.tables()
     for _, name in ipairs { "sequence", "file", "stdin" } do assert.is_table(tables.source[name], name) end
     for _, name in ipairs { "stdout", "collect", "file", "blackhole" } do assert.is_table(tables.sink[name], name) end

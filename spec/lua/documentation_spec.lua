@@ -144,7 +144,7 @@ describe("what editors read", function()
       ReducingState = "get add clear", AggregatingState = "get add clear",
       ValueState = "value update clear", ListState = "get add add_all update clear",
       MapState = "get put put_all remove contains keys values entries is_empty clear",
-      Timers = "current_watermark current_processing_time register_event_time_timer delete_event_time_timer "
+      TimerService = "current_watermark current_processing_time register_event_time_timer delete_event_time_timer "
         .. "register_processing_time_timer delete_processing_time_timer",
       Context = "timestamp current_key output timers request_checkpoint", Collector = "collect",
     }

@@ -14,6 +14,16 @@ end
 local function answered(fn) return text(made_fields.answered(fn)) end
 local function collected(fn) return text(made_fields.collected(fn, 2)) end
 
+local function known_text(known)
+  return text(known and known.fields) .. (known and known.passes and " and those that come in" or "")
+end
+
+local function emitted(...)
+  local stages = {}
+  for i, fn in ipairs { ... } do stages[i] = { kind = "map", fn = fn } end
+  return known_text(made_fields.of_operator { terminal = "emit", stages = stages, step = {} })
+end
+
 local function of_state(process_element, more)
   local definition = { state = { kept = mt.value_state(), other = mt.value_state() }, process_element = process_element }
   for name, value in pairs(more or {}) do definition[name] = value end
@@ -21,13 +31,23 @@ local function of_state(process_element, more)
 end
 
 describe("the fields that a process step collects", function()
-  local function of_step(definition, plain) return text(made_fields.of_process(definition, plain).collected) end
+  local function of_step(definition, plain) return known_text(made_fields.of_process(definition, plain).collected) end
 
   it("are told of its short form too", function()
     local function wrapped() end
     assert.equal("a,b", of_step({ process_element = function(_, v, _, out) out:collect { a = v, b = 1 } end }))
     assert.equal("a,b", of_step({ process_element = wrapped }, function(v, _, out) out:collect { a = v, b = 1 } end))
-    assert.equal("any", of_step({ process_element = wrapped }, function(v, _, out) out:collect(v) end))
+    assert.equal(" and those that come in", of_step({ process_element = wrapped }, function(v, _, out) out:collect(v) end))
+  end)
+
+  it("may be those of its record", function()
+    assert.equal("a and those that come in", of_step { process_element = function(_, v, _, out) v.a = 1 out:collect(v) end })
+    assert.equal("b and those that come in", of_step {
+      state = { last = mt.value_state() },
+      process_element = function(self, v, _, out) self.last:update(v) v.b = self.last:value() out:collect(v) end,
+    })
+    assert.equal("any", of_step { process_element = function(self, v, _, out) self.last = v out:collect(v) end })
+    assert.equal("any", of_step { process_element = function(_, v, ctx, out) ctx:output("all", v) out:collect(v) end })
   end)
 end)
 
@@ -73,6 +93,23 @@ describe("the fields of tables that a function", function()
     assert.equal("a,b", collected(function(v, out) out:collect { a = v.a } if v.b then out:collect { b = v.b } end end))
     assert.equal("a", collected(function(v, out) for i = 1, 3 do out:collect({ a = v.a * i }, v.at) end end))
     assert.equal("a", collected(function(v, out) local t = { a = 1 } out:collect(t) t.a = v.b return out:collect(t) end))
+  end)
+
+  it("answers may be those of its record, with what it gives that", function()
+    local function add_a(v) v.a = v.b return v end
+    local function make(v) return { c = v.a } end
+    local function keep(v) kept = v return v end
+    assert.equal(" and those that come in", emitted(function(v) return v end))
+    assert.equal("a and those that come in", emitted(add_a))
+    assert.equal("a,x and those that come in", emitted(add_a, function(v) if v.a then v.x = 1 return v end return { x = v.y } end))
+    assert.equal("c", emitted(keep, make))
+    assert.equal("a,c", emitted(make, add_a))
+    assert.equal("any", emitted(keep, add_a))
+    assert.equal("any", emitted(make, keep))
+    assert.equal("any", emitted(function(v) for name in pairs(v) do v[name] = 1 end return v end))
+    assert.equal("any", emitted(function(v) local function add() v.a = 1 end add() return v end))
+    assert.equal("any", emitted(function(v) return setmetatable(v, kept) end))
+    assert.equal("any", emitted(function(v) return table.remove(v) and v end))
   end)
 
   it("stores are those it gives them and those it adds", function()
@@ -171,6 +208,31 @@ describe("tables of known fields", function()
     h:push({})
     assert.are.same({ {}, {}, mt.null }, h:values())
   end)
+
+  -- Ever new fields, tables that are no rows, and what is no table.
+  local function passing()
+    local list = { {}, { a = 0 }, { a = 0, b = 0 }, {}, { a = 1 } }
+    for i = 1, 60 do list[#list + 1] = { a = i, ["x" .. i % 12] = i, y = i % 5 == 0 and "y" or nil } end
+    for i = 1, 3 do
+      for _, value in ipairs { { a = i }, {}, { i, i }, { [7] = i }, { a = { b = i } }, mt.null, i, "text" } do list[#list + 1] = value end
+    end
+    return list
+  end
+
+  for name, fn in pairs {
+    ["as they are"] = function(v) return v end,
+    ["with a field more"] = function(v) if type(v) == "table" and v ~= mt.null and not v[1] then v.more = 1 v.a = nil end return v end,
+  } do
+    it("let those pass that come in, " .. name, function()
+      local h = testing.harness(function(input)
+        return input:map(fn):flat_map(function(v, out) out:collect(v) end):process("last", { process_element = function(_, v, _, out) out:collect(v) end })
+      end)
+      local expected = passing()
+      for i, value in ipairs(expected) do expected[i] = fn(value) end
+      for _, value in ipairs(passing()) do h:push(value) end
+      assert.are.same(expected, h:values())
+    end)
+  end
 
   it("keep what an older version of the script stored beside them", function()
     local function job(first)

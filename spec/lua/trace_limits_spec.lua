@@ -4,7 +4,7 @@ local util = require "jit.util"
 describe("the limits of the compiler", function()
   -- LuaJIT's own.
   after_each(function()
-    jit.opt.start("maxtrace=1000", "maxmcode=512")
+    jit.opt.start("maxtrace=1000", "maxmcode=512", "maxrecord=4000", "maxirconst=500")
     jit.flush()
   end)
 

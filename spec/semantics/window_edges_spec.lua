@@ -44,6 +44,25 @@ describe("windows at the ends of time:", function()
     end
   end
 
+  -- A record of every time would be in so many windows; a slide that does not divide the size makes one more for some.
+  for _, case in ipairs { { size = 2048, slide = 2, windows = 1024 }, { size = 3069, slide = 3, windows = 1023 }, { size = 3, slide = 10, windows = 1 } } do
+    it(("S22: a record is in up to 1024 windows: %d by %d"):format(case.size, case.slide), function()
+      open(function(input) return input:key_by(one):window(mt.sliding { size = case.size, slide = case.slide }):process("p", tell) end)
+      h:push("x", 30000)
+      h:watermark(math.huge)
+      assert.are.equal(case.windows, #h:values())
+    end)
+  end
+
+  it("S22: more windows than that are refused", function()
+    h = { close = function() end }
+    local ok, message = pcall(testing.harness, function(input)
+      return input:key_by(one):window(mt.sliding { size = 2049, slide = 2 }):process("p", tell)
+    end)
+    assert.is_false(ok)
+    assert.is_truthy(tostring(message):find("step 'p': a record would be in 1025 windows (at most 1024)", 1, true), message)
+  end)
+
   it("S57: a record at MIN is none for an interval join", function()
     open(function(a, b)
       return a:key_by(one):interval_join(b:key_by(one), { lower = -5, upper = 5 }):process("j", function(_, _, _, out) out:collect(1) end)

@@ -1,15 +1,9 @@
 -- Runs a job as its author would: build/moontide run, from the top of the tree.
+local temporary = require "support.temporary"
+
 local M = {}
 
 local executable = os.getenv("MOONTIDE_EXECUTABLE") or "build/moontide"
-
-local function read_all(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-M.read_all = read_all
 
 function M.lines(text)
   local list = {}
@@ -17,28 +11,17 @@ function M.lines(text)
   return list
 end
 
-function M.temporary_directory()
-  local pipe = assert(io.popen("mktemp -d"))
-  local path = pipe:read("*l")
-  pipe:close()
-  return path
-end
-
-function M.remove(directory)
-  os.execute("rm -rf '" .. directory .. "'")
-end
-
 --- Run `script` with the words of `options`; `environment` is "NAME=value ..." or nil.
 --- Answers stdout, the exit status and stderr. The job has a process group of its own:
 --- a crash point kills the group.
 function M.run(script, options, environment)
-  local directory = M.temporary_directory()
+  local directory = temporary.folder()
   local command = ("env %s setsid -w '%s' run %s --no-progress %s </dev/null >'%s/out' 2>'%s/err'; echo $? >'%s/status'"):format(
     environment or "", executable, script, options or "", directory, directory, directory)
   os.execute(command)
-  local out, err = read_all(directory .. "/out"), read_all(directory .. "/err")
-  local status = tonumber(read_all(directory .. "/status"))
-  M.remove(directory)
+  local out, err = temporary.read(directory .. "/out"), temporary.read(directory .. "/err")
+  local status = tonumber(temporary.read(directory .. "/status"))
+  temporary.remove(directory)
   return out, status, err
 end
 
@@ -46,7 +29,7 @@ end
 function M.parts(directory)
   local texts = {}
   local pipe = assert(io.popen(("ls '%s' 2>/dev/null"):format(directory)))
-  for name in pipe:lines() do texts[#texts + 1] = read_all(directory .. "/" .. name) end
+  for name in pipe:lines() do texts[#texts + 1] = temporary.read(directory .. "/" .. name) end
   pipe:close()
   return texts
 end

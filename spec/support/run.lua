@@ -1,6 +1,7 @@
 -- Jobs for specs of the command line: written into a directory of their own, run by
 -- processes that are gone, like the directory, after the test.
 local process = require "support.process"
+local temporary = require "support.temporary"
 
 local M = {}
 local Run = {}
@@ -8,31 +9,21 @@ Run.__index = Run
 
 --- A directory, and what will be started in it.
 function M.new()
-  local pipe = assert(io.popen("mktemp -d"))
-  local directory = pipe:read("*l")
-  pipe:close()
+  local directory = temporary.folder()
   return setmetatable({ directory = directory, data = directory .. "/data", _started = {} }, Run)
 end
 
 function Run:destroy()
   for _, started in ipairs(self._started) do started:destroy() end
-  os.execute("rm -rf '" .. self.directory .. "'")
+  temporary.remove(self.directory)
 end
 
 function Run:write(name, text)
-  local path = self.directory .. "/" .. name
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  return path
+  return temporary.write(self.directory .. "/" .. name, text)
 end
 
 function Run:read(name)
-  local file = io.open(self.directory .. "/" .. name, "rb")
-  if not file then return nil end
-  local text = file:read("*a")
-  file:close()
-  return text
+  return temporary.read(self.directory .. "/" .. name)
 end
 
 --- A script: `options` are those of mt.job as Lua text, `steps` what follows the source.

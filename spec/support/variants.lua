@@ -1,4 +1,4 @@
--- The ways in which every case of semantics.md is played: on both backends, as it is
+-- The ways in which every case of a rule is played: on both backends, as it is
 -- written, and with a snapshot and restore behind its steps, at the same parallelism and,
 -- where it has keys, at others. A way with `at` is played once for each step; the first play
 -- of one that is `stored` has no memory for rows on RocksDB, so that they lie in the store.

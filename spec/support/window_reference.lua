@@ -1,6 +1,6 @@
--- Windows as the rules of semantics.md say, done the slow way: every window is a list of
--- its elements, every timer an entry of a list that is searched. Written from the rules
--- (S12 to S31), with nothing of the engine in it.
+-- Windows as the rules say (S12 to S31), done the slow way: every window is a list of
+-- its elements, every timer an entry of a list that is searched. Written from the rules,
+-- with nothing of the engine in it.
 --
 -- A program is { window, trigger, evictor, lateness, late } (see random_windows.lua); the
 -- reference takes what a harness takes, and answers what comes out as text.

@@ -53,9 +53,9 @@ static int options_check(const struct options *options)
 }
 
 static int sink_recover(const struct options *options, const struct format_vtab *format, const struct sink_context *context,
-                        const struct slice *committables, uint32_t count, bool fresh, bool older)
+                        const struct slice *committables, uint32_t count, bool older)
 {
-    (void)format, (void)fresh;
+    (void)format;
     int status = options_check(options);
     if (status < 0)
         return status;

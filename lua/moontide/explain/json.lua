@@ -1,11 +1,6 @@
 --- The plan as one JSON document, keys in alphabetical order so that two plans can be compared by their text.
+local json_string = require "moontide.json_string"
 local null = require "moontide.null"
-
-local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
-
-local function string_text(text)
-  return '"' .. text:gsub('[%c"\\]', function(c) return escapes[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
-end
 
 -- Fields that are lists also when they are empty.
 local lists = { inputs = true, states = true, steps = true, fields = true, from = true, without = true }
@@ -30,7 +25,7 @@ local function object_text(object, indent)
   for i, name in ipairs(names) do
     local value = object[name]
     local text = lists[name] and type(value) == "table" and list_text(value, deeper) or encode(value, deeper)
-    members[i] = deeper .. string_text(name) .. ": " .. text
+    members[i] = deeper .. json_string(name) .. ": " .. text
   end
   return "{\n" .. table.concat(members, ",\n") .. "\n" .. indent .. "}"
 end
@@ -38,7 +33,7 @@ end
 function encode(value, indent)
   local kind = type(value)
   if value == nil or value == null or value ~= value then return "null" end
-  if kind == "string" then return string_text(value) end
+  if kind == "string" then return json_string(value) end
   if kind == "boolean" then return tostring(value) end
   if kind == "number" then return (value % 1 == 0 and math.abs(value) < 2 ^ 53 and "%d" or "%.17g"):format(value) end
   if kind == "cdata" then return (tostring(value):gsub("U?LL$", "")) end

@@ -45,8 +45,11 @@ return Collector
 ---@param port integer
 ---@param fields table<string, true>? all that its tables can have, if that is known
 ---@param default_time? "out_time" what is collected without a time has that of the cell, not the record's
+---@return Collector
+---@return EncodingPlace
 return function(call, port, fields, default_time)
   local text = source:gsub("DEFAULT_TIME", default_time and "call." .. default_time or "call.times[call.index]")
-  local class = generate(text, "=collector", call, port, C, encoding.encode, encoding.place(fields), times.to_engine)
-  return lend(call, methods(class, "out"))
+  local place = encoding.place(fields)
+  local class = generate(text, "=collector", call, port, C, encoding.encode, place, times.to_engine)
+  return lend(call, methods(class, "out")), place
 end

@@ -29,12 +29,6 @@ function Context:current_key()
   return (unpack_key(at))
 end
 
-function Context:output(tag, value, timestamp)
-  local output = outputs[tag]
-  if output then return output:collect(value, timestamp) end
-  return unread(tag, value, timestamp)
-end
-
 function Context:subtask() return call.subtask end
 function Context:parallelism() return call.parallelism end
 function Context:request_checkpoint() C.call_request_checkpoint(call) end
@@ -49,8 +43,8 @@ function Context:time_domain() return call.domain == 0 and "event" or "processin
 --- `ports`: the number of the output of each tag that somebody reads; `rest_port`: of all other tags, nil drops them.
 --- `timers`: what ctx:timers() answers; `of_timer`: the context of on_timer.
 return function(call, ports, rest_port, timers, of_timer)
-  local outputs, unread = side_outputs(call, ports, rest_port)
-  local text = source:gsub("TIMES", of_timer and "timer_times" or "times") .. (of_timer and timer_source or "") .. "return Context"
+  local outputs, unread = side_outputs.new(call, ports, rest_port)
+  local text = source:gsub("TIMES", of_timer and "timer_times" or "times") .. side_outputs.method .. (of_timer and timer_source or "") .. "return Context"
   local class = generate(text, "=context", call, outputs, ffi, C, times.from_engine, unpack_key, unread, timers)
   return lend(call, methods(class, "ctx"))
 end

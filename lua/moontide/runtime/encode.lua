@@ -183,6 +183,30 @@ function M.forget_fields(place)
   if #place.shapes > 0 then link(place) end
 end
 
+local passing_fields_max = 40 -- each costs a look where a table is made
+
+local function add_fields(place, names)
+  local count = 0
+  for _, name in ipairs(names) do place.fields[name] = true end
+  for _ in pairs(place.fields) do count = count + 1 end
+  if count > passing_fields_max then return M.forget_fields(place) end
+  if #place.shapes > 0 then link(place) end
+end
+
+--- What is to be told of each shape that comes in (nil: of what has none), where the tables of a place may be these
+--- besides those whose fields are known.
+---@param place EncodingPlace
+---@return fun(id: integer?)
+function M.watcher(place)
+  local shapes_met = 0
+  return function(id)
+    if not place.fields then return end
+    shapes_met = shapes_met + 1
+    if not id or shapes_met > shapes_max then return M.forget_fields(place) end
+    add_fields(place, shapes.names(id))
+  end
+end
+
 -- The tree of a record that is no row, or not known to be one.
 local function build_record(value, place)
   tree.used = 0

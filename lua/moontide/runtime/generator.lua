@@ -65,7 +65,7 @@ return function(call, operator, out, times_of_source)
 
   local function due()
     if not rate then return call.count end
-    local now = tonumber(C.clock_now_ms())
+    local now = tonumber(C.clock_monotonic_ms())
     started_ms = started_ms or now
     return math.min(call.count, math.floor((now - started_ms) * rate / 1000 / call.parallelism) - made)
   end

@@ -1,10 +1,10 @@
 --- Hands the operators of a job to the engine as its plan.
+local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
 local connectors = require "moontide.connectors"
 local engine_window = require "moontide.runtime.engine_window"
 local physical = require "moontide.runtime.physical"
-
 local report = require "moontide.runtime.report"
 
 local M = {}
@@ -52,8 +52,10 @@ end
 local function set_window(plan, index, step)
   local window = step.window
   local lateness = window.time == "event" and step.lateness or 0 -- S24
-  check(C.plan_set_window(plan, index, window_kinds[window.kind], window.size, window.slide, window.offset, time_domains[window.time],
-    lateness, staggers[window.stagger]))
+  check(C.plan_set_window(plan, index, ffi.new("struct step_window", {
+    kind = window_kinds[window.kind], shape = { window.size, window.slide, window.offset }, domain = time_domains[window.time],
+    stagger = staggers[window.stagger], lateness = lateness,
+  })))
   if window.stagger ~= "aligned" then check(C.plan_set_saving(plan, index)) end
 end
 

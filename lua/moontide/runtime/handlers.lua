@@ -3,6 +3,7 @@ local binding = require "moontide.runtime.binding"
 local collector = require "moontide.runtime.collector"
 local connect = require "moontide.runtime.connect"
 local context = require "moontide.runtime.context"
+local encoding = require "moontide.runtime.encode"
 local graph = require "moontide.runtime.graph"
 local interval_join = require "moontide.runtime.interval_join"
 local loops = require "moontide.runtime.loops"
@@ -19,11 +20,17 @@ local window_handler = require "moontide.runtime.window_handler"
 
 local M = {}
 
+-- The main output, and where it may get the records that come in: who is told of their shapes.
+local function output_of(call, known)
+  local out, place = collector(call, 0, known and known.fields)
+  return out, known and known.passes and encoding.watcher(place) or nil
+end
+
 local function process_handler(call, operator, guarded)
   local definition, names = operator.step.definition, operator.step.state_names
-  local self, made = {}, made_fields.of_process(definition, operator.step.plain)
+  local self, made = {}, made_fields.of_process(definition, operator.step.plain, operator.stages)
   local timers = timer_service(call, binding.timers_refused(operator.step))
-  local ctx, out = context(call, operator.ports, operator.rest_port, timers), collector(call, 0, made.collected)
+  local ctx, out, met = context(call, operator.ports, operator.rest_port, timers), output_of(call, made.collected)
   local kept = operator_state.of_step(call, operator.step, guarded)
   local process_element = kept and kept:committing(definition.process_element) or definition.process_element
   local loop, fire, tell
@@ -36,7 +43,7 @@ local function process_handler(call, operator, guarded)
     if kept then kept:commit() end
     state_migration(call, operator.step)
     binding.set_states(self, names, binding.bind_states(call, names, definition.state, guarded, made.states))
-    loop = loops.make(call, operator, { fn = process_element, self = self, ctx = ctx, out = out, guarded = guarded })
+    loop = loops.make(call, operator, { fn = process_element, self = self, ctx = ctx, out = out, guarded = guarded, met = met })
     tell = map_hints.make(call, names, definition.state, definition.process_element)
     if definition.on_timer then
       local timer_ctx = context(call, operator.ports, operator.rest_port, timers, true)
@@ -58,12 +65,12 @@ local function process_handler(call, operator, guarded)
 end
 
 local function stateless_handler(call, operator, guarded)
-  local out, step = collector(call, 0, made_fields.of_operator(operator)), operator.step
+  local step, out, met = operator.step, output_of(call, made_fields.of_operator(operator))
   call.pass_input = operator.terminal == "key" and #operator.stages == 0
   local loop
   return {
     [1] = function() loop() end,
-    [3] = function() loop = loops.make(call, operator, { fn = step.fn, out = out, guarded = guarded }) end,
+    [3] = function() loop = loops.make(call, operator, { fn = step.fn, out = out, guarded = guarded, met = met }) end,
     [4] = function() end,
   }
 end

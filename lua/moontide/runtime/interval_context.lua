@@ -14,15 +14,7 @@ function Context:timestamp() return from_engine(call.out_time) end
 function Context:left_timestamp() return from_engine(met.left) end
 function Context:right_timestamp() return from_engine(met.right) end
 function Context:current_key() return of_record:current_key() end
-
-function Context:output(tag, value, timestamp)
-  local output = outputs[tag]
-  if output then return output:collect(value, timestamp) end
-  return unread(tag, value, timestamp)
-end
-
-return Context
-]]
+]] .. side_outputs.method .. "return Context"
 
 ---@param call ffi.cdata* struct call
 ---@param ports table<string, integer> number of the output of each tag that somebody reads
@@ -30,7 +22,7 @@ return Context
 ---@param met ffi.cdata* the times of the records that met, `left` and `right`
 ---@return IntervalJoinContext
 return function(call, ports, rest_port, met)
-  local outputs, unread = side_outputs(call, ports, rest_port, "out_time")
+  local outputs, unread = side_outputs.new(call, ports, rest_port, "out_time")
   local class = generate(source, "=context", call, met, outputs, unread, times.from_engine, context(call, {}))
   return lend(call, methods(class, "ctx"))
 end

@@ -1,11 +1,6 @@
 --- A value as JSON for people to read in a report: never fails, whatever the value.
+local json_string = require "moontide.json_string"
 local null = require "moontide.null"
-
-local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
-
-local function quote(text)
-  return '"' .. text:gsub('[%c"\\]', function(c) return escapes[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
-end
 
 local function number_text(number)
   if number ~= number then return "NaN" end
@@ -26,14 +21,14 @@ local function table_text(value, depth)
   local names = {}
   for name in pairs(value) do names[#names + 1] = name end
   table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
-  for _, name in ipairs(names) do parts[#parts + 1] = quote(tostring(name)) .. ":" .. to_text(value[name], depth + 1) end
+  for _, name in ipairs(names) do parts[#parts + 1] = json_string(tostring(name)) .. ":" .. to_text(value[name], depth + 1) end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
 function to_text(value, depth)
   if value == null or value == nil then return "null" end
   local kind = type(value)
-  if kind == "string" then return quote(value) end
+  if kind == "string" then return json_string(value) end
   if kind == "number" then return number_text(value) end
   if kind == "boolean" then return tostring(value) end
   if kind == "table" then return table_text(value, depth) end

@@ -75,7 +75,7 @@ end
 --- The function that handles the records [call.index, call.count) of the batch in `call`.
 ---@param call ffi.cdata* struct call
 ---@param operator Operator
----@param bound { fn: function, self: table, ctx: table, out: table, guarded: boolean }
+---@param bound { fn: function, self: table, ctx: table, out: table, guarded: boolean, met: fun(id: integer?)? }
 ---@return function
 function M.make(call, operator, bound)
   local terminal = operator.terminal
@@ -83,7 +83,7 @@ function M.make(call, operator, bound)
   if used_fields.only_chooses(operator) then terminal = "pass" end
   local text = loop_source(operator.stages, terminal, bound.guarded)
   local set_key = operator.terminal == "key" and key_setter(call) or nil
-  local decode = values.decoder(used_fields.of_operator(operator, bound.fn))
+  local decode = values.decoder(used_fields.of_operator(operator, bound.fn), bound.met)
   return renewal(call, function()
     return generate(text, "=loop of " .. operator.name, call, C, decode, nil_value, set_key, bound.fn, bound.self, bound.ctx, bound.out, operator.stages)
   end)

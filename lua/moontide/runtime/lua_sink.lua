@@ -42,5 +42,10 @@ return function(call, operator, guarded)
       if #waiting > 0 then saved.save(call, waiting) end
     end,
     [6] = function() if definition.commit then commit_up_to(tonumber(call.checkpoint)) end end,
+    [8] = function() -- CALL_GIVE_UP
+      for _, item in ipairs(definition.abort and waiting or {}) do
+        if item.checkpoint > tonumber(call.checkpoint) then definition.abort(self, item.prepared) end
+      end
+    end,
   }
 end

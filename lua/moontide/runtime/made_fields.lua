@@ -9,13 +9,14 @@ local M = {}
 
 local fields_max = 60
 
--- Origins, as this module names them: "self", "out", "collect of out", "state NAME", "value of NAME" and the other
+-- Origins, as this module names them: "self", "record" (of which nobody else knows), "out", "collect of out", "state NAME", "value of NAME" and the other
 -- methods of a state, "value NAME" (what it answered), "table N".
 local Made = {}
 Made.__index = Made
 
 local function new_made(states)
   local self = setmetatable({ tables = {}, count = 0, answered = { given = {} }, collected = { given = {} }, states = {} }, Made)
+  self.answered.own, self.collected.own = "record", "record"
   for name in pairs(states or {}) do self.states[name] = { given = {}, own = "value " .. name } end
   return self
 end
@@ -38,6 +39,8 @@ local function give(self, consumer, given)
   for origin in pairs(given) do
     if self.tables[origin] and (origin:find("^table ") or origin == consumer.own) then
       consumer.given[origin] = true
+    elseif origin == "record" and self.tables.record then
+      consumer.open = true -- encoded, and kept by nobody
     elseif origin ~= origins.scalar then
       consumer.open = true
       self:escaped(origin)
@@ -114,7 +117,7 @@ function Made:walk(fn, parameters)
 end
 
 local function fields_of(self, consumer)
-  local fields, count = {}, 0
+  local fields, count = {}, consumer.given.record and 1 or 0
   for origin in pairs(consumer.given) do
     local known = self:table_of(origin)
     if known.escaped then return nil end
@@ -122,6 +125,19 @@ local function fields_of(self, consumer)
   end
   for _ in pairs(fields) do count = count + 1 end
   return not consumer.open and count > 0 and count <= fields_max and fields or nil
+end
+
+--- What is known of a table: its fields, and those of the record that came in where it may be that.
+---@class KnownFields
+---@field fields table<string, true>
+---@field passes boolean
+
+-- What `consumer` is given, of functions whose record is as `known` says.
+local function known_of(self, consumer, known)
+  local passes, fields = consumer.given.record, nil
+  if passes and known then add_names(self:table_of "record".fields, known.fields) end
+  fields = fields_of(self, consumer)
+  return fields and { fields = fields, passes = passes and known.passes or false } or nil
 end
 
 --- The fields of the tables that `fn` answers first; nil: not known.
@@ -142,23 +158,31 @@ function M.collected(fn, index)
   return self:walk(fn, parameters) and fields_of(self, self.collected) or nil
 end
 
--- Nobody behind the last map step changes what it answered.
-local function answered_last(stages)
-  for i = #stages, 1, -1 do
-    local stage = stages[i]
-    if stage.kind == "map" then return M.answered(stage.fn) end
-    if not used_fields.add(stage.fn, 1, {}) then return nil end
+-- What the map steps and filters of an operator make of a record. Where one of them shows it to others it is not known.
+local function behind_stages(stages)
+  local known = { fields = {}, passes = true }
+  for _, stage in ipairs(stages) do
+    if stage.kind == "map" then
+      local self = new_made()
+      if known then self:table_of "record" end
+      known = self:walk(stage.fn, { known and "record" }) and known_of(self, self.answered, known) or nil
+    elseif not used_fields.add(stage.fn, 1, {}) then
+      known = nil
+    end
   end
+  return known
 end
 
 --- The fields of the tables that a fused operator without state emits; nil: not known.
 ---@param operator Operator
----@return table<string, true>?
+---@return KnownFields?
 function M.of_operator(operator)
-  local terminal, fn = operator.terminal, operator.step.fn
-  if terminal == "flat_map" then return M.collected(fn, 2) end
+  local terminal, fn, known = operator.terminal, operator.step.fn, behind_stages(operator.stages)
   if terminal == "key" and not used_fields.add(fn, 1, {}) then return nil end
-  return answered_last(operator.stages)
+  if terminal ~= "flat_map" then return known end
+  local self = new_made()
+  if known then self:table_of "record" end
+  return self:walk(fn, { known and "record", "out" }) and known_of(self, self.collected, known) or nil
 end
 
 --- The fields of the accumulators of an aggregate; nil: not known.
@@ -173,7 +197,7 @@ function M.of_aggregate(aggregate)
 end
 
 local callbacks = {
-  process_element = { "self", false, false, "out" },
+  process_element = { "self", "record", false, "out" },
   on_timer = { "self", false, false, "out" },
   open = { "self" },
   close = { "self" },
@@ -189,19 +213,21 @@ end
 --- hold for what this code stores: what else it answers, of an older version's making, its reader has to look for.
 ---@param definition table
 ---@param plain? function what is in the place of process_element, as its author wrote it: of (value, ctx, out)
----@return { collected: table<string, true>?, states: table<string, table<string, true>> }
-function M.of_process(definition, plain)
+---@param stages? table[] map and filter steps before it
+---@return { collected: KnownFields?, states: table<string, table<string, true>> }
+function M.of_process(definition, plain, stages)
   local values = {}
   for name, descriptor in pairs(definition.state or {}) do
     if descriptor.kind == "value" then values[name] = descriptor end
   end
-  local self = new_made(values)
-  if plain and not self:walk(plain, { false, false, "out" }) then return { states = {} } end
+  local self, known = new_made(values), behind_stages(stages or {})
+  if known then self:table_of "record" end
+  if plain and not self:walk(plain, { "record", false, "out" }) then return { states = {} } end
   for name, parameters in pairs(callbacks) do
     local fn = rawget(definition, name)
     if fn and not (plain and name == "process_element") and not self:walk(fn, parameters) then return { states = {} } end
   end
-  local result = { collected = fields_of(self, self.collected), states = {} }
+  local result = { collected = known_of(self, self.collected, known), states = {} }
   for name, state in pairs(self.states) do
     local fields = fields_of(self, state)
     if fields and add_default(fields, values[name].default) then result.states[name] = fields end

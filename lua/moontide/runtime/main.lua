@@ -8,6 +8,7 @@ local moontide = require "moontide"
 local physical = require "moontide.runtime.physical"
 local plan = require "moontide.plan"
 local report = require "moontide.runtime.report"
+local same_job = require "moontide.runtime.same_job"
 local trace_guard = require "moontide.runtime.trace_guard"
 local trace_limits = require "moontide.runtime.trace_limits"
 local where = require "moontide.where"
@@ -84,13 +85,25 @@ end
 function M.fill(handle)
   local filled = ffi.cast("struct plan *", handle)
   graph.fill(filled, M.job, operators(C.plan_parallelism(filled)))
+  if C.plan_parallelism(filled) > 1 then C.plan_set_text(filled, same_job.text(M.job)) end
+  M.filled = true
 end
+
+local driven
 
 --- Drive a worker (a light userdata) until it ends.
 ---@return integer answer enum worker_answer
 function M.drive(handle)
-  local driven = ffi.cast("struct worker *", handle)
-  return worker.new(driven, M.job, operators(C.worker_parallelism(driven))):run()
+  local pointer = ffi.cast("struct worker *", handle)
+  if not M.filled then same_job.check(M.job, ffi.string(C.worker_plan_text(pointer))) end
+  driven = worker.new(pointer, M.job, operators(C.worker_parallelism(pointer)))
+  return driven:run()
+end
+
+--- Close the steps of that worker, which has failed or was cancelled.
+---@param completed integer the last checkpoint that there will be of this run
+function M.give_up(completed)
+  if driven then driven:give_up(completed) end
 end
 
 --- The plan as text, JSON or dot.

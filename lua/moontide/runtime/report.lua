@@ -1,4 +1,4 @@
---- What a failure of user code reads like (api.md section 6), and where it was.
+--- What a failure of user code reads like, and where it was.
 local ffi = require "ffi"
 local blame = require "moontide.runtime.blame"
 local decode = require("moontide.runtime.values").decode
@@ -173,7 +173,8 @@ function M.without_addresses(text)
 end
 
 -- By what the engine asks for (enum call_request), which callbacks may have run.
-local asked = { [1] = { "process_element", "fn", "write" }, [2] = { "poll", "fn" }, [3] = { "open" }, [4] = { "close" }, [7] = { "on_timer" } }
+local asked = { [1] = { "process_element", "fn", "write" }, [2] = { "poll", "fn" }, [3] = { "open" }, [4] = { "close" }, [7] = { "on_timer" },
+  [8] = { "abort" } }
 
 --- The lines of a function of the author, by the name that it has for him.
 ---@param fn function

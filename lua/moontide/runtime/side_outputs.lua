@@ -1,6 +1,17 @@
 --- Where `ctx:output(tag, value)` sends: an output for each tag that somebody reads.
 local collector = require "moontide.runtime.collector"
 
+local M = {}
+
+--- `ctx:output`, as text for a class `Context` that is loaded from text; M.new() answers its `outputs` and `unread`.
+M.method = [[
+function Context:output(tag, value, timestamp)
+  local output = outputs[tag]
+  if output then return output:collect(value, timestamp) end
+  return unread(tag, value, timestamp)
+end
+]]
+
 local function check_tag(tag)
   if type(tag) ~= "string" or tag == "" then error("ctx:output needs a tag (a text), got " .. tostring(tag), 3) end
 end
@@ -22,8 +33,10 @@ end
 ---@param rest_port integer?
 ---@param default_time? string of a record without a time of its own: see collector
 ---@return table<string, Collector> outputs, fun(tag: string, value: any, timestamp: number?) unread
-return function(call, ports, rest_port, default_time)
+function M.new(call, ports, rest_port, default_time)
   local outputs = {}
   for tag, port in pairs(ports) do outputs[tag] = collector(call, port, nil, default_time) end
   return outputs, unread_by(call, rest_port, default_time)
 end
+
+return M

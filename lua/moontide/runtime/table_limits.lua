@@ -1,6 +1,6 @@
 --- How far tables are encoded and decoded by straight-line code, which a trace can drop where the table goes nowhere
---- else, and from where on by loops. Generated code has at most 200 locals, and a trace at most 4000 instructions for
---- all that a record goes through.
+--- else, and from where on by loops. Generated code has at most 200 locals, and a trace so many instructions for all
+--- that a record goes through (runtime/trace_limits.lua).
 return {
   --- Fields of a row.
   fields_straight_max = 20,

@@ -91,21 +91,23 @@ local function decode_slot(slot)
 end
 
 --- As decode(), for a reader that sees only the fields `wanted` of a row (nil: all): the others are left out. Who sees
---- nothing but fields cannot keep the row, so that it need not be opaque.
+--- nothing but fields cannot keep the row, so that it need not be opaque. One who sees all may want to know which rows
+--- there are: `met` is called with each shape when it is first met, and with nothing for each packed value.
 ---@param wanted table<string, true>?
+---@param met fun(id: integer?)?
 ---@return fun(cell: ffi.cdata*, bytes: ffi.cdata*): any
-function M.decoder(wanted)
-  local seen_rows = wanted and records:rows(wanted) or records:kept_rows()
+function M.decoder(wanted, met)
+  local seen_rows = wanted and records:rows(wanted) or records:kept_rows(met)
   return function(cell, bytes)
     local tag = cell.tag
     if tag == 8 then return (seen_rows(cell.length, ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
     if tag == 4 then return cell.number end
+    if tag == 9 and met then met() end
     return (decode_field(cell, bytes))
   end
 end
 
---- The value of a slot of state, for one who may want to know which rows there are: `met` is called with each shape when
---- it is first met, and with nothing for each packed value.
+--- The value of a slot of state, with `met` as above.
 ---@param met fun(id: integer?)?
 ---@return fun(slot: ffi.cdata*): any
 function M.slot_decoder(met)

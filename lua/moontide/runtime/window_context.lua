@@ -5,6 +5,7 @@ local check = require "moontide.runtime.fail"
 local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
+local side_outputs = require "moontide.runtime.side_outputs"
 local timer_methods = require "moontide.runtime.timer_methods"
 local times = require "moontide.runtime.times"
 
@@ -19,14 +20,6 @@ function Context:current_processing_time() return tonumber(C.call_processing_tim
 
 -- `place[0]` is the pane whose window's timers these are.
 local timers = timer_methods("Context", { register = "call_window_register", delete = "call_window_delete" }, "call, place[0]")
-
-local output = [[
-function Context:output(tag, value, timestamp)
-  local output = outputs[tag]
-  if output then return output:collect(value, timestamp) end
-  return unread(tag, value, timestamp)
-end
-]]
 
 local function new(text, call, place, outputs, unread)
   local source = clocks .. text .. "return Context"
@@ -55,7 +48,7 @@ end
 ---@param unread fun(tag: string, value: any, timestamp: number?)
 ---@return WindowContext
 function M.window(call, outputs, unread)
-  return new(output, call, nil, outputs, unread)
+  return new(side_outputs.method, call, nil, outputs, unread)
 end
 
 local view = [[

@@ -26,7 +26,7 @@ local late, timeless, too_long = 1, 2, 3
 -- A record that no window took: late, without a time, with a key that is too long, or in a gap between windows.
 local function skipper(call, operator)
   local tag, records = operator.step.late, call.windows.late
-  local outputs, unread = side_outputs(call, operator.ports, operator.rest_port)
+  local outputs, unread = side_outputs.new(call, operator.ports, operator.rest_port)
   local output = tag and outputs[tag]
   return function(i)
     if records[i] == timeless then
@@ -129,7 +129,7 @@ end
 local function bind(call, operator, guarded, self)
   local step = operator.step
   local states, trigger = states_of_panes(call, step, guarded), step.trigger or {}
-  local outputs, unread = side_outputs(call, operator.ports, operator.rest_port, "out_time")
+  local outputs, unread = side_outputs.new(call, operator.ports, operator.rest_port, "out_time")
   local place = ffi.new("int32_t[1]")
   local bound = {
     guarded = guarded, self = self, place = place, kept = states["window-contents"], start = step.contents.first, add = step.contents.add,

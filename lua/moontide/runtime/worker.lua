@@ -5,6 +5,7 @@ local collector = require "moontide.runtime.collector"
 local garbage = require "moontide.runtime.garbage"
 local handlers = require "moontide.runtime.handlers"
 local json_text = require "moontide.runtime.json_text"
+local log = require "moontide.log"
 local physical = require "moontide.runtime.physical"
 local report = require "moontide.runtime.report"
 
@@ -34,7 +35,7 @@ end
 ---@param job Job
 ---@param graph table
 function M.new(handle, job, graph)
-  local self = setmetatable({ handle = handle, job = job, operators = graph.operators, handlers = {}, calls = {}, letters = {} }, Worker)
+  local self = setmetatable({ handle = handle, job = job, operators = graph.operators, handlers = {}, calls = {}, letters = {}, opened = {} }, Worker)
   self.names = callback_names(job)
   self.catch = report.catcher(self.names)
   for index, operator in ipairs(graph.operators) do
@@ -106,15 +107,43 @@ end
 
 --- Do what the engine asked of operator `index`: false and the report if the job fails by it.
 function Worker:handle_call(index)
-  local handler = self.handlers[index]
+  local handler, request = self.handlers[index], tonumber(self.calls[index].request)
   while true do
     running.worker, running.index = self, index
     local ok, failure = xpcall(handler, self.catch)
     running.worker = nil
-    if ok then return true end
+    if ok then
+      if request == C.CALL_OPEN then self.opened[index] = true elseif request == C.CALL_CLOSE then self.opened[index] = nil end
+      return true
+    end
     local go_on, text = recover(self, index, report.caught(failure))
     if not go_on then return false, text end
   end
+end
+
+-- The last calls of an operator. One that fails keeps none of the others from being made.
+local function call_at_last(self, index, request)
+  self.calls[index].request = request
+  C.worker_enter(self.handle, index - 1)
+  running.worker, running.index = self, index
+  local ok, failure = xpcall(self.handlers[index], self.catch)
+  if not ok then log.warn("%s", report.line(report.caught(failure))) end
+  running.worker = nil
+  C.worker_enter(self.handle, -1)
+end
+
+--- Where the run came to no end (it failed, or was cancelled): what is open is closed, and what sinks have prepared
+--- for checkpoints above `completed`, which hold it for nobody, is aborted (S42).
+---@param completed integer
+function Worker:give_up(completed)
+  for index, operator in ipairs(self.operators) do
+    if self.opened[index] and operator.terminal == "sink" then
+      self.calls[index].checkpoint = completed
+      call_at_last(self, index, C.CALL_GIVE_UP)
+    end
+    if self.opened[index] then call_at_last(self, index, C.CALL_CLOSE) end
+  end
+  self.opened = {}
 end
 
 --- Run until the job ends. Answers enum worker_answer.

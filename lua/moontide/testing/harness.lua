@@ -38,6 +38,7 @@ local Harness = {}
 Harness.__index = Harness
 
 local closed = "the harness is closed"
+local never = 2 ^ 53 -- a checkpoint that all others are before
 local channels_max, inputs_max, groups_max = 1024, 64, 32768
 
 local function snapshots(value)
@@ -145,6 +146,7 @@ end
 
 function Harness:_free()
   if not self._handle then return end
+  if self._worker then self._worker:give_up(never) end -- what a failure has left open
   for _, call in pairs(self._worker and self._worker.calls or {}) do lent.take_back(call, closed) end
   C.harness_free(ffi.gc(self._handle, nil))
   self._handle, self._worker_handle, self._worker = nil, nil, nil

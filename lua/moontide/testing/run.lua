@@ -2,6 +2,7 @@
 --- SIGKILL after so many checkpoints, started again, and its collected results read.
 local ffi = require "ffi"
 local C = require "moontide.engine"
+local check = require "moontide.runtime.fail"
 local describe = require "moontide.describe"
 local msgpack = require "moontide.runtime.msgpack"
 local options = require "moontide.options"
@@ -119,22 +120,13 @@ local function attempts(words, directory, kill_after)
   end
 end
 
--- Published parts of a sink, in the order in which they were written: by run (the times of its parts), subtask and counter.
+-- Paths of the published parts of a sink, in the order in which they were written.
 local function parts_of(directory)
-  local parts, run_time = {}, {}
-  for _, line in ipairs(lines_of(("find %s -maxdepth 1 -type f -name '[!.]*' -printf '%%T@ %%f\\n'"):format(quoted(directory)))) do
-    local time, name = line:match("^(%S+) (.*)$")
-    local run, subtask, counter = name:match("%-(%x+)%-(%d+)%-(%d+)%.[^.]*$")
-    time = tonumber(time)
-    run_time[run] = math.max(run_time[run] or 0, time)
-    parts[#parts + 1] = { path = directory .. "/" .. name, run = run, subtask = tonumber(subtask), counter = tonumber(counter) }
-  end
-  table.sort(parts, function(a, b)
-    if a.run ~= b.run then return run_time[a.run] < run_time[b.run] end
-    if a.subtask ~= b.subtask then return a.subtask < b.subtask end
-    return a.counter < b.counter
-  end)
-  return parts
+  local paths = ffi.gc(ffi.new("struct buffer"), C.buffer_deinit)
+  check(C.file_sink_paths(directory, paths))
+  local list = {}
+  for path in ffi.string(paths.data, paths.bytes):gmatch("%Z+") do list[#list + 1] = path end
+  return list
 end
 
 -- Values are measured before they are read: the reader trusts its bytes.
@@ -154,7 +146,7 @@ local function collected(data)
   local sinks = {}
   for _, name in ipairs(lines_of("ls " .. quoted(data .. "/collect") .. " 2>/dev/null")) do
     sinks[name] = {}
-    for _, part in ipairs(parts_of(data .. "/collect/" .. name)) do read_values(sinks[name], part.path) end
+    for _, path in ipairs(parts_of(data .. "/collect/" .. name)) do read_values(sinks[name], path) end
   end
   return sinks
 end

@@ -3,7 +3,6 @@ local aligner = { "spec/engine/dataflow/aligner_spec.lua", "spec/semantics/barri
 local storage = { "spec/engine/checkpoint/storage_spec.lua", "spec/engine/checkpoint/storage_crash_spec.lua" }
 local sink = { "spec/engine/connectors/file_sink_spec.lua", "spec/engine/connectors/file_sink_history_spec.lua", "spec/engine/connectors/file_sink_kill_spec.lua" }
 local limits = { "spec/jobs/checkpoint_limits_spec.lua" }
-local going_on = { "spec/faults/going_on_spec.lua" }
 local kills = { "spec/faults/going_on_spec.lua", "spec/faults/chaos_spec.lua", "spec/jobs/random_graphs_spec.lua" }
 local refused = { "spec/faults/refused_rows_spec.lua" }
 local early = { "spec/faults/early_rows_spec.lua" }

@@ -40,7 +40,7 @@ return {
   { rule = "S31", file = "engine/dataflow/operators/call_windows.c", specs = { "spec/semantics/window_triggers_spec.lua" },
     from = "WINDOW_OF_ALL.start ? INT64_MAX :", to = "WINDOW_OF_ALL.start ? INT64_MAX - 1 :" },
   { rule = "S31", file = "lua/moontide/runtime/window_handler.lua", specs = functions,
-    from = "side_outputs(call, operator.ports, operator.rest_port, \"out_time\")", to = "side_outputs(call, operator.ports, operator.rest_port)" },
+    from = "side_outputs.new(call, operator.ports, operator.rest_port, \"out_time\")", to = "side_outputs.new(call, operator.ports, operator.rest_port)" },
   { rule = "S31", file = "lua/moontide/trigger.lua", specs = triggers,
     from = "return time == huge and \"fire\" or \"continue\" end", to = "return \"continue\" end" },
 

@@ -21,7 +21,7 @@ end
 -- A sealed journal in the shared folder: { name, bytes, checksum, epoch }.
 local function delta(storage, epoch, payload)
   local name, out = new_name(storage, ".delta"), ffi.new("struct journal *[1]")
-  check(C.journal_create(C.storage_shared_directory(storage), name, C.JOURNAL_DELTA, out))
+  check(C.journal_create(C.storage_shared_path(storage, name).text, C.JOURNAL_DELTA, out))
   payload = payload or ("rows of " .. epoch)
   local frame = ffi.new("struct journal_frame", { 0, 0, 127, epoch })
   local status = C.journal_append(out[0], frame, ffi.new("struct slice", { payload, #payload }))
@@ -35,8 +35,9 @@ local function delta(storage, epoch, payload)
   return { name = name, bytes = bytes[0], checksum = checksum[0], epoch = epoch }
 end
 
-local function manifest(id, deltas, tag)
-  local head = ffi.new("struct manifest_head", { id = id, parent = id - 1, run = 1, time_ms = 1, parallelism = 1, max_parallelism = 128,
+local function manifest(id, deltas, tag, line)
+  line = line or { parent = id - 1, run = 1 }
+  local head = ffi.new("struct manifest_head", { id = id, parent = line.parent, run = line.run, time_ms = 1, parallelism = 1, max_parallelism = 128,
     engine_version = "0", job = "j", mode = "exactly_once", script = "" })
   local made = C.manifest_new(head)
   for _, file in ipairs(deltas) do
@@ -47,8 +48,9 @@ local function manifest(id, deltas, tag)
   return made
 end
 
-local function commit(storage, id, deltas, tag)
-  local made = manifest(id, deltas, tag)
+-- `line` = { parent =, run = }: of a run that does not go on from the one before
+local function commit(storage, id, deltas, tag, line)
+  local made = manifest(id, deltas, tag, line)
   local status = C.storage_commit(storage, made)
   C.manifest_free(made)
   return status

@@ -1,6 +1,7 @@
 -- Files for the specs of this folder: made, damaged, and used by children that get killed.
 local ffi = require "ffi"
 local bit = require "bit"
+local temporary = require "support.temporary"
 
 local M = {}
 
@@ -11,25 +12,6 @@ local function line_of(command)
   local line = pipe:read "*l"
   pipe:close()
   return line
-end
-
-function M.temporary(parent)
-  return assert(line_of(parent and ("mktemp -d -p '%s'"):format(parent) or "mktemp -d"))
-end
-
-function M.remove(path) os.execute("rm -rf '" .. path .. "'") end
-
-function M.read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-function M.write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  file:close()
 end
 
 function M.exists(path) return line_of(("test -e '%s' && echo yes || echo no"):format(path)) == "yes" end
@@ -59,7 +41,7 @@ end
 --- Run a Lua program in a session of its own, so that a crash point kills nobody else. Answers its exit status (137: killed) and output.
 function M.child(program, environment)
   local path = os.tmpname()
-  M.write(path, program)
+  temporary.write(path, program)
   local assignments = {}
   for name, value in pairs(environment or {}) do assignments[#assignments + 1] = ("%s='%s'"):format(name, value) end
   local command = ("exec 2>&1; env %s setsid -w luajit '%s'; echo \" status=$?\""):format(table.concat(assignments, " "), path)

@@ -1,6 +1,7 @@
 local ffi = require "ffi"
 local C = require "support.engine"
 local files = require "engine.checkpoint.files"
+local temporary = require "support.temporary"
 
 local function check(status)
   if status < 0 then error(ffi.string(C.error_message()), 2) end
@@ -9,7 +10,7 @@ end
 
 local function create(root, name, kind)
   local out = ffi.new("struct journal *[1]")
-  check(C.journal_create(root, name, kind or C.JOURNAL_DELTA, out))
+  check(C.journal_create(root .. "/" .. name, kind or C.JOURNAL_DELTA, out))
   return out[0]
 end
 
@@ -42,8 +43,8 @@ end
 
 describe("journal", function()
   local root
-  before_each(function() root = files.temporary() end)
-  after_each(function() files.remove(root) end)
+  before_each(function() root = temporary.folder() end)
+  after_each(function() temporary.remove(root) end)
 
   it("gives back the frames in order, empty ones too", function()
     local journal = create(root, "a.delta", C.JOURNAL_DUMP)
@@ -71,7 +72,7 @@ describe("journal", function()
   it("never writes over a file, and takes one away when it is discarded", function()
     local journal = create(root, "a.delta")
     local out = ffi.new("struct journal *[1]")
-    assert.is_true(C.journal_create(root, "a.delta", C.JOURNAL_DELTA, out) < 0)
+    assert.is_true(C.journal_create(root .. "/a.delta", C.JOURNAL_DELTA, out) < 0)
     assert.truthy(ffi.string(C.error_message()):find("a.delta", 1, true))
     C.journal_discard(journal)
     assert.are.same({}, files.tree(root))
@@ -105,9 +106,9 @@ describe("journal", function()
     local journal = create(root, "a.delta")
     for i = 1, 20 do check(append(journal, ("%04d"):format(i):rep(i), i)) end
     local bytes, checksum = seal(journal)
-    local whole, good = files.read(root .. "/a.delta"), read(root .. "/a.delta")
+    local whole, good = temporary.read(root .. "/a.delta"), read(root .. "/a.delta")
     local function expect_refused(text, description)
-      files.write(root .. "/b.delta", text)
+      temporary.write(root .. "/b.delta", text)
       for _, known in ipairs { { 0, 0 }, { bytes, checksum } } do
         assert.is_true(C.journal_verify(root .. "/b.delta", known[1], known[2]) < 0, description)
         local message = ffi.string(C.error_message())
@@ -130,13 +131,13 @@ describe("journal", function()
       local journal = create(root, name)
       for _, payload in ipairs { ... } do check(append(journal, payload)) end
       seal(journal)
-      return files.read(root .. "/" .. name)
+      return temporary.read(root .. "/" .. name)
     end
     local first, second, other = ("1"):rep(24), ("2"):rep(24), ("3"):rep(24)
     local both, short, changed = made("both", first, second), made("short", first), made("changed", first, other)
     local frame = 32 + 24
     local function expect_refused(text, reason)
-      files.write(root .. "/mixed", text)
+      temporary.write(root .. "/mixed", text)
       assert.is_true(C.journal_verify(root .. "/mixed", 0, 0) < 0)
       assert.truthy(ffi.string(C.error_message()):find(reason, 1, true), ffi.string(C.error_message()))
     end
@@ -150,7 +151,7 @@ describe("journal", function()
       ffi.cdef "struct moontide_limit { uint64_t soft, hard; }; int setrlimit(int, const struct moontide_limit *); void (*signal(int, void (*)(int)))(int);"
       ffi.C.signal(25, ffi.cast("void (*)(int)", 1))
       local out = ffi.new("struct journal *[1]")
-      check(C.journal_create(%q, "a.delta", C.JOURNAL_DELTA, out))
+      check(C.journal_create(%q, C.JOURNAL_DELTA, out))
       ffi.C.setrlimit(1, ffi.new("struct moontide_limit", { 60000, 1000000 }))
       local frame = ffi.new("struct journal_frame", { 1, 2, 3, 4 })
       local payload, count = ("p"):rep(7000), 0
@@ -164,7 +165,7 @@ describe("journal", function()
       check(C.journal_seal(out[0], bytes, checksum))
       C.journal_close(out[0])
       check(C.journal_verify(%q, bytes[0], checksum[0]))
-    ]]):format(root, root .. "/a.delta"))
+    ]]):format(root .. "/a.delta", root .. "/a.delta"))
     assert.are.equal(0, status, output)
     assert.truthy(output:find("failed after 8: ", 1, true), output)
     local frames = read(root .. "/a.delta")
@@ -176,12 +177,12 @@ describe("journal", function()
     for _, point in ipairs(files.crash_points(C, "journal.")) do
       local status, output = files.child(files.prelude .. ([[
         local out = ffi.new("struct journal *[1]")
-        check(C.journal_create(%q, %q, C.JOURNAL_DELTA, out))
+        check(C.journal_create(%q, C.JOURNAL_DELTA, out))
         local frame = ffi.new("struct journal_frame", { 1, 2, 3, 4 })
         for i = 1, 3 do check(C.journal_append(out[0], frame, slice("rows"))) end
         local bytes, checksum = ffi.new("uint64_t[1]"), ffi.new("uint64_t[1]")
         check(C.journal_seal(out[0], bytes, checksum))
-      ]]):format(root, point), { MOONTIDE_CRASH_POINT = point == "journal.append" and point .. ":3" or point })
+      ]]):format(root .. "/" .. point), { MOONTIDE_CRASH_POINT = point == "journal.append" and point .. ":3" or point })
       assert.are.equal(137, status, point .. ": " .. output)
       local sealed = point == "journal.before_sync" or point == "journal.after_sync"
       assert.are.equal(sealed, C.journal_verify(root .. "/" .. point, 0, 0) == 0, point)

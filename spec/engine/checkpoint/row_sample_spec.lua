@@ -1,6 +1,7 @@
 local ffi = require "ffi"
 local C = require "support.engine"
 local files = require "engine.checkpoint.files"
+local temporary = require "support.temporary"
 
 local function check(status)
   if status < 0 then error(ffi.string(C.error_message()), 2) end
@@ -17,7 +18,7 @@ end
 
 local function write(path, frames)
   local out = ffi.new("struct journal *[1]")
-  check(C.journal_create(path, "a.base", C.JOURNAL_DUMP, out))
+  check(C.journal_create(path .. "/a.base", C.JOURNAL_DUMP, out))
   for _, rows in ipairs(frames) do
     local payload = table.concat(rows)
     local frame = ffi.new("struct journal_frame", { 0, 0, 127, 1 })
@@ -31,10 +32,10 @@ end
 describe("the guess at the rows of a dump", function()
   local root, path
   before_each(function()
-    root = files.temporary()
+    root = temporary.folder()
     path = root .. "/a.base"
   end)
-  after_each(function() files.remove(root) end)
+  after_each(function() temporary.remove(root) end)
 
   -- Narrow rows in the first frames, wide ones in the last; every fourth is of another column, half of them of other groups.
   local function mixed()

@@ -2,6 +2,7 @@ local ffi = require "ffi"
 local C = require "support.engine"
 local files = require "engine.checkpoint.files"
 local commits = require "engine.checkpoint.commits"
+local temporary = require "support.temporary"
 
 local check, open, delta, commit = commits.check, commits.open, commits.delta, commits.commit
 local newest, ids = commits.newest, commits.ids
@@ -12,13 +13,13 @@ describe("storage, killed or on a full disk,", function()
   local root, checkpoints
 
   before_each(function()
-    root = files.temporary()
+    root = temporary.folder()
     checkpoints = root .. "/checkpoints"
     C.log_set_level(4)
   end)
 
   after_each(function()
-    files.remove(root)
+    temporary.remove(root)
     C.log_set_level(1)
   end)
 
@@ -55,7 +56,7 @@ describe("storage, killed or on a full disk,", function()
   it("has a whole newest checkpoint after a kill at any point of a commit", function()
     local seen = {}
     for _, point in ipairs(files.crash_points(C, "commit.")) do
-      files.remove(checkpoints)
+      temporary.remove(checkpoints)
       local before = open(root)
       check(commit(before, 1, { delta(before, 1) }))
       C.storage_close(before)
@@ -71,7 +72,7 @@ describe("storage, killed or on a full disk,", function()
 
   it("has a whole newest checkpoint after a kill at any point of a journal", function()
     for _, point in ipairs(files.crash_points(C, "journal.")) do
-      files.remove(checkpoints)
+      temporary.remove(checkpoints)
       local before = open(root)
       check(commit(before, 1, { delta(before, 1) }))
       C.storage_close(before)
@@ -83,7 +84,7 @@ describe("storage, killed or on a full disk,", function()
   it("has a whole newest checkpoint after a kill at any point of a deletion", function()
     for _, point in ipairs(files.crash_points(C, "retain.")) do
       for passage = 1, (point == "retain.between_files" or point:find "rename") and 3 or 1 do
-        files.remove(checkpoints)
+        temporary.remove(checkpoints)
         local before = open(root)
         for id = 1, 5 do check(commit(before, id, { delta(before, id), delta(before, id) })) end
         C.storage_close(before)
@@ -95,7 +96,7 @@ describe("storage, killed or on a full disk,", function()
 
   it("has the old tags or the new ones after a kill", function()
     for _, point in ipairs(files.crash_points(C, "tag.")) do
-      files.remove(checkpoints)
+      temporary.remove(checkpoints)
       local before = open(root)
       check(commit(before, 1, { delta(before, 1) }))
       C.storage_close(before)

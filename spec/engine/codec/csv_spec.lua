@@ -76,6 +76,7 @@ describe("csv that is read", function()
     assert.equal("1.5,y", errors[1].bytes)
     assert.equal(1, #select(2, decode("a,b\n1,maybe\n", { columns = { b = "boolean" } })))
     assert.equal(1, #select(2, decode("a,b\n1,2x\n", { columns = { b = "number" } })))
+    assert.equal(2, #select(2, decode("a,b\n1,1e400\n2,-1e999\n3,1e-999\n4,inf\n", { columns = { b = "number" } })))
   end)
 
   it("reports records with too few or too many fields", function()

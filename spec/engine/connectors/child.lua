@@ -1,5 +1,5 @@
 -- Runs a piece of Lua in a process of its own: for what ends a process, or needs another standard input.
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 local M = {}
 
@@ -10,7 +10,7 @@ function M.run(dir, code, options)
   options = options or {}
   local script, output, errors, status = dir .. "/.child.lua", dir .. "/.child.out", dir .. "/.child.err", dir .. "/.child.status"
   temporary.write(script, "package.path = 'spec/?.lua;lua/?.lua;lua/?/init.lua;' .. package.path\n" ..
-    "local drive, temporary = require 'engine.connectors.drive', require 'engine.connectors.temporary'\n" .. code)
+    "local drive, temporary = require 'engine.connectors.drive', require 'support.temporary'\n" .. code)
   local words = {}
   for i, word in ipairs(options.args or {}) do words[i] = "'" .. tostring(word) .. "'" end
   -- A session of its own: a crash point kills the whole process group.

@@ -301,7 +301,7 @@ function M.recover(name, given, context, committables, older)
   committables = committables or {}
   local slices = ffi.new("struct slice[?]", math.max(1, #committables))
   for i, text in ipairs(committables) do slices[i - 1].data, slices[i - 1].bytes = text, #text end
-  local status = vtab.recover(options, format, c_context, slices, #committables, #committables == 0, older or false)
+  local status = vtab.recover(options, format, c_context, slices, #committables, older or false)
   return status
 end
 

@@ -1,6 +1,6 @@
 local child = require "engine.connectors.child"
 local drive = require "engine.connectors.drive"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 --- Poll until nothing is at hand.
 local function take(reader)

@@ -1,5 +1,5 @@
 local drive = require "engine.connectors.drive"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 -- Restores of any checkpoint, in any order: what is published afterwards is what that checkpoint had.
 describe("sink file, restored to older checkpoints", function()

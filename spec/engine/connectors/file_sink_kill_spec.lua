@@ -1,7 +1,7 @@
 local C = require "support.engine"
 local child = require "engine.connectors.child"
 local ffi = require "ffi"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 -- A small engine: two subtasks write numbered records, checkpoints are a file that is renamed into place, commits may be
 -- lost. It goes on from its newest checkpoint, or from the one before where `older` is asked for. arg: folder, records, older.

@@ -2,7 +2,7 @@ local C = require "support.engine"
 local child = require "engine.connectors.child"
 local drive = require "engine.connectors.drive"
 local ffi = require "ffi"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 local function seeded()
   local seed = tonumber(os.getenv "SEED") or os.time()

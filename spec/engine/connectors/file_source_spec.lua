@@ -1,6 +1,6 @@
 local child = require "engine.connectors.child"
 local drive = require "engine.connectors.drive"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 local function numbers(from, to)
   local lines = {}
@@ -235,11 +235,15 @@ describe("source file", function()
         assert.truthy(message:find("cut" .. ending .. ": cut short at compressed byte " .. cut, 1, true), message)
       end
       for _ = 1, 40 do
-        -- Behind the header, some bytes of which mean nothing, and before the trailer; the checksum finds every change.
+        -- Behind the header and before the trailer: the checksum finds every change of what is read, and some bits mean nothing.
         local at = math.random(40, #good - 9)
         local flipped = good:sub(1, at - 1) .. string.char(bit.bxor(good:byte(at), bit.lshift(1, math.random(0, 7)))) .. good:sub(at + 1)
-        local message = failure(read, { path = write("bad" .. ending, flipped), format = "lines" })
-        assert.truthy(message:find("bad" .. ending, 1, true), "byte " .. at .. ": " .. message)
+        local ok, result = pcall(read, { path = write("bad" .. ending, flipped), format = "lines" })
+        if ok then
+          assert.same(noise, result, "byte " .. at)
+        else
+          assert.truthy(tostring(result):find("bad" .. ending, 1, true), "byte " .. at .. ": " .. tostring(result))
+        end
       end
     end
   end)

@@ -1,5 +1,5 @@
 local child = require "engine.connectors.child"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 local megabyte = 1024 * 1024
 

@@ -1,6 +1,6 @@
 local drive = require "engine.connectors.drive"
 local real_data = require "support.real_data"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 local small = "examples/data/flights.csv"
 

@@ -1,6 +1,6 @@
 local child = require "engine.connectors.child"
 local drive = require "engine.connectors.drive"
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 
 describe("standard input and output", function()
   local dir

@@ -1,5 +1,5 @@
 -- Proves engine/dataflow/dead_letter.c.
-local temporary = require "engine.connectors.temporary"
+local temporary = require "support.temporary"
 local testing = require "moontide.testing"
 
 describe("dead letters of a source", function()

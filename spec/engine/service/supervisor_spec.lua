@@ -111,6 +111,16 @@ describe("the supervisor", function()
     end
   end)
 
+  it("says why nothing comes of a job that had finished", function()
+    local script = here:job()
+    local status, err = finish(here:run(script))
+    assert.are.equal(0, status, err)
+    assert.is_nil(err:match "nothing was left")
+    status, err = finish(here:run(script))
+    assert.are.equal(0, status, err)
+    assert.is_truthy(err:match "nothing was left to read after checkpoint 1 %(%-%-fresh starts over%)\n", err)
+  end)
+
   it("ends at once on a second signal, status 1", function()
     local script = here:job('{ watchdog = false, parallelism = 1 }', [[
       :map(function(n)
@@ -281,6 +291,7 @@ describe("the supervisor", function()
     assert.are.equal(0, status, err)
     assert.are.equal("x", here:read("deaths"))
     assert.is_true(tonumber(err:match("goes on from checkpoint (%d+)")) > before, err)
+    assert.is_truthy(here:ask("checkpoints"):match('"id":' .. before .. ","), "--fresh keeps the older ones")
   end)
 
   it("ends when nobody reads its results any more", function()

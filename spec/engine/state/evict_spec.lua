@@ -1,5 +1,6 @@
 local ffi = require "ffi"
 local keyed = require "engine.state.keyed"
+local temporary = require "support.temporary"
 local C = keyed.C
 
 local states = { { "small", "value" }, { "name", "value" }, { "seen", "map" }, { "log", "list" } }
@@ -12,12 +13,12 @@ describe("keyed state over a store", function()
     state = keyed.new { states = states, backend = backend, undo = undo }
   end
 
-  before_each(function() root = keyed.temporary() end)
+  before_each(function() root = temporary.folder() end)
 
   after_each(function()
     state:free()
     C.backend_free(backend)
-    keyed.remove(root)
+    temporary.remove(root)
   end)
 
   -- Empty batches: each evicts.
@@ -162,7 +163,7 @@ describe("keyed state over a store", function()
     local removal = state:cut()
     state:free()
     C.backend_free(backend)
-    keyed.remove(root .. "/rows")
+    temporary.remove(root .. "/rows")
     keyed.check(C.store_clone(root .. "/base", root .. "/rows"))
     open(512 * 1024)
     keyed.check(C.backend_store(backend, ffi.new("struct store *[1]")))

@@ -22,21 +22,12 @@ local function check(status)
 end
 M.check = check
 
-function M.temporary()
-  local pipe = assert(io.popen("mktemp -d"))
-  local path = pipe:read("*l")
-  pipe:close()
-  return path
-end
-
 --- The keys first, first + 1, ...: `count` of them.
 function M.keys_from(first, count)
   local list = {}
   for i = 1, count do list[i] = first + i - 1 end
   return list
 end
-
-function M.remove(path) os.execute("rm -rf '" .. path .. "'") end
 
 --- The budget and, with a directory, the store below it. Tables from `walked_places` on are walked by another thread.
 function M.backend(memory_bytes, directory, walked_places)

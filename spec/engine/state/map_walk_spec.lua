@@ -3,6 +3,7 @@
 local draw = require "support.draw"
 local keyed = require "engine.state.keyed"
 local plain_state = require "support.plain_state"
+local temporary = require "support.temporary"
 local C = keyed.C
 
 local seed = keyed.seed
@@ -12,7 +13,7 @@ local Play = {}
 Play.__index = Play
 
 local function new_play(number, options)
-  local self = setmetatable({ random = draw.generator(seed + number * 104729), options = options, root = keyed.temporary(), open = {} }, Play)
+  local self = setmetatable({ random = draw.generator(seed + number * 104729), options = options, root = temporary.folder(), open = {} }, Play)
   -- So many keys a map may have: below, about and above the size from which it is no longer copied.
   self.size = draw.pick(self.random, { 10, 70, 400 })
   self.models = {}
@@ -26,7 +27,7 @@ end
 function Play:free()
   self.state:free()
   C.backend_free(self.backend)
-  keyed.remove(self.root)
+  temporary.remove(self.root)
 end
 
 local function a_key(self)

@@ -5,6 +5,7 @@ local null = require "moontide.null"
 local keyed = require "engine.state.keyed"
 local plain_key = require "support.plain_key"
 local plain_state = require "support.plain_state"
+local temporary = require "support.temporary"
 local C = keyed.C
 
 local seed = keyed.seed
@@ -168,7 +169,7 @@ local Run = {}
 Run.__index = Run
 
 local function new_run(options)
-  local self = setmetatable({ options = options, root = keyed.temporary(), checkpoints = 0, model = {}, bases = 0, stores = 0 }, Run)
+  local self = setmetatable({ options = options, root = temporary.folder(), checkpoints = 0, model = {}, bases = 0, stores = 0 }, Run)
   self.backend = keyed.backend(options.memory, options.store and self.root .. "/rows" or nil)
   self.state = keyed.new { states = states, backend = self.backend, undo = options.undo }
   return self
@@ -177,7 +178,7 @@ end
 function Run:free()
   self.state:free()
   C.backend_free(self.backend)
-  keyed.remove(self.root)
+  temporary.remove(self.root)
 end
 
 -- Right and wrong ones, of other records too.
@@ -306,8 +307,8 @@ function Run:rescale(parts, parallelism, model, what)
   local others = open_parts(self, parallelism, directory, rows, into_store)
   compare(others, model, what)
   close_parts(others)
-  keyed.remove(directory)
-  keyed.remove(self.root .. "/rescale base")
+  temporary.remove(directory)
+  temporary.remove(self.root .. "/rescale base")
 end
 
 -- Work on what was restored, as if the job had been killed.
@@ -337,7 +338,7 @@ function Run:checkpoint()
   if first == 1 then self:go_on(parts, model, what .. ", gone on") end
   if random() < 0.5 then self:rescale(parts, first == 3 and 2 or 3, model, what .. ", rescaled") end
   close_parts(parts)
-  keyed.remove(directory)
+  temporary.remove(directory)
 end
 
 function Run:clear_all()

@@ -1,6 +1,7 @@
 -- Rows in the order of their entries: how a sweep of much of a table writes them, and how a
 -- restore goes along them, with strays, removals and keys that are new in between.
 local keyed = require "engine.state.keyed"
+local temporary = require "support.temporary"
 local C = keyed.C
 
 local seed = keyed.seed
@@ -39,7 +40,7 @@ describe("rows in the order of entries", function()
   after_each(function()
     for _, state in ipairs(open) do state:free() end
     C.backend_free(backend)
-    if directory then keyed.remove(directory) end
+    if directory then temporary.remove(directory) end
     directory = nil
   end)
 
@@ -162,7 +163,7 @@ describe("rows in the order of entries", function()
   end)
 
   it("come behind what was swept early in their epoch", function()
-    directory = keyed.temporary()
+    directory = temporary.folder()
     C.backend_free(backend)
     backend = keyed.backend(8 * 2 ^ 20, directory .. "/store")
     local text, all = ("x"):rep(4000), {}

@@ -1,5 +1,6 @@
 local bit = require "bit"
 local keyed = require "engine.state.keyed"
+local temporary = require "support.temporary"
 local C = keyed.C
 
 local seed = keyed.seed
@@ -254,7 +255,7 @@ describe("restoring more than memory holds", function()
   end
 
   it("puts into the store what the cache has no room for, and the last row of a key wins", function()
-    local root = keyed.temporary()
+    local root = temporary.folder()
     local backend = keyed.backend(4 * 2 ^ 20, root .. "/rows")
     local state = keyed.new { states = states, backend = backend }
     local base, delta = rows()
@@ -271,6 +272,6 @@ describe("restoring more than memory holds", function()
     assert.are.equal(0, C.keyed_state_failure(state.handle))
     state:free()
     C.backend_free(backend)
-    keyed.remove(root)
+    temporary.remove(root)
   end)
 end)

@@ -1,6 +1,7 @@
 local ffi = require "ffi"
 local C = require "support.engine"
 local bit = require "bit"
+local temporary = require "support.temporary"
 
 local function slice(text)
   local bytes = ffi.new("char[?]", #text + 1, text)
@@ -14,13 +15,6 @@ end
 local function check(status)
   if status < 0 then error(ffi.string(C.error_message()), 2) end
   return status
-end
-
-local function temporary()
-  local pipe = assert(io.popen("mktemp -d"))
-  local path = pipe:read("*l")
-  pipe:close()
-  return path
 end
 
 -- An open store with Lua strings for rows.
@@ -88,13 +82,13 @@ describe("store", function()
   local root, store
 
   before_each(function()
-    root = temporary()
+    root = temporary.folder()
     store = assert(open(root .. "/rows"))
   end)
 
   after_each(function()
     store:close()
-    os.execute("rm -rf '" .. root .. "'")
+    temporary.remove(root)
   end)
 
   it("answers what was put, and absence without an error", function()
@@ -270,19 +264,6 @@ end)
 describe("a damaged store", function()
   local root
 
-  local function read_all(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read "*a"
-    file:close()
-    return text
-  end
-
-  local function write_all(path, text)
-    local file = assert(io.open(path, "wb"))
-    file:write(text)
-    file:close()
-  end
-
   local function list(directory)
     local names, pipe = {}, assert(io.popen("ls '" .. directory .. "'"))
     for name in pipe:lines() do names[#names + 1] = name end
@@ -291,7 +272,7 @@ describe("a damaged store", function()
   end
 
   before_each(function()
-    root = temporary()
+    root = temporary.folder()
     local store = assert(open(root .. "/rows"))
     local rows = {}
     for i = 1, 5000 do rows[i] = { ("%08d"):format(i), ("%020d"):format(i) } end
@@ -300,7 +281,7 @@ describe("a damaged store", function()
     store:close()
   end)
 
-  after_each(function() os.execute("rm -rf '" .. root .. "'") end)
+  after_each(function() temporary.remove(root) end)
 
   -- Every row that can be read is right; else there was an error, with text.
   local function read_or_refuse()
@@ -320,11 +301,11 @@ describe("a damaged store", function()
     local refused = 0
     for _, name in ipairs(list(root .. "/base")) do
       local path = root .. "/base/" .. name
-      local whole = read_all(path)
+      local whole = temporary.read(path)
       os.execute("cp -al '" .. root .. "/base' '" .. root .. "/kept'")
       for i = 0, 15 do
         os.remove(path)
-        write_all(path, whole:sub(1, math.floor(#whole * i / 16)))
+        temporary.write(path, whole:sub(1, math.floor(#whole * i / 16)))
         local outcome = read_or_refuse()
         if name:find "%.sst$" then assert.are.equal("refused", outcome, name .. " " .. i) end
         if outcome == "refused" then refused = refused + 1 end
@@ -343,13 +324,13 @@ describe("a damaged store", function()
       assert.is_true(status < 0)
       assert.truthy(text:find(path:sub(1, 100), 1, true), text)
     end
-    write_all(root .. "/file", "x")
+    temporary.write(root .. "/file", "x")
     expect_refused(root .. "/file")
     expect_refused(root .. "/absent/deeper")
     expect_refused(root .. "/" .. ("x"):rep(5000))
     for _, current in ipairs { "", "\n", "MANIFEST-999999\n", "../../file\n", "MANIFEST-000001", ("M"):rep(70000) } do
       os.execute(("rm -rf '%s/bad' && cp -a '%s/base' '%s/bad'"):format(root, root, root))
-      write_all(root .. "/bad/CURRENT", current)
+      temporary.write(root .. "/bad/CURRENT", current)
       expect_refused(root .. "/bad")
     end
     os.execute(("rm -rf '%s/bad' && cp -a '%s/base' '%s/bad' && cd '%s/bad' && rm *.sst && mkdir 000009.sst"):format(root, root, root, root))
@@ -362,12 +343,12 @@ describe("a damaged store", function()
     local refused = 0
     os.execute(("cp -a '%s/base' '%s/kept'"):format(root, root))
     for _, name in ipairs(list(root .. "/kept")) do
-      local whole = read_all(root .. "/kept/" .. name)
+      local whole = temporary.read(root .. "/kept/" .. name)
       for _ = 1, #whole > 0 and 64 or 0 do
         os.execute(("rm -rf '%s/base' && cp -a '%s/kept' '%s/base'"):format(root, root, root))
         local at = math.random(#whole)
         local byte = bit.bxor(whole:byte(at), 2 ^ math.random(0, 7))
-        write_all(root .. "/base/" .. name, whole:sub(1, at - 1) .. string.char(byte) .. whole:sub(at + 1))
+        temporary.write(root .. "/base/" .. name, whole:sub(1, at - 1) .. string.char(byte) .. whole:sub(at + 1))
         local ok, outcome = pcall(read_or_refuse)
         assert(ok, "seed " .. seed .. ", " .. name .. " at " .. at .. ": " .. tostring(outcome))
         if outcome == "refused" then refused = refused + 1 end

@@ -1,6 +1,7 @@
 -- Rows of a frozen epoch that another thread writes while keys are written on: engine/state/walker.c.
 -- Under ThreadSanitizer and AddressSanitizer this is where the two meet.
 local keyed = require "engine.state.keyed"
+local temporary = require "support.temporary"
 local C = keyed.C
 local random = math.random
 
@@ -157,7 +158,7 @@ describe("a walk beside the worker", function()
   end)
 
   it("meets rows that leave for the store and come back", function()
-    local root = keyed.temporary()
+    local root = temporary.folder()
     local small = keyed.backend(1.5 * 2 ^ 20, root .. "/rows", 1)
     local made = keyed.new { states = states, backend = small }
     local model, rows, at_barrier = {}, {}, {}
@@ -188,6 +189,6 @@ describe("a walk beside the worker", function()
     end
     made:free()
     C.backend_free(small)
-    keyed.remove(root)
+    temporary.remove(root)
   end)
 end)

@@ -369,15 +369,26 @@ describe("the state of an assigner", function()
     assert.is_nil(a:snapshot():find("a", 1, true))
   end)
 
-  it("of records from no source goes to the same subtask, or to none when the parallelism changes", function()
-    local blobs = {}
-    for subtask = 0, 1 do
-      local a = assigner { subtask = subtask, parallelism = 2 }
-      a:read("", { 10 + subtask * 10 })
-      blobs[subtask + 1] = a:snapshot()
+  it("S9: of records from no split goes to the same subtask, at another parallelism if it alone had some", function()
+    local function starts(readers, parallelism)
+      local blobs = {}
+      for subtask = 0, 2 do
+        local a = assigner { subtask = subtask, parallelism = 3 }
+        if subtask < readers then a:read("", { 20 - subtask * 10 }) end
+        blobs[subtask + 1] = a:snapshot()
+      end
+      local function start(subtask) return assigner { subtask = subtask, parallelism = parallelism, restore = blobs }:clock(0) end
+      return { start(0), start(1) }
     end
-    assert.are.equal("W19", assigner { subtask = 1, parallelism = 2, restore = blobs }:clock(0))
-    assert.are.equal("W9", assigner { subtask = 1, parallelism = 3, restore = blobs }:clock(0))
+    assert.are.same({ { "W19", "" }, { "W19", "" }, { "W19", "W9" } }, { starts(1, 2), starts(1, 4), starts(2, 3) })
+    for _, parallelism in ipairs { 2, 4 } do assert.are.same({ "", "" }, starts(2, parallelism)) end -- each may read what others did
+  end)
+
+  it("S9: of records from no split is counted on at another parallelism", function()
+    local a, b = assigner { subtask = 0, parallelism = 2, emit = 3 }, assigner { subtask = 1, parallelism = 2, emit = 3 }
+    a:read("", { 10, 20, 15, 40 })
+    local again = assigner { subtask = 0, parallelism = 1, emit = 3, restore = { b:snapshot(), a:snapshot() } }
+    assert.are.equal("W19 18 17 W39", again:read("", { 18, 17 }))
   end)
 
   it("remembers that the function answers watermarks", function()

@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local keyed = require "engine.state.keyed"
 local timed = require "engine.time.timed"
+local temporary = require "support.temporary"
 local C = keyed.C
 
 jit.off(true, true)
@@ -32,7 +33,7 @@ local Run = {}
 Run.__index = Run
 
 local function new_run(options)
-  local self = setmetatable({ options = options, root = keyed.temporary(), set = {}, now = 0, checkpoints = 0, bases = 0, stores = 0 }, Run)
+  local self = setmetatable({ options = options, root = temporary.folder(), set = {}, now = 0, checkpoints = 0, bases = 0, stores = 0 }, Run)
   self.backend = keyed.backend(options.memory, options.store and self.root .. "/rows" or nil)
   self.timers = timed.new { backend = self.backend, undo = options.undo }
   return self
@@ -41,7 +42,7 @@ end
 function Run:free()
   self.timers:free()
   C.backend_free(self.backend)
-  keyed.remove(self.root)
+  temporary.remove(self.root)
 end
 
 function Run:time()
@@ -184,7 +185,7 @@ function Run:compare_restored(epoch, set, what)
   assert.are.equal(expected, fired, what)
   for _, part in ipairs(parts) do part:free() end
   C.backend_free(backend)
-  keyed.remove(directory)
+  temporary.remove(directory)
 end
 
 function Run:checkpoint()

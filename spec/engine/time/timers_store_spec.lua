@@ -1,6 +1,7 @@
 local ffi = require "ffi"
 local keyed = require "engine.state.keyed"
 local timed = require "engine.time.timed"
+local temporary = require "support.temporary"
 local C = keyed.C
 
 jit.off(true, true)
@@ -10,7 +11,7 @@ describe("timers over a store", function()
   local count, memory = 40000, 2 * 2 ^ 20
 
   before_each(function()
-    root = keyed.temporary()
+    root = temporary.folder()
     backend = keyed.backend(memory, root .. "/rows")
     timers = timed.new { backend = backend }
   end)
@@ -18,7 +19,7 @@ describe("timers over a store", function()
   after_each(function()
     timers:free()
     C.backend_free(backend)
-    keyed.remove(root)
+    temporary.remove(root)
   end)
 
   local function evict() timers.state:resolve {} end
@@ -67,6 +68,17 @@ describe("timers over a store", function()
     end
     assert.are.equal(kept, timers:count())
     all_fire(timers, kept)
+  end)
+
+  it("S2: fire where all that are in memory before them were deleted", function()
+    local long = ("k"):rep(1000) -- its bucket's log is cleaned only when it is due
+    timers:register(1, long)
+    fill()
+    timers:delete(1, long)
+    for i = 1, count do
+      if time_of(i) < 3 * count * 0.9 then timers:delete(time_of(i), i) end
+    end
+    all_fire(timers, count * 0.1)
   end)
 
   it("of one time come back whole, however many they are", function()

@@ -1,9 +1,10 @@
 -- Folders and files of one test.
 local M = {}
 
-function M.folder()
-  local pipe = assert(io.popen "mktemp -d")
-  local path = pipe:read "*l"
+--- A new one, inside `parent` if there is one.
+function M.folder(parent)
+  local pipe = assert(io.popen(parent and ("mktemp -d -p '%s'"):format(parent) or "mktemp -d"))
+  local path = assert(pipe:read "*l")
   pipe:close()
   return path
 end
