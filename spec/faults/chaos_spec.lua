@@ -14,7 +14,7 @@ local function storm(options)
 end
 
 describe("S42: kill -9", function()
-  for kind, backend in pairs { plain = "rocksdb", lua_sink = "memory", rows = "memory", time = "rocksdb", states = "rocksdb" } do
+  for kind, backend in pairs { plain = "rocksdb", lua_sink = "memory", rows = "memory", time = "rocksdb", states = "rocksdb", order = "rocksdb" } do
     it("at random times loses nothing and doubles nothing, kind " .. kind, function()
       local seed = math.floor(clock.now_ms()) % 2 ^ 30
       print(("seed %d, %s"):format(seed, kind))

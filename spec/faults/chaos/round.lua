@@ -2,6 +2,7 @@
 -- comparison of what it committed with what it should have.
 local attempt = require "faults.chaos.attempt"
 local kinds = require "faults.chaos.kinds"
+local temporary = require "support.temporary"
 
 local M = {}
 local Round = {}
@@ -11,19 +12,12 @@ local function shell(command)
   assert(os.execute(command) == 0, command)
 end
 
-local function temporary_directory(home)
-  local pipe = assert(io.popen(home and ("mktemp -d -p '%s'"):format(home) or "mktemp -d"))
-  local path = pipe:read("*l")
-  pipe:close()
-  return path
-end
-
 --- `case`: kind, backend, parallelism (a number or a function answering one for each attempt), steps (nil, or a
 --- function answering the parallelism of steps by name for each attempt),
 --- split, memory, base_bytes, walked_places, ring_bytes, records, seed, pause_us, patience, tolerable, restart, storage;
 --- reader: published parts are taken away after each attempt; home: where its directory is made.
 function M.new(case)
-  local directory = temporary_directory(case.home)
+  local directory = temporary.folder(case.home)
   local self = setmetatable({ case = case, directory = directory, data = directory .. "/data", out = directory .. "/out",
     taken = directory .. "/taken", input = directory .. "/input", kills = 0, attempts = 0, restores = {} }, Round)
   shell(("mkdir '%s' '%s'"):format(self.out, self.taken))
@@ -34,7 +28,7 @@ function M.new(case)
 end
 
 function Round:remove()
-  shell(("rm -rf '%s'"):format(self.directory))
+  temporary.remove(self.directory)
 end
 
 --- The words of `moontide` for the next attempt.
@@ -43,7 +37,7 @@ function Round:words()
   local parallelism = type(case.parallelism) == "function" and case.parallelism() or case.parallelism
   local words = { "run", kinds[case.kind].script, "--data", self.data, "--no-progress", "--parallelism", tostring(parallelism) }
   local settings = { input = self.input, out = self.out, kind = case.kind, backend = case.backend, memory = case.memory,
-    split = case.split, pause_us = case.pause_us, tolerable = case.tolerable,
+    seed = case.seed, split = case.split, pause_us = case.pause_us, tolerable = case.tolerable,
     restart = case.restart, storage = case.storage }
   for step, own in pairs(case.steps and case.steps() or {}) do settings[step] = own end
   for name, value in pairs(settings) do
@@ -84,7 +78,7 @@ end
 
 --- The differences between the committed output and the model's, and the number of lines.
 function Round:compare()
-  return self.model.compare(self:parts(), self.records, { kind = self.case.kind, ordered = not self.case.split })
+  return self.model.compare(self:parts(), self.records, { kind = self.case.kind, seed = self.case.seed, ordered = not self.case.split })
 end
 
 return M

@@ -23,8 +23,8 @@ function Storm:_case(kind, backend)
   local small = kinds[kind].small
   backend = options.backend or backend
   local parallelism = options.parallelism or random(1, 4)
-  -- Every fourth job changes its parallelism from attempt to attempt.
-  if not options.parallelism and random(4) == 1 then parallelism = function() return random(1, 4) end end
+  -- Every fourth job changes its parallelism from attempt to attempt, or all of a kind.
+  if not options.parallelism and (random(4) == 1 or kinds[kind].rescaled) then parallelism = function() return random(1, 4) end end
   -- So do steps by themselves, in every third.
   local steps = random(3) == 1 and function()
     local own = {}
