@@ -1,0 +1,138 @@
+--- Functions of random statements on a record `r`, as an author may write them: fields that are set, names that stand
+--- for the same table, helpers that see it, keys that are made up at run time.
+local draw = require "support.draw"
+
+local M = {}
+
+local names = { "a", "b", "c", "d", "x", "y", "z" }
+
+--- What the functions may call, and a global by which they may keep a record.
+M.prelude = [[
+kept = nil
+function helper(t) t.helped = (t.helped or 0) + 1 return t end
+function reader(t) return t.a end
+function setter(t, key, value) t[key] = value end
+]]
+
+local Body = {}
+Body.__index = Body
+
+function Body:name() return draw.pick(self.random, names) end
+function Body:table() return draw.pick(self.random, self.tables) end
+
+local scalars = {
+  function(self) return tostring(self.random(100)) end,
+  function(self) return ("%q"):format(("s"):rep(self.random(3))) end,
+  function() return "true" end,
+  function() return "nil" end,
+  function(self) return ("(r.%s)"):format(self:name()) end,
+  function(self) return ("(r and r.%s)"):format(self:name()) end,
+  function(self) return ("type(r.%s)"):format(self:name()) end,
+  function() return "math.floor(3.7)" end,
+}
+
+function Body:scalar() return draw.pick(self.random, scalars)(self) end
+
+function Body:add(text, ...) self.lines[#self.lines + 1] = text:format(...) end
+
+function Body:named(text, ...)
+  local name = "t" .. #self.lines
+  self:add("local " .. name .. " = " .. text, ...)
+  self.tables[#self.tables + 1] = name
+end
+
+-- Names that a block makes end with it.
+function Body:block()
+  local before = #self.tables
+  for _ = 1, self.random(2) do self:statement() end
+  for i = #self.tables, before + 1, -1 do self.tables[i] = nil end
+end
+
+local function set(self) self:add("%s.%s = %s", self:table(), self:name(), self:scalar()) end
+
+-- For some records only: what is known of a function has to hold for all of them.
+local function branch(self)
+  if self.depth == 2 then return set(self) end
+  self.depth = self.depth + 1
+  self:add("if r.%s%s then", self:name(), draw.pick(self.random, { "", " == 3", " ~= nil", " == 'ss'" }))
+  self:block()
+  if self.random(2) == 1 then
+    self:add("else")
+    self:block()
+  end
+  self:add("end")
+  self.depth = self.depth - 1
+end
+
+local statements = {
+  set, set, set, set, branch, branch, branch, branch, branch, branch,
+  function(self) self:named("%s", self:table()) end,
+  function(self) self:named("{ %s = %s, %s = %s }", self:name(), self:scalar(), self:name(), self:scalar()) end,
+  function(self) self:add("%s['made' .. %q] = %s", self:table(), self:name(), self:scalar()) end,
+  function(self) self:add("helper(%s)", self:table()) end,
+  function(self) self:add("%s.%s = reader(%s)", self:table(), self:name(), self:table()) end,
+  function(self) self:add("setter(%s, 'given', %s)", self:table(), self:scalar()) end,
+  function(self) self:add("kept = %s", self:table()) end,
+  function(self) self:add("if kept then kept.later = %s end", self.random(9)) end,
+  function(self) self:add "for key, value in pairs(r) do if value == 3 then r[key] = 33 end end" end,
+  function(self) self:add("%s.nested = { %s = %s, %d }", self:table(), self:name(), self:scalar(), self.random(5)) end,
+  function(self) self:add("local _ = (function() r.inner = %s end)()", self:scalar()) end,
+  function(self) self:add("rawset(%s, 'raw', %s)", self:table(), self:scalar()) end,
+  function(self) self:add("for i = 1, %d do %s['n' .. i] = i end", self.random(3), self:table()) end,
+  function(self) self:add("%s = %s", self:table(), self:table()) end,
+  function(self) self:add("%s.%s = %s.%s", self:table(), self:name(), self:table(), self:name()) end,
+  function(self) self:add("local list = { r } list[1].listed = %s", self:scalar()) end,
+  function(self) self:add("r = { %s = r.%s, %s = %s }", self:name(), self:name(), self:name(), self:scalar()) end,
+}
+
+function Body:statement() draw.pick(self.random, statements)(self) end
+
+local function body(random)
+  local self = setmetatable({ random = random, lines = {}, tables = { "r" }, depth = 0 }, Body)
+  for _ = 1, random(6) do self:statement() end
+  return self
+end
+
+local heads = { map = "r", filter = "r", flat_map = "r, out", process = "r, ctx, out", keyed = "self, r, ctx, out" }
+
+--- The text of a function of this kind: "map", "filter", "flat_map", "process" or "keyed" (with a value state `last`).
+---@param random fun(low: integer, high?: integer): integer
+---@param kind string
+---@return string
+function M.text(random, kind)
+  local made = body(random)
+  local result = random(4) == 1 and made:table() or "r"
+  if kind == "filter" then
+    made.lines = { ("return r.%s ~= 3"):format(made:name()) }
+  elseif kind == "map" then
+    made:add("return %s", result)
+  else
+    made:add("out:collect(%s)", result)
+    if random(3) == 1 then made:add("r.after = 1 out:collect(%s)", result) end
+    if kind == "keyed" then made:add("self.last:update(r) out:collect(self.last:value())") end
+  end
+  return ("return function(%s)\n%s\nend"):format(heads[kind], table.concat(made.lines, "\n"))
+end
+
+local values = {
+  function(random) return random(5) end,
+  function(random) return ("s"):rep(random(3)) end,
+  function(random) return random(2) == 1 end,
+  function(random) return { p = random(3), q = { 1, 2 } } end,
+  function(_, null) return null end,
+  function() return 3 end,
+}
+
+--- A record: some of six fields, now and then many more.
+function M.record(random, null)
+  local record = {}
+  for _, name in ipairs { "a", "b", "c", "d", "e", "f" } do
+    if random(3) > 1 then record[name] = draw.pick(random, values)(random, null) end
+  end
+  if random(6) == 1 then
+    for i = 1, random(50) do record["wide" .. i] = i end
+  end
+  return record
+end
+
+return M
