@@ -1,5 +1,5 @@
 -- A trace that LuaJIT has written wrongly is thrown away before it runs: a walk through nested tables does not
--- end its worker (LuaJIT #829).
+-- end its worker (LuaJIT #829), nor does a loop over pairs() end too early (LuaJIT #827).
 local guard = require "moontide.runtime.trace_guard"
 local runs = require "support.run"
 
@@ -153,5 +153,32 @@ end
     assert.equal(50000, answer_of(started, "sum"))
     local dropped = answer_of(started, "dropped")
     assert.is_true(dropped >= 3 and dropped <= 6, started.out) -- three tries of each of two functions at most
+  end)
+
+  -- The loop is given up after some 40,000 rounds.
+  it("walks through loops within loops over pairs() to their ends", function()
+    local started = start([[
+local guard = require "moontide.runtime.trace_guard"
+local inner = { 1, 2, 3, 4, 5 }
+local outer = { a = inner, b = inner, c = inner, d = inner, e = inner }
+local function compiled(...) for _ = 1, 100 do end end -- behind it the interpreter goes on
+
+local function answer(count)
+  local whole = 0
+  for _ = 1, count do
+    compiled()
+    local rounds = 0
+    for _, list in pairs(outer) do
+      for _ in pairs(list) do end
+      rounds = rounds + 1
+    end
+    whole = whole + (rounds == 5 and 1 or 0)
+  end
+  return { whole = whole, made_plain = guard.despecialized }
+end
+]], 100000)
+    assert.equal(0, started:wait(), started.err)
+    assert.equal(100000, answer_of(started, "whole"))
+    assert.is_true(answer_of(started, "made_plain") > 0, started.out)
   end)
 end)

@@ -1,21 +1,30 @@
---- Keeps a fault of LuaJIT away from jobs. Where a compiled `next` or `pairs` answers its two
---- results in each other's registers, LuaJIT before April 2022 (Debian 12's is of March) swaps
---- them by an instruction of 32 bits, which cuts the upper half off an address: the trace dies
+--- Keeps two faults of LuaJIT before April 2022 (Debian 12's is of March) away from jobs.
+---
+--- Where a compiled `next` or `pairs` answers its two results in each other's registers, they are
+--- swapped by an instruction of 32 bits, which cuts the upper half off an address: the trace dies
 --- with SIGSEGV as soon as it runs (LuaJIT #829, mended by "x64: Fix RETHI/RETLO swap after
 --- call"). It takes a loop in which many values are alive, such as a walk through nested tables.
----
 --- A trace that holds such a swap is thrown away before it ever runs, with all others, as some
 --- may lead to it. What is compiled anew hardly ever has it again: which registers are free
 --- depends on the order in which the parts of a loop were met; a function that has it time and
---- again is left to the interpreter. A tool that watches traces itself (jit.v, jit.dump) takes
---- the guard's place.
+--- again is left to the interpreter.
+---
+--- A loop over pairs() within which another loop runs cannot begin a trace, and after some tries
+--- LuaJIT stops trying: it makes a plain loop of it, which holds a key where it held a number before.
+--- Traces of the inner loop that go on into the outer one take that key for the number: the loop ends
+--- too early, without any sign (LuaJIT #827, mended by "Add missing check for LJ_KEYINDEX in ITERN
+--- recording"). So all traces are thrown away when that happens, which it does once to a loop.
+---
+--- A tool that watches traces itself (jit.v, jit.dump) takes the guard's place.
 local has_util, util = pcall(require, "jit.util")
 local bit = require "bit"
 local jit = require "jit"
 
 local M = {
-  --- How many traces were thrown away in this Lua state.
+  --- How many flawed traces were thrown away in this Lua state.
   dropped = 0,
+  --- How many loops over pairs() were made plain ones.
+  despecialized = 0,
 }
 
 local tries_max = 3
@@ -73,18 +82,58 @@ local function place_of(fn)
   return ("%s:%d"):format(info.source or "?", info.linedefined or 0)
 end
 
-local function guard()
+local function operation_at(fn, at)
+  local instruction = util.funcbc(fn, at)
+  return instruction and bit.band(instruction, 0xff)
+end
+
+-- How the bytecode of a loop over pairs() goes on: with this instruction and two more.
+local function pairs_operation()
+  local probe = assert(loadstring "for _ in pairs {} do end")
+  return operation_at(probe, util.funcinfo(probe).bytecodes - 3)
+end
+
+-- Throw away flawed traces as they are made.
+local function swap_guard()
   local targets, tries, start = functions(), {}, nil
-  return function(what, trace, fn)
-    if what == "start" then start = fn end
-    if what ~= "stop" then return end
-    local code, address = util.tracemc(trace)
-    if not code or not M.is_flawed(code, address, targets) then return end
-    M.dropped = M.dropped + 1
-    local place = place_of(start)
-    tries[place] = (tries[place] or 0) + 1
-    if tries[place] >= tries_max then jit.off(start) end
-    jit.flush()
+  return {
+    start = function(_, fn) start = fn end,
+    stop = function(trace)
+      local code, address = util.tracemc(trace)
+      if not code or not M.is_flawed(code, address, targets) then return end
+      M.dropped = M.dropped + 1
+      local place = place_of(start)
+      tries[place] = (tries[place] or 0) + 1
+      if tries[place] >= tries_max then jit.off(start) end
+      jit.flush()
+    end,
+  }
+end
+
+-- Throw away all traces where a loop over pairs() has been made a plain one.
+local function pairs_guard()
+  local over_pairs, start, start_at = pairs_operation(), nil, nil
+  return {
+    start = function(_, fn, at) start, start_at = operation_at(fn, at) == over_pairs and fn or nil, at end,
+    abort = function()
+      if not start or operation_at(start, start_at) == over_pairs then return end
+      M.despecialized = M.despecialized + 1
+      jit.flush()
+    end,
+  }
+end
+
+local function guard()
+  local swaps, loops = swap_guard(), pairs_guard()
+  return function(what, ...)
+    if what == "start" then
+      swaps.start(...)
+      loops.start(...)
+    elseif what == "stop" then
+      swaps.stop(...)
+    elseif what == "abort" then
+      loops.abort()
+    end
   end
 end
 

@@ -91,6 +91,27 @@ local function lines_of(records, shape)
   return lines
 end
 
+-- The number in a line, by which it stands beside what was written in its place.
+local function number_in(line) return tonumber(line:match "%a record (%d+)" or line:match "%a timer (%d+)" or line:match "@(%-?%d+)") or 0 end
+
+-- Lines that stand too few or too many times, in the order of their numbers, with how many too few.
+local function sorted_differences(times)
+  local lines = {}
+  for line, left in pairs(times) do
+    if left ~= 0 then lines[#lines + 1] = line end
+  end
+  table.sort(lines, function(a, b)
+    local first, second = number_in(a), number_in(b)
+    if first ~= second then return first < second end
+    return a < b
+  end)
+  local i = 0
+  return function()
+    i = i + 1
+    return lines[i], times[lines[i]]
+  end
+end
+
 --- As model.compare().
 function M.compare(texts, records, case)
   local report, times, count = model.new_report(), {}, 0
@@ -107,8 +128,8 @@ function M.compare(texts, records, case)
     end
     report:add_torn_end(text)
   end
-  for line, left in pairs(times) do
-    if left ~= 0 then report:add("%d times too %s: %s", math.abs(left), left > 0 and "few" or "often", line) end
+  for line, left in sorted_differences(times) do
+    report:add("%d times too %s: %s", math.abs(left), left > 0 and "few" or "often", line)
   end
   return report, count
 end
