@@ -26,6 +26,11 @@ void log_set_level(int level)
     atomic_store(&level_least, level);
 }
 
+bool log_is_on(int level)
+{
+    return level >= atomic_load_explicit(&level_least, memory_order_relaxed);
+}
+
 static int stamp(char *line, size_t bytes, enum log_level level)
 {
     int64_t now_ms = clock_wall_ms();
@@ -38,7 +43,7 @@ static int stamp(char *line, size_t bytes, enum log_level level)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    if ((int)level < atomic_load_explicit(&level_least, memory_order_relaxed))
+    if (!log_is_on((int)level))
         return;
     char line[4096];
     int used = stamp(line, sizeof line, level);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -18,6 +20,8 @@ int log_level_of(const char *name);
 
 /* <cdef> */
 void log_set_level(int level);
+/* Are lines of a level written? Any thread. */
+bool log_is_on(int level);
 /* One line without formatting, for Lua. */
 void log_text(int level, const char *text);
 /* </cdef> */

@@ -9,14 +9,18 @@ local M = {}
 
 local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 
---- Lines below this level are left out by the default `write`.
+--- Lines below this level are left out where no engine says otherwise.
 M.level = "info"
+
+--- Are lines of a level written? Others are not even made. The runtime puts its own function here.
+---@param level "debug"|"info"|"warn"|"error"
+---@return boolean
+function M.is_on(level) return levels[level] >= levels[M.level] end
 
 --- Write one line. The runtime puts its own function here.
 ---@param level "debug"|"info"|"warn"|"error"
 ---@param text string
 function M.write(level, text)
-  if levels[level] < levels[M.level] then return end
   io.stderr:write(os.date("!%Y-%m-%dT%H:%M:%SZ "), ("%-5s "):format(level), text, "\n")
 end
 
@@ -34,28 +38,28 @@ end
 ---@param format any a format as string.format takes it, or one value
 ---@param ... any
 function M.debug(format, ...)
-  M.write("debug", text_of(format, ...))
+  if M.is_on("debug") then M.write("debug", text_of(format, ...)) end
 end
 
 --- What happens in the ordinary course: `mt.log.info("opened")`.
 ---@param format any a format as string.format takes it, or one value
 ---@param ... any
 function M.info(format, ...)
-  M.write("info", text_of(format, ...))
+  if M.is_on("info") then M.write("info", text_of(format, ...)) end
 end
 
 --- What somebody should look at: `mt.log.warn("price of %s is 0", id)`.
 ---@param format any a format as string.format takes it, or one value
 ---@param ... any
 function M.warn(format, ...)
-  M.write("warn", text_of(format, ...))
+  if M.is_on("warn") then M.write("warn", text_of(format, ...)) end
 end
 
 --- What went wrong: `mt.log.error("no rate for %s", currency)`.
 ---@param format any a format as string.format takes it, or one value
 ---@param ... any
 function M.error(format, ...)
-  M.write("error", text_of(format, ...))
+  if M.is_on("error") then M.write("error", text_of(format, ...)) end
 end
 
 -- Reached only by a name that is none of them.

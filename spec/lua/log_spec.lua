@@ -2,14 +2,15 @@ local mt = require "moontide"
 local run = require "support.run"
 
 describe("mt.log", function()
-  local lines, before
+  local lines, before, was_on
 
   before_each(function()
-    lines, before = {}, mt.log.write
+    lines, before, was_on = {}, mt.log.write, mt.log.is_on
+    mt.log.is_on = function() return true end
     mt.log.write = function(level, text) lines[#lines + 1] = level .. " " .. text end
   end)
 
-  after_each(function() mt.log.write = before end)
+  after_each(function() mt.log.write, mt.log.is_on = before, was_on end)
 
   it("writes a line of each level through the hook", function()
     mt.log.debug("a")
@@ -25,6 +26,15 @@ describe("mt.log", function()
     mt.log.info(nil)
     mt.log.info(mt.null)
     assert.same({ "info 100% sure", "info 42", "info nil", "info null" }, lines)
+  end)
+
+  it("makes no line of a level that is off", function()
+    mt.log.is_on = function(level) return level == "error" end
+    local made = setmetatable({}, { __tostring = function() error("it is made") end })
+    mt.log.warn("%s", made)
+    mt.log.debug(made)
+    mt.log.error("e")
+    assert.same({ "error e" }, lines)
   end)
 
   it("does not fail over a format that does not fit", function()

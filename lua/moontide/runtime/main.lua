@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local C = require "moontide.engine"
 local graph = require "moontide.runtime.graph"
 local loading = require "moontide.loading"
+local log = require "moontide.log"
 local moontide = require "moontide"
 local physical = require "moontide.runtime.physical"
 local plan = require "moontide.plan"
@@ -42,9 +43,10 @@ function M.load(path, settings)
     if not key then error(("--set %s: needs key=value"):format(setting), 0) end
     moontide.args[key] = value
   end
-  require("moontide.log").write = function(level, text)
+  log.is_on = function(level) return C.log_is_on(levels[level]) end
+  log.write = function(level, text)
     local place = worker.place()
-    C.log_text(levels[level] or 1, place and place .. ": " .. text or text)
+    C.log_text(levels[level], place and place .. ": " .. text or text)
   end
   local directory = script_directory(path)
   package.path = directory .. "/?.lua;" .. directory .. "/?/init.lua;" .. package.path
