@@ -1,4 +1,4 @@
---- Keeps two faults of LuaJIT before April 2022 (Debian 12's is of March) away from jobs.
+--- Keeps faults of LuaJIT before July 2022 (Debian 12's is of March) away from jobs.
 ---
 --- Where a compiled `next` or `pairs` answers its two results in each other's registers, they are
 --- swapped by an instruction of 32 bits, which cuts the upper half off an address: the trace dies
@@ -14,6 +14,12 @@
 --- Traces of the inner loop that go on into the outer one take that key for the number: the loop ends
 --- too early, without any sign (LuaJIT #827, mended by "Add missing check for LJ_KEYINDEX in ITERN
 --- recording"). So all traces are thrown away when that happens, which it does once to a loop.
+---
+--- A number that pairs() or next() answers is not read at once where its only use lies further on, but by the
+--- instruction that uses it: what was written to the table in between, or answered by another next(), is taken
+--- for it. `t[key] = nil; sum = sum + value` makes sum nil (mended by "x86/x64: Limit VLOAD fusion to simple cases"
+--- of July 2022, reported without a number). So instructions read nothing from memory on their own, which costs
+--- nothing that could be measured.
 ---
 --- A tool that watches traces itself (jit.v, jit.dump) takes the guard's place.
 local has_util, util = pcall(require, "jit.util")
@@ -143,6 +149,7 @@ end
 
 --- Watch this Lua state's traces, unless somebody watches them already.
 function M.install()
+  if jit.version:find("beta", 1, true) then jit.opt.start("-fuse") end
   if has_util and jit.arch == "x64" and not is_watched() then jit.attach(guard(), "trace") end
 end
 
