@@ -24,7 +24,9 @@
 --- A tool that watches traces itself (jit.v, jit.dump) takes the guard's place.
 local has_util, util = pcall(require, "jit.util")
 local bit = require "bit"
+local code_guard = require "moontide.runtime.code_guard"
 local jit = require "jit"
+local trace_code = require "moontide.runtime.trace_code"
 
 local M = {
   --- How many flawed traces were thrown away in this Lua state.
@@ -99,6 +101,11 @@ local function pairs_operation()
   return operation_at(probe, util.funcinfo(probe).bytecodes - 3)
 end
 
+-- LuaJIT as of before August 2023, when releases began to go by dates.
+local function is_old()
+  return jit.version:find("beta", 1, true) ~= nil
+end
+
 -- Throw away flawed traces as they are made.
 local function swap_guard()
   local targets, tries, start = functions(), {}, nil
@@ -130,15 +137,12 @@ local function pairs_guard()
 end
 
 local function guard()
-  local swaps, loops = swap_guard(), pairs_guard()
+  local guards = { swap_guard(), pairs_guard() }
+  if trace_code.is_readable and is_old() then guards[3] = code_guard end
   return function(what, ...)
-    if what == "start" then
-      swaps.start(...)
-      loops.start(...)
-    elseif what == "stop" then
-      swaps.stop(...)
-    elseif what == "abort" then
-      loops.abort()
+    for i = 1, #guards do
+      local handle = guards[i][what]
+      if handle then handle(...) end
     end
   end
 end
@@ -149,7 +153,7 @@ end
 
 --- Watch this Lua state's traces, unless somebody watches them already.
 function M.install()
-  if jit.version:find("beta", 1, true) then jit.opt.start("-fuse") end
+  if is_old() then jit.opt.start("-fuse") end
   if has_util and jit.arch == "x64" and not is_watched() then jit.attach(guard(), "trace") end
 end
 

@@ -1,0 +1,106 @@
+--- What LuaJIT's compiler writes, read while it does: numbers of instructions, and the lists that a trace measures and
+--- writes to (runtime/code_guard.lua says what for).
+local bit = require "bit"
+local has_util, util = pcall(require, "jit.util")
+local has_names, names = pcall(require, "jit.vmdef")
+
+local M = {
+  --- Can traces be read here?
+  is_readable = has_util and has_names,
+  --- Numbers of instructions of functions, by name.
+  instruction = {},
+}
+
+local name_bytes = 6
+local operation = {}
+
+-- The number of a name in a text of names of one width.
+local function number_in(text, name)
+  name = name .. (" "):rep(name_bytes - #name)
+  local at = text:find(name, 1, true)
+  while at and (at - 1) % name_bytes ~= 0 do at = text:find(name, at + 1, true) end
+  return at and (at - 1) / name_bytes
+end
+
+if M.is_readable then
+  for _, name in ipairs { "ADD", "ALEN", "AREF", "ASTORE", "FLOAD", "TDUP", "TNEW", "VLOAD" } do operation[name] = number_in(names.irnames, name) end
+  for _, name in ipairs { "LEN", "VARG" } do M.instruction[name] = number_in(names.bcnames, name) end
+end
+
+local function at(trace, place)
+  if place < 1 then return end -- a constant
+  local _, kind, left, right = util.traceir(trace, place)
+  if kind then return bit.rshift(kind, 8), left, right end
+end
+
+-- The table whose list is written to, by its place in the trace.
+local function stored_to(trace, element)
+  local kind, list = at(trace, element)
+  if kind ~= operation.AREF then return end
+  local from, owner = at(trace, list)
+  if from == operation.FLOAD then return owner end
+end
+
+local function is_made(trace, place)
+  local kind = at(trace, place)
+  return kind == operation.TNEW or kind == operation.TDUP
+end
+
+local function may_be_one(trace, a, b)
+  return a ~= b and not (is_made(trace, a) and is_made(trace, b))
+end
+
+local Lists = {}
+Lists.__index = Lists
+
+--- What is known of the lists of a trace that is being recorded.
+---@param trace integer
+---@return table
+function M.lists(trace)
+  return setmetatable({ trace = trace, read = 0, measured = {}, written = {}, current = {}, is_stale = false, takes_varargs = false }, Lists)
+end
+
+function Lists:meet_write(owner)
+  self.written[owner] = true
+  for other in next, self.current do
+    if may_be_one(self.trace, other, owner) then self.is_stale = true end
+  end
+  self.current[owner] = nil
+end
+
+--- Read on, to the last instruction that was made of the trace. There is none where it was thrown away.
+function Lists:read_on()
+  local trace, info = self.trace, util.traceinfo(self.trace)
+  local last = info and info.nins or 0
+  for place = self.read + 1, last do
+    local kind, left = at(trace, place)
+    if kind == operation.ALEN then
+      self.measured[left], self.current[left] = true, true
+    elseif kind == operation.VLOAD then
+      self.takes_varargs = self.takes_varargs or at(trace, left) == operation.ADD
+    elseif kind == operation.ASTORE then
+      local owner = stored_to(trace, left)
+      if owner then self:meet_write(owner) end
+    end
+  end
+  self.read = math.max(self.read, last)
+end
+
+--- May a list be shorter or longer than when it was measured, as it was written to by another name since?
+---@return boolean
+function Lists:is_in_doubt()
+  return self.is_stale or self:is_unstable_loop()
+end
+
+--- May a list that is measured each time, and by that name never written to, be written to by another name?
+---@return boolean
+function Lists:is_unstable_loop()
+  for list in next, self.measured do
+    for owner in next, self.written do
+      if not self.written[list] and may_be_one(self.trace, list, owner) then return true end
+    end
+  end
+  return false
+end
+
+return M

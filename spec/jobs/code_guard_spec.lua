@@ -1,0 +1,106 @@
+-- What LuaJIT of March 2022 records wrongly is not compiled so: values of `...` in a loop (LuaJIT #864), and lengths of
+-- a list that goes by two names. Each answer says how many rounds were right.
+local runs = require "support.run"
+
+describe("a job", function()
+  local run
+  before_each(function() run = runs.new() end)
+  after_each(function() run:destroy() end)
+
+  local function right_of(text, rounds)
+    local started = run:run(run:write("job.lua", ([[
+local mt = require "moontide"
+%s
+local job = mt.job("rounds", { restart = { strategy = "none" } })
+job:from(mt.values { %d }):map(function(rounds) return { right = answer(rounds) } end):to(mt.stdout { format = "json" })
+return job
+]]):format(text, rounds)))
+    assert.equal(0, started:wait(), started.err)
+    return tonumber(started.out:match '"right":(%d+)')
+  end
+
+  it("takes its varargs from where they are within a loop, and behind one", function()
+    assert.equal(4000, right_of([[
+local function within(count, ...)
+  local sum = 0
+  for _ = 1, count do
+    local a, b = ...
+    sum = sum + 10 * a + b
+  end
+  return sum
+end
+
+local function count_to(last)
+  local sum = 0
+  for _ = 1, last do sum = sum + 1 end
+  return sum
+end
+
+local function behind(...)
+  local count = count_to(100)
+  local a, b = ...
+  return count * (10 * a + b)
+end
+
+function answer(rounds)
+  local right = 0
+  for i = 1, rounds do
+    local a, b = i % 7, i % 5
+    if within(100, a, b, 9) == 100 * (10 * a + b) then right = right + 1 end
+    if behind(a, b, 9) == 100 * (10 * a + b) then right = right + 1 end
+  end
+  return right
+end
+]], 2000))
+  end)
+
+  -- The list has room, so that an append is a plain store.
+  local function two_names(body)
+    return right_of(([[
+local function list_of_two()
+  local list = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 }
+  for i = 3, 16 do list[i] = nil end
+  return list
+end
+jit.off(list_of_two)
+
+local function add(list, value) list[#list + 1] = value end
+local function added(list, same) %s end
+
+function answer(rounds)
+  local right = 0
+  for _ = 1, rounds do
+    local list = list_of_two()
+    if added(list, list) == 12 then right = right + 1 end
+  end
+  return right
+end
+]]):format(body), 1000)
+  end
+
+  it("knows how long a list is that was appended to by another name", function()
+    assert.equal(1000, two_names [[
+      local length = #list
+      add(same, 3)
+      table.insert(same, 4)
+      return 10 + #list - length]])
+  end)
+
+  it("knows it in each round of a loop", function()
+    assert.equal(1000, two_names [[
+      local rounds = 0
+      repeat
+        add(same, 3)
+        rounds = rounds + 1
+      until #list >= 14 or rounds > 20
+      return rounds]])
+  end)
+
+  it("knows it in each round of a loop that is left by a return", function()
+    assert.equal(1000, two_names [[
+      for i = 1, 20 do
+        if #list >= 14 then return i - 1 end
+        add(same, i)
+      end]])
+  end)
+end)
