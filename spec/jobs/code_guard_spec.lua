@@ -1,5 +1,5 @@
--- What LuaJIT of March 2022 records wrongly is not compiled so: values of `...` in a loop (LuaJIT #864), and lengths of
--- a list that goes by two names. Each answer says how many rounds were right.
+-- What LuaJIT of March 2022 records wrongly is not compiled so: values of `...` in a loop (LuaJIT #864), lengths of a
+-- list that goes by two names, fields that are set twice before a branch (LuaJIT #1128). Each answer says how many rounds were right.
 local runs = require "support.run"
 
 describe("a job", function()
@@ -102,5 +102,33 @@ end
         if #list >= 14 then return i - 1 end
         add(same, i)
       end]])
+  end)
+
+  -- The branch is taken from the second half on, by a trace of its own: that makes the table.
+  it("reads the last value of a field that was set twice", function()
+    assert.equal(1000, right_of([[
+local is_late = false
+
+local function is_number(value)
+  local answer = {}
+  answer.same = false
+  answer.same = value == value
+  if is_late then end
+  return answer.same
+end
+
+-- Not compiled, so that no caller's trace goes on into the function.
+local function call(value) return is_number(value) end
+jit.off(call)
+
+function answer(rounds)
+  local right = 0
+  for i = 1, rounds do
+    is_late = i > rounds / 2
+    if call(i) then right = right + 1 end
+  end
+  return right
+end
+]], 1000))
   end)
 end)

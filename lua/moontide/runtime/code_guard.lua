@@ -1,6 +1,6 @@
---- Keeps two faults of LuaJIT of March 2022 away from jobs. Both can be seen in the code of a trace, which may also look
---- so without being wrong. It is thrown away before it runs, with all others, and from then on each step is watched
---- while traces are recorded, which makes recording slower, not what was recorded.
+--- Keeps three faults of LuaJIT of March 2022 away from jobs. All can be seen in the code of a trace, which may also look
+--- so without being wrong. It is thrown away before it runs, with all others. Because of the first two, each step is
+--- watched from then on while traces are recorded, which makes recording slower, not what was recorded.
 ---
 --- `local a, b = ...` within a loop, or behind one, takes the values one place further on (LuaJIT #864, mended by
 --- "LJ_GC64: Fix IR_VARG offset for fixed number of results"). Recording ends there: the interpreter does that.
@@ -9,6 +9,11 @@
 --- ("Fix alias analysis for table length forwarding" of May 2022): if the list goes by two names, `#list` is wrong
 --- behind an append by the other. Where that may be, the length is read anew, and a loop is not taken apart: its
 --- second round would be made of the first, without recording.
+---
+--- A table that is not needed before a trace is left is made only there. If a field was set twice, as in
+--- `answer.valid = false; answer.valid = is_valid(record)`, it is put into the table twice by the trace that goes on
+--- from there, where what is read is the first value (LuaJIT #1128, mended by "Emit sunk IR_NEWREF only once per key on
+--- snapshot replay"). What begins at the place where that began makes its tables where they stand, from then on.
 local bit = require "bit"
 local jit = require "jit"
 local trace_code = require "moontide.runtime.trace_code"
@@ -19,6 +24,8 @@ local M = {
   varargs = 0,
   --- How many lengths were read anew.
   lengths = 0,
+  --- How many traces were thrown away that put a field into a table twice.
+  fields = 0,
 }
 
 -- What is C and measures a list.
@@ -27,8 +34,11 @@ local measuring = { [table.concat] = true, [table.insert] = true }
 -- By function: its instructions that need care, by place. A trace takes tens of thousands of steps until it stands.
 local points = setmetatable({}, { __mode = "k" })
 
+-- By trace: the place where its tree of traces began. By such a place: must tables be made where they stand?
+local roots, unsunk = {}, {}
+
 local lists, start_at -- of the trace that is being recorded
-local is_watching, is_unforwarded, is_unlooped = false, false, false
+local is_watching, is_unforwarded, is_unlooped, is_unsunk = false, false, false, false
 
 local function set_back()
   is_unforwarded = false
@@ -91,23 +101,48 @@ local function record(trace, fn, at, depth)
   if lists and depth == 0 and at == start_at then before_end_of_loop() end
 end
 
+local function place_of(fn, at)
+  local info = util.funcinfo(fn)
+  return ("%s:%d:%d"):format(info.source or "?", info.linedefined or 0, at)
+end
+
+local function sink_or_not(root)
+  local must_not = unsunk[root] or false
+  if is_unsunk ~= must_not then jit.opt.start(must_not and "-sink" or "+sink") end
+  is_unsunk = must_not
+end
+
 --- A trace begins.
+---@param trace integer
+---@param fn function
 ---@param at integer
-function M.start(_, _, at)
+---@param parent integer? the trace that it goes on from
+function M.start(trace, fn, at, parent)
   set_all_back()
   lists, start_at = nil, at
+  roots[trace] = parent and roots[parent] or place_of(fn, at)
+  sink_or_not(roots[trace])
+end
+
+local function watch()
+  is_watching = true
+  jit.attach(record, "record")
 end
 
 --- A trace was made.
 ---@param trace integer
 function M.stop(trace)
-  if is_watching then return set_all_back() end
-  local made = trace_code.lists(trace)
+  set_all_back()
+  local made, root = trace_code.lists(trace), roots[trace]
   made:read_on()
-  if not made.takes_varargs and not made:is_in_doubt() then return end
-  is_watching = true
-  jit.attach(record, "record")
-  jit.flush()
+  local is_doubtful = not is_watching and (made.takes_varargs or made:is_in_doubt())
+  local is_twofold = made.repeats_fields and not unsunk[root]
+  if is_doubtful then watch() end
+  if is_twofold then
+    M.fields = M.fields + 1
+    unsunk[root] = true
+  end
+  if is_doubtful or is_twofold then jit.flush() end
 end
 
 --- A trace was given up.

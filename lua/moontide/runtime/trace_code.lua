@@ -1,5 +1,5 @@
---- What LuaJIT's compiler writes, read while it does: numbers of instructions, and the lists that a trace measures and
---- writes to (runtime/code_guard.lua says what for).
+--- What LuaJIT's compiler writes, read while it does: numbers of instructions, the lists that a trace measures and
+--- writes to, and the tables that it makes (runtime/code_guard.lua says what for).
 local bit = require "bit"
 local has_util, util = pcall(require, "jit.util")
 local has_names, names = pcall(require, "jit.vmdef")
@@ -23,7 +23,7 @@ local function number_in(text, name)
 end
 
 if M.is_readable then
-  for _, name in ipairs { "ADD", "ALEN", "AREF", "ASTORE", "FLOAD", "TDUP", "TNEW", "VLOAD" } do operation[name] = number_in(names.irnames, name) end
+  for _, name in ipairs { "ADD", "ALEN", "AREF", "ASTORE", "FLOAD", "NEWREF", "TDUP", "TNEW", "VLOAD" } do operation[name] = number_in(names.irnames, name) end
   for _, name in ipairs { "LEN", "VARG" } do M.instruction[name] = number_in(names.bcnames, name) end
 end
 
@@ -57,7 +57,10 @@ Lists.__index = Lists
 ---@param trace integer
 ---@return table
 function M.lists(trace)
-  return setmetatable({ trace = trace, read = 0, measured = {}, written = {}, current = {}, is_stale = false, takes_varargs = false }, Lists)
+  return setmetatable({
+    trace = trace, read = 0, measured = {}, written = {}, current = {}, fields = {},
+    is_stale = false, takes_varargs = false, repeats_fields = false,
+  }, Lists)
 end
 
 function Lists:meet_write(owner)
@@ -68,16 +71,25 @@ function Lists:meet_write(owner)
   self.current[owner] = nil
 end
 
+function Lists:meet_new_field(owner, key)
+  if key >= 1 or not is_made(self.trace, owner) then return end -- no constant, or no table that is made here
+  local field = owner .. " " .. key
+  self.repeats_fields = self.repeats_fields or self.fields[field] ~= nil
+  self.fields[field] = true
+end
+
 --- Read on, to the last instruction that was made of the trace. There is none where it was thrown away.
 function Lists:read_on()
   local trace, info = self.trace, util.traceinfo(self.trace)
   local last = info and info.nins or 0
   for place = self.read + 1, last do
-    local kind, left = at(trace, place)
+    local kind, left, right = at(trace, place)
     if kind == operation.ALEN then
       self.measured[left], self.current[left] = true, true
     elseif kind == operation.VLOAD then
       self.takes_varargs = self.takes_varargs or at(trace, left) == operation.ADD
+    elseif kind == operation.NEWREF then
+      self:meet_new_field(left, right)
     elseif kind == operation.ASTORE then
       local owner = stored_to(trace, left)
       if owner then self:meet_write(owner) end
