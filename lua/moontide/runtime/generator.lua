@@ -51,7 +51,9 @@ end
 
 return function(call, operator, out, times_of_source)
   local options, fn = operator.step.connector_options, operator.step.definition.fn
-  local count, rate, seed = options.count or math.huge, options.rate, options.seed or 1
+  local count, rate = options.count or math.huge, options.rate
+  -- Not as a number: the interpreter makes 2^63 of each one below 0 that meets a uint64_t, compiled code does not.
+  local seed = ffi.new("int64_t", options.seed or 1)
   local state, random = new_random()
   local stripes, none, started_ms, made
 
