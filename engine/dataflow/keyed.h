@@ -20,6 +20,7 @@ void operator_timers_fire(struct operator *op, uint32_t domain, int64_t now);
 int64_t operator_timers_clock(struct operator *op, struct timers *processing, int64_t now_ms);
 /*
  * S18: at the end of its inputs a step's processing timers are dropped. A checkpoint behind the
- * end must not have them: a step that is restored as ended calls nothing back (S18c).
+ * end must not have them: a step that is restored as ended calls nothing back (S18c). Not where
+ * the inputs end by a drain: the step is not ended after a restore, and its state is there.
  */
 int operator_timers_end(const struct operator *op);

@@ -66,6 +66,7 @@ struct operator {
     uint32_t input_number;            /* of the batch at hand */
     int32_t input_from;               /* its first record that was not done before */
     bool source_ended;
+    bool ended;                       /* all of its inputs: its clock stands still */
     int32_t room;                     /* a source: how many records it emits at most when it is asked */
     int64_t wait_ns;                  /* a source that is idle: the pause it asks for, 0: the usual one */
     uint64_t wait_until_ns;           /* 0: it is not waiting */

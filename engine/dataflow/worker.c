@@ -247,7 +247,9 @@ static int perform_end(struct worker *worker, const struct work *work)
 {
     struct operator *op = work->op;
     int status = op->vtab->end == NULL ? 0 : op->vtab->end(op);
-    if (status == 0)
+    op->ended = true;
+    /* A job that is drained may go on behind its last checkpoint: what waits for the clock waits for that, too. */
+    if (status == 0 && !atomic_load(&worker->dataflow->checkpointing->drain))
         status = operator_timers_end(op);
     if (status == 0 && op->step->kind == STEP_EXCHANGE && plan_has_rings(worker->dataflow->plan))
         exchange_mark(op, RING_END, 0);
@@ -410,7 +412,7 @@ static void clocks_look(struct worker *worker, int64_t *wait_ns)
     const struct plan *plan = worker->dataflow->plan;
     for (uint32_t i = 0; i < plan->count; i++) {
         struct operator *op = &worker->ops[plan->order[i]];
-        if (op->vtab->clock == NULL)
+        if (op->vtab->clock == NULL || op->ended)
             continue;
         int64_t now = worker_clock_ms(worker), next = op->vtab->clock(op, now);
         if (!worker->by_hand && next - now < *wait_ns / 1000000)

@@ -167,6 +167,47 @@ return job]]
     assert.are.equal(10, fired(first) + fired(second))
   end)
 
+  it("S18b, S9: what waits for the clock when a job is drained fires in the next run, windows too", function()
+    local path = script [[
+local job = mt.job("drained", { parallelism = 2, checkpoint = { interval = false } })
+local records = job:from(mt.source {
+  poll = function(self, out)
+    if self.sent then return false end
+    self.sent = true
+    for k = 1, 10 do out:collect(k) end
+    return true
+  end,
+  snapshot = function(self) return self.sent end,
+  restore = function(self, sent) self.sent = sent end,
+  }):key_by(function(k) return k end)
+local timers = records:process("timers", {
+  process_element = function(self, k, ctx) ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 2500) end,
+  on_timer = function(self, timestamp, ctx, out) out:collect(("timer of %d"):format(ctx:current_key())) end,
+})
+local session = mt.session { gap = "2500ms", time = "processing" }
+local counted = records:window(session):count("counted"):map(function(result) return ("counted %d of %d"):format(result.count, result.key) end)
+local listed = records:window(session):process("listed", function(key, window, content, ctx, out) out:collect(("listed %d of %d"):format(#content, key)) end)
+timers:union(counted, listed):to(mt.stdout { format = "lines" })
+return job]]
+    local function run_until(what, condition)
+      local started = here:run(path)
+      started:wait_until(what, function() return condition(started) end)
+      local _, status, err = here:command("stop", "--drain")
+      assert.are.equal(0, status, err)
+      assert.are.equal(0, started:wait(), started.err)
+      return started.out
+    end
+    local function read() return select(2, here:ask("status"):gsub('"name":"%l+","kind":"%l+","records_in":10,', "")) >= 3 end
+    local function lines(text) return select(2, text:gsub("\n", "")) end
+    local before = run_until("the records have come", read)
+    local out = before .. run_until("all have fired", function(started) return lines(before .. started.out) >= 30 end)
+    for k = 1, 10 do
+      for _, line in ipairs { "timer of %d\n", "counted 1 of %d\n", "listed 1 of %d\n" } do
+        assert.are.equal(1, select(2, ("\n" .. out):gsub("\n" .. line:format(k), "")))
+      end
+    end
+  end)
+
   it("emit: a source that waits sends its watermark too, after 200 ms", function()
     local path = script [[
 local fired = false
