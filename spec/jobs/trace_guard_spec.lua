@@ -2,6 +2,7 @@
 -- end its worker (LuaJIT #829), nor does a loop over pairs() end too early (LuaJIT #827). What pairs() answered is
 -- what it was then.
 local guard = require "moontide.runtime.trace_guard"
+local process = require "support.process"
 local runs = require "support.run"
 
 local rdx_and_rax_swapped, swapped_whole = "\x92", "\x48\x92"
@@ -31,6 +32,48 @@ describe("machine code", function()
     assert.is_false(flawed(rdx_and_rax_swapped, 0x500, 0x1508), "bytes that look like a call")
     assert.is_false(guard.is_flawed("\xE8\x01\x02", 0x1000, {}))
     assert.is_false(guard.is_flawed("", 0x1000, {}))
+  end)
+end)
+
+-- A loop that calls C, behind which traces begin. Before, what the guard asks of a function is asked so often that it is
+-- about to be compiled, as it may be by chance: functions share the counters of their calls.
+local own_functions = [==[
+local guard = require "moontide.runtime.trace_guard"
+jit.off(true)
+local function upvalue(fn, wanted)
+  for i = 1, 60 do
+    local name, value = debug.getupvalue(fn, i)
+    if name == wanted then return value end
+    local found = type(value) == "function" and upvalue(value, wanted)
+    if found then return found end
+  end
+end
+local operation_at = assert(upvalue(guard.install, "operation_at"))
+for _ = 1, tonumber(arg[1]) do operation_at(upvalue, 1) end
+guard.install()
+local text = [=[
+  local args, settings = ...
+  for _, setting in ipairs(settings) do
+    local key, value = setting:match("^([^=]+)=(.*)$")
+    if not key then error(setting) end
+    args[key] = value
+  end
+]=]
+local args, settings = {}, {}
+for i = 1, 200 do settings[i] = ("key%d=%d"):format(i, i) end
+assert(loadstring(text))(args, settings)
+for i = 1, 200 do assert(args["key" .. i] == tostring(i)) end
+]==]
+
+describe("the guard of traces", function()
+  it("is not compiled itself: it is called while LuaJIT begins a trace", function()
+    local here = runs.new()
+    local path = here:write("guarded.lua", ("package.path = %q\n%s"):format(package.path, own_functions))
+    for calls = 90, 115 do
+      local _, status, err = process.run({ "luajit", path, tostring(calls) }, { program = "/usr/bin/env" })
+      assert.are.same({ 0, "" }, { status, err })
+    end
+    here:destroy()
   end)
 end)
 

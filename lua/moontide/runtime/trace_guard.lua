@@ -28,6 +28,10 @@ local code_guard = require "moontide.runtime.code_guard"
 local jit = require "jit"
 local trace_code = require "moontide.runtime.trace_code"
 
+-- What LuaJIT calls while it begins a trace must not be compiled itself: behind a call of C such a trace goes on
+-- in the function that is being traced.
+if has_util then jit.off(true, true) end
+
 local M = {
   --- How many flawed traces were thrown away in this Lua state.
   dropped = 0,
