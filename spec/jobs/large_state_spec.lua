@@ -8,7 +8,7 @@ local function script()
   local mt = require "moontide"
   local keys, rounds = 70000, 40 -- once more: the job is sent as byte code, without upvalues
   local job = mt.job("large", { checkpoint = { interval = "20ms" }, state = { backend = mt.args.backend } })
-  job:from(mt.sequence { from = 0, to = keys * rounds - 1, rate = 2000000 })
+  job:from(mt.sequence { from = 0, to = keys * rounds - 1, rate = 1000000 })
     :key_by(function(n) return n % keys end)
     :process("count", {
       state = { count = mt.value_state { default = 0 }, last = mt.value_state { default = -1 } },

@@ -19,6 +19,8 @@ local jit = require "jit"
 local trace_code = require "moontide.runtime.trace_code"
 local _, util = pcall(require, "jit.util")
 
+jit.off(true, true) -- as trace_guard.lua is
+
 local M = {
   --- How many recordings ended at varargs in this Lua state.
   varargs = 0,

@@ -4,6 +4,8 @@ local bit = require "bit"
 local has_util, util = pcall(require, "jit.util")
 local has_names, names = pcall(require, "jit.vmdef")
 
+require("jit").off(true, true) -- as trace_guard.lua is
+
 local M = {
   --- Can traces be read here?
   is_readable = has_util and has_names,

@@ -30,7 +30,7 @@ local trace_code = require "moontide.runtime.trace_code"
 
 -- What LuaJIT calls while it begins a trace must not be compiled itself: behind a call of C such a trace goes on
 -- in the function that is being traced.
-if has_util then jit.off(true, true) end
+jit.off(true, true)
 
 local M = {
   --- How many flawed traces were thrown away in this Lua state.
