@@ -138,10 +138,10 @@ return job]]
     assert.are.same({ { "processing", true, true } }, testing.run(path, {}).sinks.told)
   end)
 
-  it("S9: processing timers that fell due while no process ran fire in the next one", function()
-    local path = script [[
-local job = mt.job("overdue", { parallelism = 2, checkpoint = { interval = false } })
-job:from(mt.source {
+  -- A job whose `records` come once, whatever it is restored from, and which does not end by itself.
+  local ten_once = [[
+local job = mt.job("%s", { parallelism = 2, checkpoint = { interval = false } })
+local records = job:from(mt.source {
   poll = function(self, out)
     if self.sent then return false end
     self.sent = true
@@ -150,11 +150,16 @@ job:from(mt.source {
   end,
   snapshot = function(self) return self.sent end,
   restore = function(self, sent) self.sent = sent end,
-  }):key_by(function(k) return k end):process("clocked", {
+  }):key_by(function(k) return k end)
+]]
+
+  it("S9: processing timers that fell due while no process ran fire in the next one", function()
+    local path = script(ten_once:format "overdue" .. [[
+records:process("clocked", {
     process_element = function(self, k, ctx) ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 2500) end,
     on_timer = function(self, timestamp, ctx, out) out:collect(("fired %d"):format(ctx:current_key())) end,
   }):to(mt.stdout { format = "lines" })
-return job]]
+return job]])
     local function fired(started) return select(2, started.out:gsub("fired", "")) end
     local first = here:run(path)
     first:wait_until("the records have come", function() return here:ask("status"):find('"name":"clocked","kind":"process","records_in":10,', 1, true) end)
@@ -168,18 +173,7 @@ return job]]
   end)
 
   it("S18b, S9: what waits for the clock when a job is drained fires in the next run, windows too", function()
-    local path = script [[
-local job = mt.job("drained", { parallelism = 2, checkpoint = { interval = false } })
-local records = job:from(mt.source {
-  poll = function(self, out)
-    if self.sent then return false end
-    self.sent = true
-    for k = 1, 10 do out:collect(k) end
-    return true
-  end,
-  snapshot = function(self) return self.sent end,
-  restore = function(self, sent) self.sent = sent end,
-  }):key_by(function(k) return k end)
+    local path = script(ten_once:format "drained" .. [[
 local timers = records:process("timers", {
   process_element = function(self, k, ctx) ctx:timers():register_processing_time_timer(ctx:timers():current_processing_time() + 2500) end,
   on_timer = function(self, timestamp, ctx, out) out:collect(("timer of %d"):format(ctx:current_key())) end,
@@ -188,7 +182,7 @@ local session = mt.session { gap = "2500ms", time = "processing" }
 local counted = records:window(session):count("counted"):map(function(result) return ("counted %d of %d"):format(result.count, result.key) end)
 local listed = records:window(session):process("listed", function(key, window, content, ctx, out) out:collect(("listed %d of %d"):format(#content, key)) end)
 timers:union(counted, listed):to(mt.stdout { format = "lines" })
-return job]]
+return job]])
     local function run_until(what, condition)
       local started = here:run(path)
       started:wait_until(what, function() return condition(started) end)

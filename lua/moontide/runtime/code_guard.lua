@@ -103,11 +103,6 @@ local function record(trace, fn, at, depth)
   if lists and depth == 0 and at == start_at then before_end_of_loop() end
 end
 
-local function place_of(fn, at)
-  local info = util.funcinfo(fn)
-  return ("%s:%d:%d"):format(info.source or "?", info.linedefined or 0, at)
-end
-
 local function sink_or_not(root)
   local must_not = unsunk[root] or false
   if is_unsunk ~= must_not then jit.opt.start(must_not and "-sink" or "+sink") end
@@ -122,7 +117,7 @@ end
 function M.start(trace, fn, at, parent)
   set_all_back()
   lists, start_at = nil, at
-  roots[trace] = parent and roots[parent] or place_of(fn, at)
+  roots[trace] = parent and roots[parent] or trace_code.place_of(fn, at)
   sink_or_not(roots[trace])
 end
 

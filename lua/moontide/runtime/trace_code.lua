@@ -29,6 +29,16 @@ if M.is_readable then
   for _, name in ipairs { "LEN", "VARG" } do M.instruction[name] = number_in(names.bcnames, name) end
 end
 
+--- A place in a script, by its function and the number of an instruction: closures of one place share their
+--- instructions, which jit.off() and what is known of a loop are about.
+---@param fn function
+---@param instruction integer
+---@return string
+function M.place_of(fn, instruction)
+  local info = util.funcinfo(fn)
+  return ("%s:%d:%d"):format(info.source or "?", info.linedefined or 0, instruction)
+end
+
 local function at(trace, place)
   if place < 1 then return end -- a constant
   local _, kind, left, right = util.traceir(trace, place)

@@ -87,13 +87,6 @@ function M.is_flawed(code, address, targets)
   return false
 end
 
--- A function's place in its script: closures of one place share their instructions, which
--- jit.off() is about.
-local function place_of(fn)
-  local info = util.funcinfo(fn)
-  return ("%s:%d"):format(info.source or "?", info.linedefined or 0)
-end
-
 local function operation_at(fn, at)
   local instruction = util.funcbc(fn, at)
   return instruction and bit.band(instruction, 0xff)
@@ -119,7 +112,7 @@ local function swap_guard()
       local code, address = util.tracemc(trace)
       if not code or not M.is_flawed(code, address, targets) then return end
       M.dropped = M.dropped + 1
-      local place = place_of(start)
+      local place = trace_code.place_of(start, 0)
       tries[place] = (tries[place] or 0) + 1
       if tries[place] >= tries_max then jit.off(start) end
       jit.flush()
