@@ -1,5 +1,6 @@
 -- What LuaJIT of March 2022 records wrongly is not compiled so: values of `...` in a loop (LuaJIT #864), lengths of a
--- list that goes by two names, fields that are set twice before a branch (LuaJIT #1128). Each answer says how many rounds were right.
+-- list that goes by two names, fields that are set twice before a branch (LuaJIT #1128), tables that a loop keeps for its next
+-- round (LuaJIT #994). Each answer says how many rounds were right.
 local runs = require "support.run"
 
 describe("a job", function()
@@ -130,5 +131,68 @@ function answer(rounds)
   return right
 end
 ]], 1000))
+  end)
+
+  -- A loop that keeps the last of tables of two shapes, as the text says, and reads it in the next round.
+  local function kept(texts)
+    return right_of(([[
+local kept = {}
+local function sum_of(count, every)
+  local last, sum = nil, 0
+  kept.last = nil
+  for i = 1, count do
+    %s
+    last = i %% every == 0 and %s or %s
+    kept.last = last
+  end
+  return sum
+end
+
+function answer(rounds)
+  local right = 0
+  for i = 1, rounds do
+    local count, every = 40 + i %% 100, i %% 5 + 1
+    if sum_of(count, every) == expected_of(count, every) then right = right + 1 end
+  end
+  return right
+end
+
+function expected_of(count, every)
+  local sum = 0
+  for i = 1, count - 1 do
+    if %s then sum = sum + 1 end
+  end
+  return sum
+end
+jit.off(expected_of)
+]]):format(texts.read, texts.rare, texts.usual, texts.expected), 400)
+  end
+
+  it("reads whether a field of the table of the round before is true", function()
+    assert.equal(400, kept {
+      read = "if last and last.late then sum = sum + 1 end", rare = "{ late = true, n = i }", usual = "{ n = i }",
+      expected = "i % every == 0",
+    })
+  end)
+
+  it("reads a number that the table of the round before does not have", function()
+    assert.equal(400, kept {
+      read = "if last and last.weight then sum = sum + last.weight / last.n end", rare = "{ weight = i, n = i }", usual = "{ filler = i, n = i }",
+      expected = "i % every == 0",
+    })
+  end)
+
+  it("reads a text that the table of the round before does not have", function()
+    assert.equal(400, kept {
+      read = "if kept.last and kept.last.name == 'a' then sum = sum + 1 end", rare = "{ n = i, name = 'a' }", usual = "{ n = i }",
+      expected = "i % every == 0",
+    })
+  end)
+
+  it("reads an element that the list of the round before does not have", function()
+    assert.equal(400, kept {
+      read = "if last and last[2] == 'b' then sum = sum + 1 end", rare = "{ i, 'b' }", usual = "{ i, false }",
+      expected = "i % every == 0",
+    })
   end)
 end)

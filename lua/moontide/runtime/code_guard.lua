@@ -1,4 +1,4 @@
---- Keeps three faults of LuaJIT of March 2022 away from jobs. All can be seen in the code of a trace, which may also look
+--- Keeps four faults of LuaJIT of March 2022 away from jobs. All can be seen in the code of a trace, which may also look
 --- so without being wrong. It is thrown away before it runs, with all others. Because of the first two, each step is
 --- watched from then on while traces are recorded, which makes recording slower, not what was recorded.
 ---
@@ -14,8 +14,13 @@
 --- `answer.valid = false; answer.valid = is_valid(record)`, it is put into the table twice by the trace that goes on
 --- from there, where what is read is the first value (LuaJIT #1128, mended by "Emit sunk IR_NEWREF only once per key on
 --- snapshot replay"). What begins at the place where that began makes its tables where they stand, from then on.
+---
+--- A table that a loop makes and keeps may be taken for one of other fields in the next round (kept_tables.lua). What begins
+--- at the place where that began is not taken apart from then on.
 local bit = require "bit"
+local has_wrong_constants = require "moontide.runtime.constants"
 local jit = require "jit"
+local mistakes_tables = require "moontide.runtime.kept_tables"
 local trace_code = require "moontide.runtime.trace_code"
 local _, util = pcall(require, "jit.util")
 
@@ -28,6 +33,8 @@ local M = {
   lengths = 0,
   --- How many traces were thrown away that put a field into a table twice.
   fields = 0,
+  --- How many were thrown away that might have taken a table for another.
+  tables = 0,
 }
 
 -- What is C and measures a list.
@@ -36,21 +43,42 @@ local measuring = { [table.concat] = true, [table.insert] = true }
 -- By function: its instructions that need care, by place. A trace takes tens of thousands of steps until it stands.
 local points = setmetatable({}, { __mode = "k" })
 
--- By trace: the place where its tree of traces began. By such a place: must tables be made where they stand?
-local roots, unsunk = {}, {}
+-- By trace: the place where its tree of traces began. By such a place: the parts of the compiler that what begins there
+-- does without.
+local roots, without = {}, {}
 
 local lists, start_at -- of the trace that is being recorded
-local is_watching, is_unforwarded, is_unlooped, is_unsunk = false, false, false, false
+local is_watching = false
+local is_off = { fwd = false, loop = false, sink = false }
 
-local function set_back()
-  is_unforwarded = false
-  jit.opt.start("+fwd")
+-- Does the collector wait until the trace is made, or given up? Until then, and until it is thrown away, it may hold what
+-- is no object (constants.lua).
+local is_held = false
+
+local function hold_collector()
+  if is_held or not collectgarbage "isrunning" then return end
+  collectgarbage "stop"
+  is_held = true
 end
 
-local function set_all_back()
-  if is_unforwarded then set_back() end
-  if is_unlooped then jit.opt.start("+loop") end
-  is_unlooped = false
+local function release_collector()
+  if is_held then collectgarbage "restart" end
+  is_held = false
+end
+
+local function set(part, off)
+  if is_off[part] == off then return end
+  is_off[part] = off
+  jit.opt.start((off and "-" or "+") .. part)
+end
+
+local function set_for(root)
+  for part in next, is_off do set(part, without[root] ~= nil and without[root][part] or false) end
+end
+
+local function do_without(part, root)
+  without[root] = without[root] or {}
+  without[root][part] = true
 end
 
 local function before_length(trace)
@@ -58,15 +86,12 @@ local function before_length(trace)
   lists:read_on()
   if not lists.is_stale then return end
   M.lengths = M.lengths + 1
-  is_unforwarded = true
-  jit.opt.start("-fwd")
+  set("fwd", true)
 end
 
 local function before_end_of_loop()
   lists:read_on()
-  if is_unlooped or not lists:is_unstable_loop() then return end
-  is_unlooped = true
-  jit.opt.start("-loop")
+  if lists:is_unstable_loop() then set("loop", true) end
 end
 
 -- Varargs of a function that was called since are known well. Any setting of the compiler ends recording.
@@ -93,7 +118,7 @@ end
 
 -- An instruction is about to be recorded, `depth` calls into the trace. In a function of C, `at` is below 0.
 local function record(trace, fn, at, depth)
-  if is_unforwarded then set_back() end
+  set("fwd", false)
   if at < 0 then
     if measuring[fn] then before_length(trace) end
     return
@@ -103,22 +128,16 @@ local function record(trace, fn, at, depth)
   if lists and depth == 0 and at == start_at then before_end_of_loop() end
 end
 
-local function sink_or_not(root)
-  local must_not = unsunk[root] or false
-  if is_unsunk ~= must_not then jit.opt.start(must_not and "-sink" or "+sink") end
-  is_unsunk = must_not
-end
-
 --- A trace begins.
 ---@param trace integer
 ---@param fn function
 ---@param at integer
 ---@param parent integer? the trace that it goes on from
 function M.start(trace, fn, at, parent)
-  set_all_back()
+  hold_collector()
   lists, start_at = nil, at
   roots[trace] = parent and roots[parent] or trace_code.place_of(fn, at)
-  sink_or_not(roots[trace])
+  set_for(roots[trace])
 end
 
 local function watch()
@@ -126,23 +145,29 @@ local function watch()
   jit.attach(record, "record")
 end
 
+-- Is a trace that does with a part of the compiler wrong? The next one from that place does without it.
+local function is_wrong_with(part, root, is_wrong)
+  if not is_wrong or without[root] and without[root][part] then return false end
+  do_without(part, root)
+  return true
+end
+
 --- A trace was made.
 ---@param trace integer
 function M.stop(trace)
-  set_all_back()
   local made, root = trace_code.lists(trace), roots[trace]
   made:read_on()
   local is_doubtful = not is_watching and (made.takes_varargs or made:is_in_doubt())
-  local is_twofold = made.repeats_fields and not unsunk[root]
   if is_doubtful then watch() end
-  if is_twofold then
-    M.fields = M.fields + 1
-    unsunk[root] = true
-  end
-  if is_doubtful or is_twofold then jit.flush() end
+  local is_twofold = is_wrong_with("sink", root, made.repeats_fields)
+  if is_twofold then M.fields = M.fields + 1 end
+  local is_mistaken = is_wrong_with("loop", root, has_wrong_constants(trace) or mistakes_tables(trace))
+  if is_mistaken then M.tables = M.tables + 1 end
+  if is_doubtful or is_twofold or is_mistaken then jit.flush() end
+  release_collector()
 end
 
 --- A trace was given up.
-M.abort = set_all_back
+M.abort = release_collector
 
 return M

@@ -11,10 +11,12 @@ local M = {
   is_readable = has_util and has_names,
   --- Numbers of instructions of functions, by name.
   instruction = {},
+  --- Numbers of instructions of traces, by name.
+  operation = {},
 }
 
 local name_bytes = 6
-local operation = {}
+local operation = M.operation
 
 -- The number of a name in a text of names of one width.
 local function number_in(text, name)
@@ -25,8 +27,24 @@ local function number_in(text, name)
 end
 
 if M.is_readable then
-  for _, name in ipairs { "ADD", "ALEN", "AREF", "ASTORE", "FLOAD", "NEWREF", "TDUP", "TNEW", "VLOAD" } do operation[name] = number_in(names.irnames, name) end
+  for _, name in ipairs {
+    "ADD", "ALEN", "ALOAD", "AREF", "ASTORE", "FLOAD", "HLOAD", "HREF", "HREFK", "HSTORE", "LOOP", "NEWREF", "SLOAD", "TDUP", "TNEW", "USTORE",
+    "VLOAD",
+  } do
+    operation[name] = number_in(names.irnames, name)
+  end
   for _, name in ipairs { "LEN", "VARG" } do M.instruction[name] = number_in(names.bcnames, name) end
+end
+
+--- Some instructions of traces, by name, as a set by number.
+---@param ... string
+---@return table<integer, true>
+function M.operations(...)
+  local set = {}
+  for _, name in ipairs { ... } do
+    if operation[name] then set[operation[name]] = true end
+  end
+  return set
 end
 
 --- A place in a script, by its function and the number of an instruction: closures of one place share their
@@ -39,11 +57,17 @@ function M.place_of(fn, instruction)
   return ("%s:%d:%d"):format(info.source or "?", info.linedefined or 0, instruction)
 end
 
-local function at(trace, place)
+--- An instruction of a trace: its number, its operands (places, those of constants below 1), and its type.
+---@param trace integer
+---@param place integer
+---@return integer?, integer?, integer?, integer?
+function M.at(trace, place)
   if place < 1 then return end -- a constant
   local _, kind, left, right = util.traceir(trace, place)
-  if kind then return bit.rshift(kind, 8), left, right end
+  if kind then return bit.rshift(kind, 8), left, right, bit.band(kind, 0xff) end
 end
+
+local at = M.at
 
 -- The table whose list is written to, by its place in the trace.
 local function stored_to(trace, element)
