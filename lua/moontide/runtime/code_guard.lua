@@ -18,7 +18,7 @@
 --- A table that a loop makes and keeps may be taken for one of other fields in the next round (kept_tables.lua). What begins
 --- at the place where that began is not taken apart from then on.
 local bit = require "bit"
-local has_wrong_constants = require "moontide.runtime.constants"
+local has_wrong_constants = require "moontide.runtime.wrong_constants"
 local jit = require "jit"
 local mistakes_tables = require "moontide.runtime.kept_tables"
 local trace_code = require "moontide.runtime.trace_code"
@@ -52,7 +52,7 @@ local is_watching = false
 local is_off = { fwd = false, loop = false, sink = false }
 
 -- Does the collector wait until the trace is made, or given up? Until then, and until it is thrown away, it may hold what
--- is no object (constants.lua).
+-- is no object (wrong_constants.lua).
 local is_held = false
 
 local function hold_collector()
@@ -66,19 +66,23 @@ local function release_collector()
   is_held = false
 end
 
-local function set(part, off)
+local function turn(part, off)
   if is_off[part] == off then return end
   is_off[part] = off
   jit.opt.start((off and "-" or "+") .. part)
 end
 
-local function set_for(root)
-  for part in next, is_off do set(part, without[root] ~= nil and without[root][part] or false) end
+local function turn_all_for(root)
+  for part in next, is_off do turn(part, without[root] ~= nil and without[root][part] or false) end
 end
 
+-- From now on what begins at a place does without a part of the compiler, if it did not before.
 local function do_without(part, root)
-  without[root] = without[root] or {}
-  without[root][part] = true
+  local parts = without[root] or {}
+  without[root] = parts
+  local is_new = not parts[part]
+  parts[part] = true
+  return is_new
 end
 
 local function before_length(trace)
@@ -86,12 +90,12 @@ local function before_length(trace)
   lists:read_on()
   if not lists.is_stale then return end
   M.lengths = M.lengths + 1
-  set("fwd", true)
+  turn("fwd", true)
 end
 
 local function before_end_of_loop()
   lists:read_on()
-  if lists:is_unstable_loop() then set("loop", true) end
+  if lists:is_unstable_loop() then turn("loop", true) end
 end
 
 -- Varargs of a function that was called since are known well. Any setting of the compiler ends recording.
@@ -118,7 +122,7 @@ end
 
 -- An instruction is about to be recorded, `depth` calls into the trace. In a function of C, `at` is below 0.
 local function record(trace, fn, at, depth)
-  set("fwd", false)
+  turn("fwd", false)
   if at < 0 then
     if measuring[fn] then before_length(trace) end
     return
@@ -137,19 +141,12 @@ function M.start(trace, fn, at, parent)
   hold_collector()
   lists, start_at = nil, at
   roots[trace] = parent and roots[parent] or trace_code.place_of(fn, at)
-  set_for(roots[trace])
+  turn_all_for(roots[trace])
 end
 
 local function watch()
   is_watching = true
   jit.attach(record, "record")
-end
-
--- Is a trace that does with a part of the compiler wrong? The next one from that place does without it.
-local function is_wrong_with(part, root, is_wrong)
-  if not is_wrong or without[root] and without[root][part] then return false end
-  do_without(part, root)
-  return true
 end
 
 --- A trace was made.
@@ -159,9 +156,9 @@ function M.stop(trace)
   made:read_on()
   local is_doubtful = not is_watching and (made.takes_varargs or made:is_in_doubt())
   if is_doubtful then watch() end
-  local is_twofold = is_wrong_with("sink", root, made.repeats_fields)
+  local is_twofold = made.repeats_fields and do_without("sink", root)
   if is_twofold then M.fields = M.fields + 1 end
-  local is_mistaken = is_wrong_with("loop", root, has_wrong_constants(trace) or mistakes_tables(trace))
+  local is_mistaken = made.copies_tables and (has_wrong_constants(trace) or mistakes_tables(trace)) and do_without("loop", root)
   if is_mistaken then M.tables = M.tables + 1 end
   if is_doubtful or is_twofold or is_mistaken then jit.flush() end
   release_collector()

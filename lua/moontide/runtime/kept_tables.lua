@@ -3,7 +3,7 @@
 ---
 --- Where a loop keeps a table that it makes, as in `last = { late = true, n = i }`, its second round is made of the first,
 --- and what is read from that table is known by the text it was made of. If the first round met another table, say one without
---- `late`, its type is still the one that was met then: a number or a text is garbage (constants.lua finds it), nil, false
+--- `late`, its type is still the one that was met then: a number or a text is garbage (wrong_constants.lua finds it), nil, false
 --- or true is taken for known, and `if last.late` for decided.
 ---
 --- So what is looked for: a field of the latter types, read from a table that the next round may hold a made one for, where
@@ -16,30 +16,13 @@ require("jit").off(true, true) -- as trace_guard.lua is
 
 local operation = trace_code.operation
 local is_load, is_table_store = trace_code.operations("ALOAD", "HLOAD"), trace_code.operations("ASTORE", "HSTORE")
-local is_field = trace_code.operations("AREF", "HREF", "HREFK", "NEWREF")
 
 local slot_shift, place_mask, place_bias = 24, 0xffff, 0x8000
 
-local type_mask, true_type = 0x1f, 2
 local types = { [0] = "nil", [1] = "false", [2] = "true" }
 
 local function type_of(value)
   return type(value) == "boolean" and tostring(value) or type(value)
-end
-
--- The table, its part, and the key that an instruction finds a field by: the key itself where it is known, or nil. For the
--- compiler a number in the one part is not in the other.
-local function field_of(trace, place)
-  local kind, list, key = trace_code.at(trace, place)
-  if not is_field[kind] then return end
-  local owner = list
-  if kind == operation.AREF or kind == operation.HREFK then
-    local _, of = trace_code.at(trace, list)
-    owner = of
-  end
-  local part = kind == operation.AREF and "array" or "hash"
-  if key < 1 then return owner, part, (util.tracek(trace, key)) end
-  return owner, part
 end
 
 local Loop = {}
@@ -60,15 +43,14 @@ local function first_round(trace)
 end
 
 function Loop:meet_read(left, of_type)
-  of_type = bit.band(of_type, type_mask)
-  if of_type > true_type then return end
-  local owner, part, key = field_of(self.trace, left)
+  if not types[of_type] then return end
+  local owner, part, key = trace_code.field_of(self.trace, left)
   if key ~= nil then self.reads[#self.reads + 1] = { owner = owner, part = part, key = key, was = types[of_type] } end
 end
 
 function Loop:meet_write(left, value)
   self.stored[value] = true
-  local owner, part, key = field_of(self.trace, left)
+  local owner, part, key = trace_code.field_of(self.trace, left)
   if key == nil then return end
   self.written[owner] = self.written[owner] or { array = {}, hash = {} }
   self.written[owner][part][key] = true
@@ -110,7 +92,7 @@ function Loop:is_read_again(read, made)
   for place = self.middle + 1, self.last do
     local kind, left = trace_code.at(self.trace, place)
     if is_load[kind] then
-      local owner, part, key = field_of(self.trace, left)
+      local owner, part, key = trace_code.field_of(self.trace, left)
       if owner == made and part == read.part and key == read.key then return true end
     end
   end

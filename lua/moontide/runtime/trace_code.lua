@@ -15,7 +15,7 @@ local M = {
   operation = {},
 }
 
-local name_bytes = 6
+local name_bytes, type_mask = 6, 0x1f
 local operation = M.operation
 
 -- The number of a name in a text of names of one width.
@@ -64,17 +64,31 @@ end
 function M.at(trace, place)
   if place < 1 then return end -- a constant
   local _, kind, left, right = util.traceir(trace, place)
-  if kind then return bit.rshift(kind, 8), left, right, bit.band(kind, 0xff) end
+  if kind then return bit.rshift(kind, 8), left, right, bit.band(kind, type_mask) end
 end
 
 local at = M.at
 
--- The table whose list is written to, by its place in the trace.
-local function stored_to(trace, element)
-  local kind, list = at(trace, element)
-  if kind ~= operation.AREF then return end
-  local from, owner = at(trace, list)
-  if from == operation.FLOAD then return owner end
+local is_field, is_within = M.operations("AREF", "HREF", "HREFK", "NEWREF"), M.operations("AREF", "HREFK")
+
+--- What an instruction finds a field by: the place of its table, which part of that, and the key where it is known. For the
+--- compiler a number in the one part is not in the other.
+---@param trace integer
+---@param place integer
+---@return integer? owner
+---@return "array"|"hash"|nil part
+---@return any key
+function M.field_of(trace, place)
+  local kind, owner, key = at(trace, place)
+  if not is_field[kind] then return end
+  if is_within[kind] then
+    local from, of = at(trace, owner)
+    if from ~= operation.FLOAD then return end
+    owner = of
+  end
+  local part = kind == operation.AREF and "array" or "hash"
+  if key < 1 then return owner, part, (util.tracek(trace, key)) end
+  return owner, part
 end
 
 local function is_made(trace, place)
@@ -95,7 +109,7 @@ Lists.__index = Lists
 function M.lists(trace)
   return setmetatable({
     trace = trace, read = 0, measured = {}, written = {}, current = {}, fields = {},
-    is_stale = false, takes_varargs = false, repeats_fields = false,
+    is_stale = false, takes_varargs = false, repeats_fields = false, copies_tables = false,
   }, Lists)
 end
 
@@ -124,11 +138,13 @@ function Lists:read_on()
       self.measured[left], self.current[left] = true, true
     elseif kind == operation.VLOAD then
       self.takes_varargs = self.takes_varargs or at(trace, left) == operation.ADD
+    elseif kind == operation.TDUP then
+      self.copies_tables = true
     elseif kind == operation.NEWREF then
       self:meet_new_field(left, right)
     elseif kind == operation.ASTORE then
-      local owner = stored_to(trace, left)
-      if owner then self:meet_write(owner) end
+      local owner, part = M.field_of(trace, left)
+      if part == "array" then self:meet_write(owner) end
     end
   end
   self.read = math.max(self.read, last)

@@ -13,7 +13,7 @@ require("jit").off(true, true) -- as trace_guard.lua is
 local operation = trace_code.operation
 
 -- Types of constants, as instructions have them. Those of 64 bits take two places.
-local type_mask, text, number = 0x1f, 4, 14
+local text, number = 4, 14
 local is_wide = {}
 for _, of_type in ipairs { 0, 3, text, 6, 7, 8, 9, 10, 11, 12, number, 21, 22 } do is_wide[of_type] = true end
 
@@ -31,11 +31,10 @@ end
 
 -- What addresses a text would have that is another value of a table that the trace makes.
 local function wrong_addresses(trace, last)
-  local found
+  local found = { [address_in(nil)] = true }
   for place = 1, last do
     local kind, made_of = trace_code.at(trace, place)
     if kind == operation.TDUP then
-      found = found or { [address_in(nil)] = true }
       for _, value in next, (util.tracek(trace, made_of)) do
         if type(value) == "number" then found[address_in(value)] = true end
       end
@@ -53,7 +52,6 @@ local function search(trace, info, addresses)
   local place = -info.nk
   while place <= last_place do
     local value, of_type, slot = util.tracek(trace, place)
-    of_type = bit.band(of_type, type_mask)
     if is_wrong(value, of_type, addresses) then return true end
     local is_null = type(value) == "number" and value == 0 and of_type ~= number -- which an int64_t of 0 is not
     place = place + (is_wide[of_type] and not slot and not is_null and 2 or 1)
@@ -68,9 +66,7 @@ local nothing, stack_slots = {}, 200
 ---@return boolean
 return function(trace)
   local info = util.traceinfo(trace)
-  local addresses = wrong_addresses(trace, info.nins)
-  if not addresses then return false end
-  local is_found = search(trace, info, addresses)
+  local is_found = search(trace, info, wrong_addresses(trace, info.nins))
   unpack(nothing, 1, stack_slots) -- writes over what search() left on the stack
   return is_found
 end
