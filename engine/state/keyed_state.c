@@ -47,6 +47,8 @@ struct keyed_state *keyed_state_new(const struct keyed_state_config *config)
     columns_new(state);
     state->pending = store_write_new();
     buffer_init(&state->scratch);
+    buffer_init(&state->element);
+    buffer_init(&state->elements);
     backend_share(config->backend, 1);
     return state;
 }
@@ -83,6 +85,8 @@ void keyed_state_free(struct keyed_state *state)
     backend_account(state->config.backend, state->accounted_bytes, 0);
     backend_share(state->config.backend, -1);
     buffer_deinit(&state->scratch);
+    buffer_deinit(&state->element);
+    buffer_deinit(&state->elements);
     free(state->dirty.items);
     free(state->frozen.items);
     free(state->undo);

@@ -72,6 +72,7 @@ struct keyed_state {
     struct map_iterator *iterations;   /* that are open */
     int iterations_open;
     struct buffer scratch;             /* of one row or composite key */
+    struct buffer element, elements;   /* of a list that is appended to: the one at hand, those on their way to the end of it */
 };
 
 static inline bool dirty_in_running_epoch(const struct keyed_state *state, const struct entry *entry)

@@ -6,6 +6,8 @@
 #include "state/keyed_state_internal.h"
 #include "state/payload.h"
 
+#define KEPT_BYTES_MAX (1u << 20)
+
 /* Key of a chunk: the user's key, then its index (4 bytes, big endian), so that chunks lie in order. */
 int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk)
 {
@@ -48,50 +50,59 @@ static int chunk_last(struct keyed_state *state, struct entry *owner, uint32_t s
     return list_chunk_find(state, owner, slot, *index, true, chunk);
 }
 
-/* A place in the list, and elements that are on their way to the end of that chunk. */
-struct list_end { struct entry *chunk; uint32_t index; struct buffer elements; };
+/* A place in the list: state->elements are on their way to the end of that chunk. */
+struct list_end { struct entry *chunk; uint32_t index; };
 
-static bool is_full(const struct list_end *end, size_t more)
+static bool is_full(const struct keyed_state *state, const struct list_end *end, size_t more)
 {
-    size_t there = (end->chunk->slots[0].tag == CELL_STRING ? end->chunk->slots[0].length : 0) + end->elements.bytes;
+    size_t there = (end->chunk->slots[0].tag == CELL_STRING ? end->chunk->slots[0].length : 0) + state->elements.bytes;
     return there > 0 && there + more > LIST_CHUNK_BYTES;
 }
 
 static void end_write(struct keyed_state *state, uint32_t column, struct list_end *end)
 {
-    if (end->elements.bytes > 0)
-        state_slot_append(state, column, end->chunk, 0, buffer_slice(&end->elements));
-    buffer_clear(&end->elements);
+    if (state->elements.bytes > 0)
+        state_slot_append(state, column, end->chunk, 0, buffer_slice(&state->elements));
+    buffer_clear(&state->elements);
 }
 
 static int end_append(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, struct slice element)
 {
     int status = 0;
-    if (is_full(end, element.bytes)) {
+    if (is_full(state, end, element.bytes)) {
         end_write(state, state->child_column[slot], end);
         status = list_chunk_find(state, owner, slot, ++end->index, true, &end->chunk);
     }
     if (status == 0)
-        buffer_append_slice(&end->elements, element);
+        buffer_append_slice(&state->elements, element);
     return status;
+}
+
+/* The buffers stay for the next elements, but not those of huge ones. */
+static void buffers_keep(struct keyed_state *state)
+{
+    if (state->element.capacity + state->elements.capacity <= KEPT_BYTES_MAX)
+        return;
+    buffer_deinit(&state->element);
+    buffer_deinit(&state->elements);
 }
 
 int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes)
 {
     struct list_end end = { 0 };
-    struct buffer element = { 0 };
+    struct buffer *element = &state->element;
+    buffer_clear(&state->elements);
     int status = count == 0 ? 0 : chunk_last(state, owner, slot, &end.index, &end.chunk);
     for (uint32_t i = 0; i < count && status == 0; i++) {
-        buffer_clear(&element);
-        msgpack_write_cell(&element, values[i], bytes);
-        status = end_append(state, owner, slot, &end, buffer_slice(&element));
+        buffer_clear(element);
+        msgpack_write_cell(element, values[i], bytes);
+        status = end_append(state, owner, slot, &end, buffer_slice(element));
     }
     if (status == 0 && count > 0) {
         end_write(state, state->child_column[slot], &end);
         head_set(state, owner, slot, list_state_count(owner, slot) + count, (uint64_t)end.index + 1);
     }
-    buffer_deinit(&element);
-    buffer_deinit(&end.elements);
+    buffers_keep(state);
     return status;
 }
 
