@@ -16,7 +16,7 @@ local Context = {}
 function Context:timestamp()
   local time = call.TIMES[call.index]
   if time == none then return nil end
-  return from_engine(time)
+  return (from_engine(time))
 end
 
 function Context:current_key()
@@ -25,7 +25,7 @@ function Context:current_key()
   local at = call.bytes + key.offset
   local head = at[0]
   if head >= 0 then return head end
-  if head >= -96 and head < -64 then return ffi_string(at + 1, head + 96) end
+  if head >= -96 and head < -64 then return (ffi_string(at + 1, head + 96)) end
   return (unpack_key(at))
 end
 

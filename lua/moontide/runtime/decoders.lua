@@ -133,7 +133,7 @@ Level.__index = Level
 function M.new(decode)
   local function key_of(cell, bytes)
     local key = decode(cell, bytes)
-    if type(key) == "cdata" then return tostring(key) end -- L3: int64 keys are no table keys
+    if type(key) == "cdata" then return (tostring(key)) end -- L3: int64 keys are no table keys
     return key
   end
 

@@ -54,7 +54,8 @@ end
 local function put_packed(arena, value, place)
   tree.used = 0
   put_root(tree, value, place, 1)
-  return pack_tree(arena)
+  local tag, length, offset = pack_tree(arena)
+  return tag, length, offset
 end
 
 -- By depth: of the fields of records, and of what lies in 1, 2, ... tables of a tree.

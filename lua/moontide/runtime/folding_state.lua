@@ -49,7 +49,7 @@ end
 --- State of `mt.aggregating_state`.
 function M.aggregating(call, slot_index, descriptor, binding)
   local create, add = descriptor.create, descriptor.add
-  local function first(value) return add(create(), value) end
+  local function first(value) return (add(create(), value)) end
   local kept = value_state(call, slot_index, {}, binding)
   return lend(call, new("an aggregating state", kept, first, add, descriptor.result, descriptor.merge))
 end

@@ -133,12 +133,12 @@ end
 
 local Keys = { __call = function(iteration)
   if not next_pair(iteration) then return nil end
-  return decode(pair[0], bytes[0])
+  return (decode(pair[0], bytes[0]))
 end }
 
 local Values = { __call = function(iteration)
   if not next_pair(iteration) then return nil end
-  return decode(pair[1], bytes[0])
+  return (decode(pair[1], bytes[0]))
 end }
 
 local Entries = { __call = function(iteration)
@@ -146,9 +146,9 @@ local Entries = { __call = function(iteration)
   return decode(pair[0], bytes[0]), decode(pair[1], bytes[0])
 end }
 
-function MapState:keys() return begin(Keys) end
-function MapState:values() return begin(Values) end
-function MapState:entries() return begin(Entries) end
+function MapState:keys() return (begin(Keys)) end
+function MapState:values() return (begin(Values)) end
+function MapState:entries() return (begin(Entries)) end
 
 return MapState
 ]]

@@ -254,34 +254,62 @@ local function length_at(at, width)
   return get_wide(at, width), at + 1 + width
 end
 
-local wide = {
+-- What is as long as it says itself.
+local function get_long_string(at, width)
+  local length, first = length_at(at, width)
+  local value, behind = get_string(first, length)
+  return value, behind
+end
+
+local function get_long_list(at, width)
+  local length, first = length_at(at, width)
+  local value, behind = get_list(first, length)
+  return value, behind
+end
+
+local function get_long_map(at, width)
+  local length, first = length_at(at, width)
+  local value, behind = get_map(first, length)
+  return value, behind
+end
+
+-- Readers of what does not begin within its first byte, and how many bytes they are told of.
+local readers = {
   [0xc0] = function(at) return null, at + 1 end,
   [0xc2] = function(at) return false, at + 1 end,
   [0xc3] = function(at) return true, at + 1 end,
   [0xca] = get_float,
   [0xcb] = function(at) get_eight(at) return swap.number, at + 9 end,
 }
-for i = 0, 3 do
-  wide[0xcc + i] = function(at) return get_natural(at, 2 ^ i) end
-  wide[0xd0 + i] = function(at) return get_signed(at, 2 ^ i) end
-end
-for i = 0, 2 do
-  wide[0xc4 + i] = function(at) local n, next_at = length_at(at, 2 ^ i) return get_string(next_at, n) end
-  wide[0xd9 + i] = function(at) local n, next_at = length_at(at, 2 ^ i) return get_string(next_at, n) end
-end
-for i = 0, 1 do
-  wide[0xdc + i] = function(at) local n, next_at = length_at(at, 2 ^ (i + 1)) return get_list(next_at, n) end
-  wide[0xde + i] = function(at) local n, next_at = length_at(at, 2 ^ (i + 1)) return get_map(next_at, n) end
+local widths = {}
+
+-- Of heads that follow each other, each twice as wide as the one before.
+local function read_by(reader, head, width, count)
+  for i = 0, count - 1 do readers[head + i], widths[head + i] = reader, width * 2 ^ i end
 end
 
+read_by(get_natural, 0xcc, 1, 4)
+read_by(get_signed, 0xd0, 1, 4)
+read_by(get_long_string, 0xc4, 1, 3)
+read_by(get_long_string, 0xd9, 1, 3)
+read_by(get_long_list, 0xdc, 2, 2)
+read_by(get_long_map, 0xde, 2, 2)
+
+-- No tail calls: see values.lua.
 function get(at)
-  local head = at[0]
+  local head, value, behind = at[0], nil, nil
   if head < 0x80 then return head, at + 1 end
   if head >= 0xe0 then return head - 256, at + 1 end
-  if head >= 0xc0 then return wide[head](at) end
-  if head >= 0xa0 then return get_string(at + 1, band(head, 31)) end
-  if head >= 0x90 then return get_list(at + 1, band(head, 15)) end
-  return get_map(at + 1, band(head, 15))
+  if head >= 0xc0 then
+    value, behind = readers[head](at, widths[head])
+  elseif head >= 0xa0 then
+    value, behind = get_string(at + 1, band(head, 31))
+  elseif head >= 0x90 then
+    value, behind = get_list(at + 1, band(head, 15))
+  else
+    value, behind = get_map(at + 1, band(head, 15))
+  end
+  return value, behind
 end
 
 --- The value at an address; the second answer is the address behind it.
@@ -289,7 +317,8 @@ end
 ---@return any value
 ---@return ffi.cdata*
 function M.unpack(at)
-  return get(ffi.cast("const uint8_t *", at))
+  local value, behind = get(ffi.cast("const uint8_t *", at))
+  return value, behind
 end
 
 return M

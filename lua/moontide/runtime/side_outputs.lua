@@ -7,8 +7,7 @@ local M = {}
 M.method = [[
 function Context:output(tag, value, timestamp)
   local output = outputs[tag]
-  if output then return output:collect(value, timestamp) end
-  return unread(tag, value, timestamp)
+  if output then output:collect(value, timestamp) else unread(tag, value, timestamp) end
 end
 ]]
 

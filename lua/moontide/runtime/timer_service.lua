@@ -11,8 +11,8 @@ local source = [[
 local call, C, check, to_engine, from_engine, refuse = ...
 local Timers = {}
 
-function Timers:current_watermark() return from_engine(call.watermark) end
-function Timers:current_processing_time() return tonumber(C.call_processing_time(call)) end
+function Timers:current_watermark() return (from_engine(call.watermark)) end
+function Timers:current_processing_time() return (tonumber(C.call_processing_time(call))) end
 ]] .. timer_methods("Timers", { register = "call_register_timer", delete = "call_delete_timer" }, "call", "if refuse then refuse() end") .. "return Timers"
 
 --- The timers of a step. `refuse` raises why it can have none; nil where it can.

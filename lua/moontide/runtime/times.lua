@@ -17,7 +17,7 @@ function M.to_engine(time)
   if type(time) == "number" then
     if time == huge then return max end
     if time == -huge then return min end
-    if time == floor(time) and time >= -9007199254740992 and time <= 9007199254740992 then return int64_t(time) end
+    if time == floor(time) and time >= -9007199254740992 and time <= 9007199254740992 then return (int64_t(time)) end
   elseif type(time) == "cdata" and ffi.istype(int64_t, time) and time >= -9007199254740992LL and time <= 9007199254740992LL then
     return time
   end
@@ -31,7 +31,7 @@ function M.from_engine(time)
   if time == none then return nil end
   if time == max then return huge end
   if time == min then return -huge end
-  return tonumber(time)
+  return (tonumber(time))
 end
 
 M.none = none

@@ -14,8 +14,8 @@ local M = {}
 local clocks = [[
 local call, C, check, to_engine, from_engine, place, outputs, unread = ...
 local Context = {}
-function Context:current_watermark() return from_engine(call.watermark) end
-function Context:current_processing_time() return tonumber(C.call_processing_time(call)) end
+function Context:current_watermark() return (from_engine(call.watermark)) end
+function Context:current_processing_time() return (tonumber(C.call_processing_time(call))) end
 ]]
 
 -- `place[0]` is the pane whose window's timers these are.
