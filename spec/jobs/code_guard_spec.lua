@@ -1,6 +1,6 @@
 -- What LuaJIT of March 2022 records wrongly is not compiled so: values of `...` in a loop (LuaJIT #864), lengths of a
 -- list that goes by two names, fields that are set twice before a branch (LuaJIT #1128), tables that a loop keeps for its next
--- round (LuaJIT #994). Each answer says how many rounds were right.
+-- round (LuaJIT #994). Each answer says how many rounds were right. And loops that are too much for it are compiled otherwise.
 local runs = require "support.run"
 
 describe("a job", function()
@@ -182,6 +182,30 @@ jit.off(expected_of)
       read = "if last and last[2] == 'b' then sum = sum + 1 end", rare = "{ i, 'b' }", usual = "{ i, false }",
     },
   }
+  -- Debug hooks do not fire in compiled code. What is answered is thousands of interpreted instructions.
+  it("is compiled where a loop holds more from round to round than a trace has room for", function()
+    assert.equal(0, right_of([[
+local names, values, lines = {}, {}, {}
+for i = 1, 100 do
+  names[i], values[i] = "a" .. i, i
+  lines[i] = ("a%d = a%d + a%d"):format(i, i, i % 100 + 1)
+end
+local text = "return function(rounds) local %s = %s for i = 1, rounds do %s if i % 1000 == 0 then a1, a50 = 0, 1 end end return a1 end"
+local parts = { table.concat(names, ","), table.concat(values, ","), table.concat(lines, " ") }
+local loop = assert(loadstring((text:gsub("%%s", function() return table.remove(parts, 1) end))))()
+
+function answer(rounds)
+  local thousands = 0
+  loop(rounds)
+  debug.sethook(function() thousands = thousands + 1 end, "", 1000)
+  loop(rounds)
+  debug.sethook()
+  return thousands
+end
+jit.off(answer)
+]], 20000))
+  end)
+
   for what, texts in pairs(tables) do
     it("reads in the table of the round before " .. what, function() assert.equal(400, kept(texts)) end)
   end

@@ -17,6 +17,9 @@
 ---
 --- A table that a loop makes and keeps may be taken for one of other fields in the next round (kept_tables.lua). What begins
 --- at the place where that began is not taken apart from then on.
+---
+--- Beside the faults: what a loop holds from round to round may be more than a trace has room for, and what is given up
+--- some ten times is interpreted for ever. After the second time it is not taken apart any more.
 local bit = require "bit"
 local has_wrong_constants = require "moontide.runtime.wrong_constants"
 local jit = require "jit"
@@ -47,7 +50,14 @@ local points = setmetatable({}, { __mode = "k" })
 -- does without.
 local roots, without = {}, {}
 
-local lists, start_at -- of the trace that is being recorded
+-- By such a place: how often the loop that began there was too much for a trace.
+local given_up = {}
+local tries_max = 2
+local is_too_much = trace_code.errors("too many spill slots", "too many snapshots", "too many PHIs", "NYI: PHI shuffling too complex",
+  "NYI: register coalescing too complex", "machine code too long")
+
+-- Of the trace that is being recorded; `loop_root`: the place of one that began by itself.
+local lists, start_at, loop_root
 local is_watching = false
 local is_off = { fwd = false, loop = false, sink = false }
 
@@ -141,6 +151,7 @@ function M.start(trace, fn, at, parent)
   hold_collector()
   lists, start_at = nil, at
   roots[trace] = parent and roots[parent] or trace_code.place_of(fn, at)
+  loop_root = not parent and roots[trace] or nil
   turn_all_for(roots[trace])
 end
 
@@ -165,6 +176,12 @@ function M.stop(trace)
 end
 
 --- A trace was given up.
-M.abort = release_collector
+---@param reason integer
+function M.abort(_, _, _, reason)
+  release_collector()
+  if not is_too_much[reason] or not loop_root then return end
+  given_up[loop_root] = (given_up[loop_root] or 0) + 1
+  if given_up[loop_root] >= tries_max then do_without("loop", loop_root) end
+end
 
 return M

@@ -1,7 +1,7 @@
 --- List state, bound to a step's call cell (S51). Made anew for each state, as map state is, for the sake of its traces.
 ---
 --- LuaJIT gives up a loop that is hardly ever gone through twice, and with it all that calls it. Elements of short lists
---- are therefore read and written by code without loops.
+--- are therefore read and written by code without loops, and loops go on for some rounds at least (runtime/table_limits.lua).
 local ffi = require "ffi"
 local C = require "moontide.engine"
 local check = require "moontide.runtime.fail"
@@ -10,15 +10,18 @@ local generate = require "moontide.runtime.generate"
 local lend = require("moontide.runtime.lent").lend
 local methods = require "moontide.runtime.methods"
 local new_table = require "table.new"
+local limits = require "moontide.runtime.table_limits"
 local no_key = require "moontide.runtime.no_key"
 local null = require "moontide.null"
 local encoding = require "moontide.runtime.encode"
 local values = require "moontide.runtime.values"
 
 local straight_max = 8 -- longer ones are gone through in a loop
+-- What reads two tables or more in a straight line is often too much for one trace, together with what is done with them.
+local straight_tables_max = 1
 
 local source = [[
-local call, slot_index, straight_max, ffi, C, check, check_list, new_table, no_key, null, values, encoding = ...
+local call, slot_index, straight_max, straight_tables_max, rounds_min, max, ffi, C, check, check_list, new_table, no_key, null, values, encoding = ...
 local decode, encode, place = values.decode, encoding.encode, encoding.state_place()
 local ffi_cast, next = ffi.cast, next
 local cell_pointer, cells_type = ffi.typeof "struct cell *", ffi.typeof "struct cell[?]"
@@ -43,10 +46,12 @@ function ListState:get()
   check(C.list_state_get(call.state, entry_of(), slot_index, scratch, cell))
   local count, bytes = cell.length, scratch.bytes
   local list, cells = new_table(count, 0), ffi_cast(cell_pointer, bytes + cell.offset)
-  if count <= straight_max then
+  if count <= straight_max and (count <= straight_tables_max or cells[0].tag < 8) then
     decode_short(list, cells, bytes, count)
   else
-    for i = 1, count do list[i] = decode(cells[i - 1], bytes) end
+    for i = 1, max(count, rounds_min) do
+      if i <= count then list[i] = decode(cells[i - 1], bytes) end
+    end
   end
   return list
 end
@@ -117,6 +122,7 @@ source = source:gsub("ENCODE_SHORT", straight [[
   end]])
 
 return function(call, slot_index)
-  local class = generate(source, "=list_state", call, slot_index, straight_max, ffi, C, check, check_list, new_table, no_key, null, values, encoding)
+  local class = generate(source, "=list_state", call, slot_index, straight_max, straight_tables_max, limits.rounds_min, math.max, ffi, C, check, check_list,
+    new_table, no_key, null, values, encoding)
   return lend(call, methods(class, "a list state"))
 end

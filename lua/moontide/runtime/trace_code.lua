@@ -47,6 +47,18 @@ function M.operations(...)
   return set
 end
 
+--- Reasons for which traces are given up, by their texts, as a set by number.
+---@param ... string
+---@return table<integer, true>
+function M.errors(...)
+  local wanted, set = {}, {}
+  for _, text in ipairs { ... } do wanted[text] = true end
+  for number, text in pairs(names.traceerr or {}) do
+    if wanted[text] then set[number] = true end
+  end
+  return set
+end
+
 --- A place in a script, by its function and the number of an instruction: closures of one place share their
 --- instructions, which jit.off() and what is known of a loop are about.
 ---@param fn function
