@@ -229,6 +229,57 @@ describe("the loop of", function()
     }):union(input:map(function(row) return row.price end)) -- the clock stands still: no window fires
   end)
 
+  -- LuaJIT takes no more than 15 tail calls into a trace: the library must make none of what a callback may ask for often.
+  compiles("what asks for key, time, state and maps time and again", rows, function(input)
+    local function many(text) return assert(loadstring("local self, row, ctx = ... " .. text:rep(6) .. " return 0")) end
+    local ask = many [[
+      if ctx:current_key() ~= row.id + 1e6 or ctx:timestamp() or ctx:timers():current_watermark() > 0 then error "no" end
+      if self.names:value() ~= row.name and self.map:get "key" then error "no" end
+    ]]
+    return input:key_by(function(row) return row.id + 1e6 end):process("asked", {
+      state = { names = mt.value_state(), map = mt.map_state() },
+      process_element = function(self, row, ctx, out)
+        ask(self, row, ctx)
+        self.names:update(row.name)
+        out:collect(row.id)
+      end,
+    })
+  end)
+
+  local function wide_rows(first, count)
+    local list = {}
+    for i = 1, count do
+      local n = first + i
+      list[i] = { id = n * 7919 % 100, at = n * 10 + math.floor(n / 500) * 2000, a = n, b = n, c = n, d = "abc" .. n % 10, e = n, f = n, g = n, h = n }
+    end
+    return list
+  end
+
+  local function timed(input) return input:assign_timestamps { field = "at", max_out_of_orderness = 0, emit = 1000 } end
+
+  compiles("sessions of an aggregate in Lua", wide_rows, function(input)
+    return timed(input):key_by("id"):window(mt.session { gap = 1500 }):aggregate("sums", {
+      create = function() return { sum = 0, count = 0 } end,
+      add = function(acc, row) return { sum = acc.sum + row.a, count = acc.count + 1 } end,
+      merge = function(a, b) return { sum = a.sum + b.sum, count = a.count + b.count } end,
+      result = function(acc) return acc.sum / acc.count end,
+    })
+  end)
+
+  for _, each in ipairs { 1, 20 } do
+    compiles(("windows of %d wide tables"):format(each), wide_rows, function(input)
+      return timed(input):key_by("id"):window(mt.tumbling { size = 1200 * each }):process("all", function(key, _, elements, _, out)
+        out:collect { key = key, count = #elements, last = elements[#elements].d }
+      end)
+    end)
+
+    compiles(("joins over windows of %d wide tables"):format(each), wide_rows, function(input)
+      local stream = timed(input)
+      return stream:join(stream, { left = "id", right = function(row) return row.id end }):window(mt.tumbling { size = 1200 * each })
+        :apply("pairs", function(l, r) return l.a + r.b end)
+    end)
+  end
+
   it("a step with a policy is compiled too", function()
     local values, left = interpreted.feed(function(input)
       return input:key_by(function(n) return n % 100 end, { on_error = "skip" }):process("count", {

@@ -20,7 +20,6 @@ local M = {}
 ---@field fn? function of map, filter, flat_map, and of a key_by whose key is computed
 ---@field fields? string[] of a key_by on fields
 ---@field single? boolean the key is the one field's value, not a list
----@field key_given? string|function of a join's key_by: the author's key, for the plan that is shown
 ---@field connector? string of a source or sink
 ---@field connector_options? table
 ---@field guarantee? "exactly_once"|"at_least_once" of a sink

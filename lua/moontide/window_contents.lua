@@ -7,7 +7,8 @@ local numbers = require "moontide.numbers"
 local M = {}
 
 ---@class WindowContents
----@field kind "list"|"fold"
+---@field kind "list"|"sides"|"fold"
+---@field paired? boolean of sides: the function gets each pair of elements, else all of them at once
 ---@field first? fun(value: any): any of a fold: what it is of one element
 ---@field add? fun(kept: any, value: any): any
 ---@field merge? fun(a: any, b: any): any of two windows that become one
@@ -23,6 +24,13 @@ local M = {}
 ---@return WindowContents
 function M.list()
   return { kind = "list", reads = "all" }
+end
+
+--- All elements of two inputs, each input's for itself.
+---@param paired boolean
+---@return WindowContents
+function M.sides(paired)
+  return { kind = "sides", paired = paired, reads = "all" }
 end
 
 --- The reduced value.
@@ -51,9 +59,9 @@ function M.aggregate(what, definition)
   local create, add, merge = checked.create, checked.add, checked.merge
   return {
     kind = "fold",
-    first = function(value) return accumulator(add(create(), value), add, "add") end,
-    add = function(kept, value) return accumulator(add(kept, value), add, "add") end,
-    merge = merge and function(a, b) return accumulator(merge(a, b), merge, "merge") end,
+    first = function(value) return (accumulator(add(create(), value), add, "add")) end,
+    add = function(kept, value) return (accumulator(add(kept, value), add, "add")) end,
+    merge = merge and function(a, b) return (accumulator(merge(a, b), merge, "merge")) end,
     aggregate = checked, result = checked.result, empty = create, reads = { { fn = add, parameter = 2 } },
   }
 end
@@ -78,7 +86,7 @@ local function of_field(operator, field, combine)
   return {
     kind = "fold", field = operator, reads = field, first = number_of, merge = combine,
     engine = { { operator = operator, field = field, name = operator } },
-    add = function(kept, value) return combine(kept, number_of(value)) end,
+    add = function(kept, value) return (combine(kept, number_of(value))) end,
   }
 end
 

@@ -1,10 +1,8 @@
 --- What `stream:join(other, { ... })` and `stream:co_group(other, { ... })` answer: two
 --- streams whose records meet in the windows that they share (S58).
 ---
---- Both sides become one keyed stream of `{ left = value }` and `{ right = value }` for a
---- window step, so that a session is one of both sides together.
+--- Both sides are inputs of one window step, so that a session is one of both sides together.
 local describe = require "moontide.describe"
-local keyed_stream = require "moontide.keyed_stream"
 local nearest = require "moontide.nearest"
 local on_error = require "moontide.on_error"
 local options = require "moontide.options"
@@ -56,32 +54,8 @@ function M.new(kind, left, right, keys)
   return setmetatable({ kind = kind, streams = { left, right }, keys = options.check(what, keys, key_specs) }, WindowJoin)
 end
 
-local function key_function(side, key)
-  if type(key) == "function" then return function(element) return key(element[side]) end end
-  return function(element)
-    local value = element[side]
-    if type(value) ~= "table" then error(("the record is not a table: it has no field '%s' to key by"):format(key), 0) end
-    if value[key] == nil then error(("the record has no field '%s' to key by"):format(key), 0) end
-    return value[key]
-  end
-end
-
-local taggers = {
-  left = function(value) return { left = value } end,
-  right = function(value) return { right = value } end,
-}
-
-local function keyed_side(join, number, side)
-  local key = join.keys[side]
-  local keyed = join.streams[number]:map(taggers[side]):key_by(key_function(side, key))
-  keyed.step.key_given = key
-  return keyed
-end
-
--- The union of two keyed streams whose keys mean the same is keyed.
-local function both_sides(join)
-  local left, right = keyed_side(join, 1, "left"), keyed_side(join, 2, "right")
-  return keyed_stream.new(left.job, left:union(right).step)
+local function keyed_sides(join)
+  return { join.streams[1]:key_by(join.keys.left), join.streams[2]:key_by(join.keys.right) }
 end
 
 --- The windows in which records meet; each side's are those of its own times.
@@ -119,35 +93,6 @@ function WindowedJoin:allowed_lateness(duration) return with(self, self.windowed
 ---@return WindowedJoin
 function WindowedJoin:side_output_late(tag) return with(self, self.windowed:side_output_late(tag)) end
 
-local function parted(elements)
-  local lefts, rights = {}, {}
-  for _, element in ipairs(elements) do
-    if element.left ~= nil then lefts[#lefts + 1] = element.left else rights[#rights + 1] = element.right end
-  end
-  return lefts, rights
-end
-
-local functions = {}
-
-function functions.join(fn)
-  return function(_, _, elements, _, out)
-    local lefts, rights = parted(elements)
-    for _, left in ipairs(lefts) do
-      for _, right in ipairs(rights) do
-        local result = fn(left, right)
-        if result ~= nil then out:collect(result) end
-      end
-    end
-  end
-end
-
-function functions.co_group(fn)
-  return function(key, _, elements, _, out)
-    local lefts, rights = parted(elements)
-    return fn(key, lefts, rights, out)
-  end
-end
-
 local step_specs = { on_error.spec }
 
 --- Name the step and say what becomes of a window. Of a join the function gets each pair, and what it answers is emitted
@@ -164,11 +109,11 @@ function WindowedJoin:apply(name, fn, given)
   local what, kind, job = ":apply", self.join.kind, self.join.streams[1].job
   process.check_name(what, name)
   local checked = options.check(what, given, step_specs)
-  local definition = functions[kind](options.callable(what, fn, "fn"))
-  local step = window_step.step(what, self.windowed.settings, name, window_contents.list(), definition, { apply = fn })
+  local definition = { process = options.callable(what, fn, "fn") }
+  local step = window_step.step(what, self.windowed.settings, name, window_contents.sides(kind == "join"), definition, { apply = fn })
   step.operator, step.on_error = kind, checked.on_error
   steps.check_free(job, what, name)
-  return stream.new(job, stream.append(both_sides(self.join), what, step))
+  return stream.new(job, stream.append_all(keyed_sides(self.join), what, step))
 end
 
 local function index_of(class, shown, names)

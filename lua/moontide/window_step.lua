@@ -67,8 +67,9 @@ end
 
 -- The states of a window: its contents first, then the trigger's, then those of its function.
 local function pane_states(step)
-  local list_kept = step.evictor or step.contents.kind == "list"
+  local list_kept = step.evictor or step.contents.kind ~= "fold"
   local list = { { name = "window-contents", descriptor = { kind = list_kept and "list" or "value" } } }
+  if step.contents.kind == "sides" and not step.evictor then list[2] = { name = "right-contents", descriptor = { kind = "list" } } end
   for _, name in ipairs(step.trigger and step.trigger.state_names or {}) do
     list[#list + 1] = { name = "trigger." .. name, descriptor = step.trigger.state[name] }
   end
@@ -87,8 +88,8 @@ local function callbacks_of(step, fn, given)
   for _, name in ipairs { "before", "after" } do
     if step.evictor and step.evictor[name] then names[step.evictor[name]] = name end
   end
-  for name, callback in pairs(given) do names[callback] = name end
   if fn then names[fn] = "process" end
+  for name, callback in pairs(given) do names[callback] = name end
   return names
 end
 
@@ -117,7 +118,7 @@ function M.step(method, settings, name, contents, definition, callbacks)
     definition = { state = {}, window_state = {} }, state_names = {}, window_state_names = {},
   }
   local fn
-  if definition ~= nil or contents.kind == "list" then
+  if definition ~= nil or contents.kind ~= "fold" then
     local normal
     normal, fn = normalise(what, definition)
     local checked = options.check(what, normal, definition_specs)

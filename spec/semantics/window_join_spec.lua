@@ -101,6 +101,42 @@ describe("a co-group over windows", function()
     assert.equal(0, h:state_size())
   end)
 
+  it("S58: keeps the sides apart where a batch has more windows than are made at once", function()
+    local build = groups(mt.sliding { size = 100, slide = 1 })
+    local function timed(stream) return stream:assign_timestamps { field = "at", emit = 1000 } end
+    local h = case.new(function(left, right) return build(timed(left), timed(right)) end, { inputs = 2 })
+    for input = 1, 2 do
+      local batch = {}
+      for n = 1, 50 do batch[n] = { key = "a", at = 100 * input } end
+      h.inputs[input].channels[1]:push_all(batch)
+      h.inputs[input]:finish()
+    end
+    local values = h:values()
+    for _, row in ipairs(values) do
+      local lefts, rights = row:match "^F:(.*),S:(.*)$"
+      assert.is_true(lefts == "" or lefts == ("(a,100)"):rep(50), row)
+      assert.is_true(rights == "" or rights == ("(a,200)"):rep(50), row)
+      assert.is_true(lefts == "" or rights == "", row)
+    end
+    assert.equal(200, #values)
+    assert.equal(0, h:state_size())
+  end)
+
+  it("S58: shows elements by their side to a trigger of one's own and to the gap of a session", function()
+    local seen = {}
+    local function side_of(element) return element.left and "left" or element.right and "right" end
+    local by_side = { on_element = function(_, element) seen[#seen + 1] = "trigger " .. side_of(element) return "fire" end, on_merge = function() end }
+    local function gap(element)
+      seen[#seen + 1] = "gap " .. side_of(element)
+      return (element.left or element.right).at
+    end
+    local h = case.new(groups(mt.session { gap = gap }, function(windowed) return windowed:trigger(by_side) end), { inputs = 2 })
+    push(h, 1, "a", 5)
+    push(h, 2, "a", 8)
+    assert.equal("F:(a,5),S:@9 F:(a,5),S:(a,8)@15", h:words())
+    assert.same({ "gap left", "trigger left", "gap right", "trigger right" }, seen)
+  end)
+
   it("tells a record without the key by the policy of its job", function()
     local h = case.new(groups(mt.tumbling { size = 10 }), { inputs = 2 })
     local ok, message = pcall(h.harness.push, h.harness, { at = 1 }, 1)
@@ -158,6 +194,17 @@ describe("a join over windows", function()
     h:watermarks(40)
     h:expect "W(2) a0-18@27 a9-18@27 W(40)"
     assert.equal(0, h:state_size() + h:timer_count())
+  end)
+
+  it("S58: joins what an evictor leaves, in the order in which it came", function()
+    local h = case.new(function(left, right)
+      return left:join(right, { left = "key", right = "key" }):window(mt.tumbling { size = 10 }):evictor(mt.evictor.count(3))
+        :apply("pairs", function(l, r) return l.at .. "-" .. r.at end)
+    end, { inputs = 2 })
+    for at = 1, 4 do push(h, at % 2 + 1, "a", at) end
+    h:watermarks(9)
+    assert.equal("2-3@9 4-3@9 W(9)", h:words())
+    assert.equal(0, h:state_size())
   end)
 
   it("S58: joins values that are false, and emits false", function()

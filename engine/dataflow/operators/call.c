@@ -213,7 +213,8 @@ static int panes_prepare(struct operator *op, struct batch *batch)
         return status;
     call->count = status;
     if (call->count < batch->count)
-        work_push(op->worker, (struct work){ .kind = WORK_BATCH, .op = op, .batch = batch_share(batch), .number = (uint64_t)call->count });
+        work_push(op->worker, (struct work){ .kind = WORK_BATCH, .op = op, .input = op->input_number, .batch = batch_share(batch),
+            .number = (uint64_t)call->count });
     return 0;
 }
 

@@ -95,9 +95,6 @@ end
 
 local function key_of(step)
   if step.kind ~= "key_by" then return nil end
-  local given = step.key_given -- of a join, whose own function takes its key from what it has put around the record
-  if type(given) == "string" then return { fields = { given }, single = true } end
-  if given then return { fn = where.definition(given) } end
   return { fields = step.fields, single = step.single, fn = step.fn and where.definition(step.fn) }
 end
 

@@ -226,19 +226,6 @@ function build.process(self, step)
   return stream
 end
 
--- Windows of aggregates that the engine has never enter Lua.
-function build.window(self, step)
-  if not engine_window.is(step) then return build.process(self, step) end
-  local input = self:materialize(self:arriving(step, 1))
-  local operator = self:add("aggregate", step.name, step)
-  operator.keyed, operator.subtasks = true, input.subtasks
-  self:connect(input, operator)
-  self:connect_dead_letters(operator)
-  local stream = stream_of(operator)
-  stream.terminal = operator
-  return stream
-end
-
 local function two_inputs(self, step)
   local first = self:materialize(self:arriving(step, 1, step.name .. "#exchange1"))
   local second = self:materialize(self:arriving(step, 2, step.name .. "#exchange2"))
@@ -253,6 +240,20 @@ local function two_inputs(self, step)
   return stream
 end
 build.connect, build.interval_join = two_inputs, two_inputs
+
+-- Windows of aggregates that the engine has never enter Lua.
+function build.window(self, step)
+  if #step.inputs == 2 then return two_inputs(self, step) end
+  if not engine_window.is(step) then return build.process(self, step) end
+  local input = self:materialize(self:arriving(step, 1))
+  local operator = self:add("aggregate", step.name, step)
+  operator.keyed, operator.subtasks = true, input.subtasks
+  self:connect(input, operator)
+  self:connect_dead_letters(operator)
+  local stream = stream_of(operator)
+  stream.terminal = operator
+  return stream
+end
 
 function build.sink(self, step)
   local in_lua = step.connector == "lua"

@@ -25,7 +25,7 @@ local late, timeless, too_long = 1, 2, 3
 
 -- A record that no window took: late, without a time, with a key that is too long, or in a gap between windows.
 local function skipper(call, operator)
-  local tag, records = operator.step.late, call.windows.late
+  local tag, records, has_sides = operator.step.late, call.windows.late, operator.step.contents.kind == "sides"
   local outputs, unread = side_outputs.new(call, operator.ports, operator.rest_port)
   local output = tag and outputs[tag]
   return function(i)
@@ -36,6 +36,7 @@ local function skipper(call, operator)
     if records[i] ~= late then return end
     if not tag then return C.call_count_late(call) end
     local value = values.decode(call.values[i], call.bytes)
+    if has_sides then value = call.input == 0 and { left = value } or { right = value } end
     if output then output:collect(value) else unread(tag, value) end
   end
 end
@@ -133,7 +134,8 @@ local function bind(call, operator, guarded, self)
   local place = ffi.new("int32_t[1]")
   local bound = {
     guarded = guarded, self = self, place = place, kept = states["window-contents"], start = step.contents.first, add = step.contents.add,
-    record = context(call, {}), out = collector(call, 0, nil, "out_time"), window_of = window_context.window_of(call, step.window.kind == "global"),
+    kept_right = states["right-contents"], record = context(call, {}), out = collector(call, 0, nil, "out_time"),
+    window_of = window_context.window_of(call, step.window.kind == "global"),
     ctx = window_context.window(call, outputs, unread), clock = window_context.clock(call), trigger_ctx = window_context.trigger(call, place),
     trigger = with_prefix(states, "trigger.", trigger.state_names or {}), on_element = trigger.on_element,
     on_event_time = trigger.on_event_time, on_processing_time = trigger.on_processing_time,

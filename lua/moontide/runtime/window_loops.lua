@@ -27,9 +27,18 @@ local adds = {
       if is_new then content = start(value) else content = add(content, value) end
       kept:update(content)
 ]],
+  -- As it came, whoever has looked at it.
   list = [[
-      local is_new = panes.entries[pane].slots[0].tag == 0
-      kept:add(value)
+      local contents = panes.entries[pane]
+      local is_new = contents.slots[0].tag == 0
+      local added = C.list_state_add(panes.state, contents, 0, call.values + i, 1, call.bytes)
+      if added < 0 then check(added) end
+]],
+  sides = [[
+      local contents = panes.entries[pane]
+      local is_new = contents.slots[0].tag == 0 and contents.slots[1].tag == 0
+      local added = C.list_state_add(panes.state, contents, call.input, call.values + i, 1, call.bytes)
+      if added < 0 then check(added) end
 ]],
   evicting = [[
       local is_new = panes.entries[pane].slots[0].tag == 0
@@ -105,15 +114,17 @@ local function element_source(step, guarded)
   return adds[kind] .. (step.trigger and step.trigger.on_element and asked or "") .. keep
 end
 
+-- What comes by one of two inputs is seen with its side.
 local decoded = "      local value = decode(call.values[i], call.bytes)\n"
+local decoded_side = decoded .. "      if call.input == 0 then value = { left = value } else value = { right = value } end\n"
 
 -- One window at most, several, or a session, which a merge may have made another.
 local shapes = {
-  one = "    local pane = first[i]\n    if pane == first[i + 1] then\n      skipped(i)\n    else\n"
-    .. decoded .. "      panes.index = pane\nELEMENT    end\n",
-  several = "    local behind = first[i + 1]\n    if first[i] == behind then\n      skipped(i)\n    else\n"
-    .. decoded .. "      for pane = first[i], behind - 1 do\n      panes.index = pane\nELEMENT      end\n    end\n",
-  session = "    do\n" .. decoded .. [[
+  one = "    local pane = first[i]\n    if pane == first[i + 1] then\n      skipped(i)\n    else\nDECODED"
+    .. "      panes.index = pane\nELEMENT    end\n",
+  several = "    local behind = first[i + 1]\n    if first[i] == behind then\n      skipped(i)\n    else\nDECODED"
+    .. "      for pane = first[i], behind - 1 do\n      panes.index = pane\nELEMENT      end\n    end\n",
+  session = "    do\nDECODED" .. [[
       local added = C.call_session_add(call, i, gap_of(value))
       if added == 0 then
         skipped(i)
@@ -127,11 +138,23 @@ ELEMENT      end
 }
 local shape_of = { tumbling = "one", global = "one", sliding = "several", session = "session" }
 
+-- Does anything look at the records? A list takes them unseen, as does what only counts them.
+local function looks(step)
+  local trigger, contents = step.trigger or {}, step.contents
+  local by_contents = contents.kind == "fold" and contents.reads ~= "nothing"
+  return by_contents or step.evictor or step.window.gap or trigger.on_element and not trigger.default
+end
+
+local function decoded_source(step)
+  if not looks(step) then return "      local value\n" end
+  return step.contents.kind == "sides" and decoded_side or decoded
+end
+
 local function loop_source(step, guarded)
-  local element = element_source(step, guarded)
+  local parts = { ELEMENT = element_source(step, guarded), DECODED = decoded_source(step) }
   return table.concat {
     head, "return function()\n  for i = call.index, call.count - 1 do\n    call.index = i\n", guarded and "    C.call_mark(call)\n" or "",
-    (shapes[shape_of[step.window.kind]]:gsub("ELEMENT", function() return element end)),
+    (shapes[shape_of[step.window.kind]]:gsub("%u%u%u+", parts)),
     guarded and "    if call.view.undo_count > 0 then C.keyed_state_commit_record(call.state) end\n" or "", "  end\nend",
   }
 end
@@ -141,7 +164,7 @@ local function fields_of(step)
   local reads, fields = step.contents.reads, {}
   if not M.is_direct(step) or step.evictor or reads == "all" then return nil end
   if type(reads) == "string" then
-    if reads ~= "nothing" then fields[reads] = true end
+    fields[reads] = true
     return fields
   end
   for _, field in ipairs(reads.fields or {}) do fields[field] = true end
@@ -151,18 +174,13 @@ local function fields_of(step)
   return fields
 end
 
-local function decoder_of(step)
-  if M.is_direct(step) and not step.evictor and step.contents.reads == "nothing" then return function() return nil end end
-  return values.decoder(fields_of(step))
-end
-
 --- The function that handles the records [call.index, call.count) of the batch in `call`.
 ---@param call ffi.cdata* struct call
 ---@param operator Operator
 ---@param bound table what the handler has bound
 ---@return function
 function M.make(call, operator, bound)
-  local text, decode = loop_source(operator.step, bound.guarded), decoder_of(operator.step)
+  local text, decode = loop_source(operator.step, bound.guarded), values.decoder(fields_of(operator.step))
   return renewal(call, function()
     return generate(text, "=loop of " .. operator.name, call, C, check, decode, times.from_engine, bound, bound.guarded, bit.band, bit.bor)
   end)
