@@ -1,7 +1,7 @@
 /*
  * The inside of struct keyed_state, for the files that together are it:
  * keyed_state.c (keys, values, undo), touch.c (dirty marks), epoch.c (sweeps, by a walker of walker.h too, and bases), evict.c (the
- * store below), restore.c, restore_rows.c, restore_numbers.c, map_state.c, map_iterator.c, map_hint.c, list_state.c and
+ * store below), restore.c, restore_rows.c, restore_numbers.c, map_state.c, map_iterator.c, map_hint.c, list_state.c, window_list.c and
  * parts.c (what is attached).
  * Nobody else includes it.
  *
@@ -197,6 +197,15 @@ void map_iterations_lose(struct keyed_state *state, const struct entry *owner, u
 
 /* A row of list elements: made if there is none and `make`, else NULL. */
 int list_chunk_find(struct keyed_state *state, struct entry *owner, uint32_t slot, uint32_t index, bool make, struct entry **chunk);
+/* What an element of a list is: one msgpack value, which is read into so many cells. */
+#define LIST_CELLS_MAX 3
+struct list_form { uint32_t cells; int (*read)(struct slice *in, struct arena *arena, struct cell *element); };
+/* All elements of a list as list_state_get() has them, in that form. */
+int list_read(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct list_form *form, struct arena *arena, struct cell *list);
+/* Append `count` msgpack values, one after the other, which are not in the list's own memory. */
+int list_add_encoded(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count);
+/* Append to `elements` those of a list, as they are. */
+int list_encoded(struct keyed_state *state, struct entry *owner, uint32_t slot, struct buffer *elements);
 
 /* Does it hold entries of maps? The first column never does: it has keys. */
 static inline bool column_is_of_map(const struct state_column *column)

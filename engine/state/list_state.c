@@ -87,23 +87,54 @@ static void buffers_keep(struct keyed_state *state)
     buffer_deinit(&state->elements);
 }
 
-int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes)
+/* Elements have gone to the end, or failed to. */
+static int list_added(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, uint32_t count, int status)
 {
-    struct list_end end = { 0 };
-    struct buffer *element = &state->element;
-    buffer_clear(&state->elements);
-    int status = count == 0 ? 0 : chunk_last(state, owner, slot, &end.index, &end.chunk);
-    for (uint32_t i = 0; i < count && status == 0; i++) {
-        buffer_clear(element);
-        msgpack_write_cell(element, values[i], bytes);
-        status = end_append(state, owner, slot, &end, buffer_slice(element));
-    }
     if (status == 0 && count > 0) {
-        end_write(state, state->child_column[slot], &end);
-        head_set(state, owner, slot, list_state_count(owner, slot) + count, (uint64_t)end.index + 1);
+        end_write(state, state->child_column[slot], end);
+        head_set(state, owner, slot, list_state_count(owner, slot) + count, (uint64_t)end->index + 1);
     }
     buffers_keep(state);
     return status;
+}
+
+int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes)
+{
+    struct list_end end = { 0 };
+    buffer_clear(&state->elements);
+    int status = count == 0 ? 0 : chunk_last(state, owner, slot, &end.index, &end.chunk);
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        buffer_clear(&state->element);
+        msgpack_write_cell(&state->element, values[i], bytes);
+        status = end_append(state, owner, slot, &end, buffer_slice(&state->element));
+    }
+    return list_added(state, owner, slot, &end, count, status);
+}
+
+/* One by one, since they may need another chunk. */
+static int append_each(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, struct slice elements, uint32_t count)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        struct slice rest = elements;
+        status = msgpack_skip(&rest);
+        if (status == 0)
+            status = end_append(state, owner, slot, end, slice_of(elements.data, elements.bytes - rest.bytes));
+        elements = rest;
+    }
+    return status;
+}
+
+int list_add_encoded(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
+{
+    struct list_end end = { 0 };
+    buffer_clear(&state->elements);
+    int status = count == 0 ? 0 : chunk_last(state, owner, slot, &end.index, &end.chunk);
+    if (status == 0 && count > 0 && !is_full(state, &end, elements.bytes))
+        buffer_append_slice(&state->elements, elements);
+    else if (status == 0)
+        status = append_each(state, owner, slot, &end, elements, count);
+    return list_added(state, owner, slot, &end, count, status);
 }
 
 int list_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slot)
@@ -147,36 +178,65 @@ static int refuse_count(uint32_t count)
 }
 
 /* Elements of one chunk, up to `room` of them, from the cell at `offset` on; answers how many. */
-static int chunk_read(const struct entry *chunk, struct arena *arena, uint64_t offset, uint32_t room)
+static int chunk_read(const struct entry *chunk, struct arena *arena, uint64_t offset, uint32_t room, const struct list_form *form)
 {
     struct slice rest = slice_of(chunk->slots[0].payload, chunk->slots[0].length);
     uint32_t read = 0;
     for (; rest.bytes > 0 && read < room; read++) {
-        struct cell value; /* the arena may move meanwhile */
-        int status = msgpack_read_cell(&rest, arena, &value);
+        struct cell element[LIST_CELLS_MAX]; /* the arena may move meanwhile */
+        int status = form->read(&rest, arena, element);
         if (status < 0)
             return status;
-        ((struct cell *)arena_at(arena, offset))[read] = value;
+        memcpy((struct cell *)arena_at(arena, offset) + (size_t)read * form->cells, element, form->cells * sizeof *element);
     }
     return rest.bytes > 0 ? refuse_count(room) : (int)read;
 }
 
-int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, struct cell *list)
+int list_read(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct list_form *form, struct arena *arena, struct cell *list)
 {
     uint32_t count = list_state_count(owner, slot), read = 0;
     int64_t bytes = count == 0 ? 0 : elements_bytes(state, owner, slot);
     if (bytes < (int64_t)count)
         return bytes < 0 ? (int)bytes : refuse_count(count);
-    uint64_t offset = arena_allocate(arena, count * sizeof *list);
+    size_t element_bytes = form->cells * sizeof *list;
+    uint64_t offset = arena_allocate(arena, count * element_bytes);
     for (uint32_t i = 0; count > 0 && i < owner->slots[slot].natural; i++) {
         struct entry *chunk;
         int status = chunk_of(state, owner, slot, i, &chunk);
         if (status == 0)
-            status = chunk_read(chunk, arena, offset + read * sizeof *list, count - read);
+            status = chunk_read(chunk, arena, offset + read * element_bytes, count - read, form);
         if (status < 0)
             return status;
         read += (uint32_t)status;
     }
     *list = (struct cell){ .tag = CELL_ABSENT, .length = count, .offset = offset };
     return read == count ? 0 : refuse_count(count);
+}
+
+int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, struct cell *list)
+{
+    static const struct list_form plain = { .cells = 1, .read = msgpack_read_cell };
+    return list_read(state, owner, slot, &plain, arena, list);
+}
+
+int list_encoded(struct keyed_state *state, struct entry *owner, uint32_t slot, struct buffer *elements)
+{
+    for (uint32_t i = 0; list_state_count(owner, slot) > 0 && i < owner->slots[slot].natural; i++) {
+        struct entry *chunk;
+        int status = chunk_of(state, owner, slot, i, &chunk);
+        if (status < 0)
+            return status;
+        buffer_append(elements, chunk->slots[0].payload, chunk->slots[0].length);
+    }
+    return 0;
+}
+
+int list_state_add_from(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *other)
+{
+    struct buffer elements = { 0 };
+    int status = list_encoded(state, other, slot, &elements);
+    if (status == 0)
+        status = list_add_encoded(state, owner, slot, buffer_slice(&elements), list_state_count(other, slot));
+    buffer_deinit(&elements);
+    return status;
 }

@@ -14,6 +14,8 @@
 int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes);
 int list_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slot);
 uint32_t list_state_count(const struct entry *owner, uint32_t slot);
+/* Append the elements that the list of another entry has. */
+int list_state_add_from(struct keyed_state *state, struct entry *owner, uint32_t slot, struct entry *other);
 /* All elements: list->length cells at list->offset in the arena, in which their bytes lie too. */
 int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, struct cell *list);
 /* </cdef> */

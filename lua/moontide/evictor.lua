@@ -19,19 +19,18 @@ local M = {}
 ---@field before? EvictFunction what is kept for the function
 ---@field after? EvictFunction what is kept for the next time
 ---@field own? boolean it is the author's: what it answers may be anything
+---@field last? integer it keeps so many of the last elements, without a function
+---@field when? "before"|"after" the function
+---@field blind? boolean it looks at no value
 ---@field shown string as a plan shows it
 local Evictor = { __name = "evictor" }
 
-local function new(what, when, shown, evict)
+local function new(what, when, shown, fields)
   if when == nil then when = "before" end
   if when ~= "before" and when ~= "after" then where.raise('%s: the last argument is "before" or "after" the function, got %s', what, describe(when)) end
-  return setmetatable({ [when] = evict, shown = ("%s, %s)"):format(shown, when) }, Evictor)
-end
-
-local function keep_last(elements, count)
-  local kept, first = {}, math.max(1, #elements - count + 1)
-  for i = first, #elements do kept[#kept + 1] = elements[i] end
-  return kept
+  fields[when], fields.evict, fields.when = fields.evict, nil, when
+  fields.shown = ("%s, %s)"):format(shown, when)
+  return setmetatable(fields, Evictor)
 end
 
 --- Keep the last so many elements.
@@ -43,7 +42,7 @@ end
 function M.count(count, when)
   local what = "mt.evictor.count"
   if type(count) ~= "number" or count % 1 ~= 0 or count < 0 then where.raise("%s: needs a whole number, not below 0, got %s", what, describe(count)) end
-  return new(what, when, ("count(%d"):format(count), function(elements) return keep_last(elements, count) end)
+  return new(what, when, ("count(%d"):format(count), { last = math.min(count, 0xffffffff), blind = true })
 end
 
 -- Elements without a time are no reason to drop others: the first one decides, as in Flink.
@@ -69,7 +68,7 @@ function M.time(duration, when)
   local what = "mt.evictor.time"
   local ms = units.duration(duration)
   if not ms or ms < 0 then where.raise('%s: needs a duration such as "2s", got %s', what, describe(duration)) end
-  return new(what, when, "time(" .. units.duration_text(ms), function(elements) return keep_recent(elements, ms) end)
+  return new(what, when, "time(" .. units.duration_text(ms), { blind = true, evict = function(elements) return keep_recent(elements, ms) end })
 end
 
 local function keep_near(elements, threshold, delta)
@@ -92,7 +91,7 @@ function M.delta(threshold, delta, when)
   local what = "mt.evictor.delta"
   if type(threshold) ~= "number" or threshold ~= threshold then where.raise("%s: needs a number first, got %s", what, describe(threshold)) end
   options.callable(what, delta, "the second argument")
-  return new(what, when, ("delta(%g"):format(threshold), function(elements) return keep_near(elements, threshold, delta) end)
+  return new(what, when, ("delta(%g"):format(threshold), { evict = function(elements) return keep_near(elements, threshold, delta) end })
 end
 
 local own_specs = { { name = "before", type = "function" }, { name = "after", type = "function" } }

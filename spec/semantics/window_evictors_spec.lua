@@ -1,4 +1,5 @@
 -- Evictors (S30): what is dropped before or after the function, and that the rest is what stays.
+local case = require "support.case"
 local mt = require "moontide"
 local scenario = require "support.scenario"
 local testing = require "moontide.testing"
@@ -29,6 +30,8 @@ local function each_way(name, evictor, text)
 end
 
 describe("an evictor", function()
+  after_each(case.close)
+
   each_way("T23a: count(4) after", mt.evictor.count(4, "after"), [[
     key2:1@3000 key2:1@3999 -> key2:2@MAX
     key1:1@20 key1:1@0 -> key1:2@MAX
@@ -84,6 +87,32 @@ describe("an evictor", function()
     a:5 a:9 -> a:9@MAX
     a:10 a:12 -> a:31@MAX
   ]])
+
+  -- A list is kept in chunks of a kilobyte.
+  for name, evictor in pairs {
+    ["count(350) after"] = mt.evictor.count(350, "after"), ["time(35 s) after"] = mt.evictor.time("35s", "after"),
+    ["delta(350) after"] = mt.evictor.delta(350, function(element, last) return last.value - element.value end, "after"),
+    ["one's own after"] = { after = function(elements)
+      local kept = {}
+      for i = math.max(1, #elements - 349), #elements do kept[#kept + 1] = elements[i] end
+      return kept
+    end },
+  } do
+    it("S30: keeps the last of many long elements, " .. name, function()
+      local h = case.new(function(input)
+        return input:key_by("key"):window(mt.global_window {}):trigger(mt.trigger.count(200)):evictor(evictor):process("ends", function(_, _, elements, _, out)
+          for i = 2, #elements do assert(elements[i].value == elements[i - 1].value + 1 and #elements[i].text == elements[i].value % 90) end
+          out:collect(("%d-%d"):format(elements[1].value, elements[#elements].value))
+        end)
+      end)
+      for n = 1, 1000 do
+        h:push({ key = "a", value = n, text = ("x"):rep(n % 90) }, n * 100)
+        if n % 330 == 0 then h:snap() end
+      end
+      assert.equal("451-1000@MAX", h:words())
+      assert.equal(350, h:state_size())
+    end)
+  end
 
   it("S30: of one's own gets elements with their times, the window and the clocks", function()
     local seen = {}

@@ -42,6 +42,23 @@ function M.add(fn, index, fields)
   return true
 end
 
+--- The fields that the contents of a window see of an element; nil: all.
+---@param contents WindowContents
+---@return table<string, true>?
+function M.of_contents(contents)
+  local reads, fields = contents.reads, {}
+  if reads == "all" then return nil end
+  if type(reads) == "string" then
+    if reads ~= "nothing" then fields[reads] = true end
+    return fields
+  end
+  for _, field in ipairs(reads.fields or {}) do fields[field] = true end
+  for _, read in ipairs(reads) do
+    if not M.add(read.fn, read.parameter, fields) then return nil end
+  end
+  return fields
+end
+
 local parameter = { flat_map = 1, key = 1, process = 2, sink = 2 }
 
 -- The function that sees the record, as its author wrote it, and as which parameter.

@@ -2,10 +2,9 @@
 --- out. Generated so that each step has byte code of its own.
 local C = require "moontide.engine"
 local aggregates = require "moontide.aggregates"
-local blame = require "moontide.runtime.blame"
-local describe = require "moontide.describe"
 local generate = require "moontide.runtime.generate"
 local limits = require "moontide.runtime.table_limits"
+local window_evict = require "moontide.runtime.window_evict"
 
 -- What the window at hand holds, as `content`; nothing is emitted for an empty one (S26).
 local fold = [[
@@ -21,11 +20,9 @@ local sides = [[
   if #lefts == 0 and #rights == 0 then return end
 ]]
 local evicting = [[
-  local elements = kept:get()
-  if #elements == 0 then return end
-  local window = window_of(pane)
-  elements = evict_before(elements, window)
-  local CONTENT = content_of(elements)
+  local values = take(pane)
+  if not values then return end
+  local CONTENT = content_of(values)
 ]]
 local result = "  content = result(content)\n  if content == nil then return end\n"
 local result_of_kept = "  if content ~= nil then content = result(content) end\n"
@@ -58,7 +55,7 @@ local into = {
 local function evicting_source(step, target)
   local kind, emit = step.contents.kind, into[target]
   if kind == "fold" then emit = (step.contents.result and result_of_kept or "") .. "  if content ~= nil then\n" .. emit .. "  end\n" end
-  return evicting:gsub("CONTENT", kind == "sides" and "lefts, rights" or "content") .. emit .. "  evict_after(elements, window)\n"
+  return evicting:gsub("CONTENT", kind == "sides" and "lefts, rights" or "content") .. emit .. "  leave()\n"
 end
 
 -- The fields of an emitted record that say what the window came to.
@@ -83,81 +80,48 @@ local function source_of(step)
     body = kept[contents.kind] .. (contents.result and result or "") .. into[target]
   end
   return [[
-local call, C, kept, kept_right, result, out, fn, self, ctx, record, window_of, evict_before, evict_after, content_of, max, rounds_min = ...
+local call, C, kept, kept_right, result, out, fn, self, ctx, record, window_of, take, leave, content_of, max, rounds_min = ...
 return function(pane)
   call.out_time = C.call_window_max_timestamp(call, pane)
 ]] .. body:gsub("FIELDS", function() return (fields_text(contents)) end) .. "end"
 end
 
-local no_list = "'%s' of the evictor must answer the list of the elements to keep, got %s"
-local no_element = "'%s' of the evictor must answer elements that it was given, { value =, timestamp = }, got %s at place %d"
-
-local function evicted(evictor, what, elements, window, clock)
-  local evict = evictor[what]
-  local kept = evict(elements, window, clock)
-  if not evictor.own then return kept end
-  if type(kept) ~= "table" then blame.raise(evict, what, no_list, what, describe(kept)) end
-  for i = 1, #kept do
-    local element = kept[i]
-    if type(element) ~= "table" or element.value == nil then blame.raise(evict, what, no_element, what, describe(element), i) end
-  end
-  return kept
-end
-
--- What stays is the window's contents from then on (S30).
-local function evictors(step, kept, clock)
-  local evictor = step.evictor
-  if not evictor then return nil, nil end
-  return function(elements, window)
-    return evictor.before and evicted(evictor, "before", elements, window, clock) or elements
-  end, function(elements, window)
-    if evictor.after then elements = evicted(evictor, "after", elements, window, clock) end
-    kept:update(elements)
-  end
-end
-
-local function values_of(elements)
-  local list_of_values = {}
-  for i, element in ipairs(elements) do list_of_values[i] = element.value end
-  return list_of_values
-end
-
 -- Of elements that have a side.
-local function parted(elements)
+local function parted(values)
   local lefts, rights = {}, {}
-  for _, element in ipairs(elements) do
-    local value = element.value
+  for _, value in ipairs(values) do
     if value.left ~= nil then lefts[#lefts + 1] = value.left else rights[#rights + 1] = value.right end
   end
   return lefts, rights
 end
 
+local function same(values) return values end
+
 local function folder(contents)
-  return function(elements)
-    local value
-    for i, element in ipairs(elements) do
-      if i == 1 then value = contents.first(element.value) else value = contents.add(value, element.value) end
+  return function(values)
+    local folded
+    for i = 1, #values do
+      if i == 1 then folded = contents.first(values[i]) else folded = contents.add(folded, values[i]) end
     end
-    if value == nil and contents.empty then value = contents.empty() end
-    return value
+    if folded == nil and contents.empty then folded = contents.empty() end
+    return folded
   end
 end
 
 local function content_function(contents)
   if contents.kind == "sides" then return parted end
-  return contents.kind == "list" and values_of or folder(contents)
+  return contents.kind == "list" and same or folder(contents)
 end
 
 --- The function that emits the window of a pane, which `panes.index` is at.
 ---@param call ffi.cdata* struct call
 ---@param operator Operator
----@param bound { kept: table, kept_right: table?, out: Collector, self: table, ctx: WindowContext, clock: ClockContext, record: Context, window_of: function }
+---@param bound table what the handler has bound
 ---@return fun(pane: integer)
 return function(call, operator, bound)
   local step = operator.step
-  local contents = step.contents
-  local evict_before, evict_after = evictors(step, bound.kept, bound.clock)
+  local contents, take, leave = step.contents, nil, nil
+  if step.evictor then take, leave = window_evict(step, bound) end
   return generate(source_of(step), "=windows of " .. operator.name, call, C, bound.kept, bound.kept_right, contents.result, bound.out,
-    step.definition.process, bound.self, bound.ctx, bound.record, bound.window_of, evict_before, evict_after, content_function(contents),
-    math.max, limits.rounds_min)
+    step.definition.process, bound.self, bound.ctx, bound.record, bound.window_of, take, leave, content_function(contents), math.max, limits.rounds_min)
 end

@@ -14,8 +14,10 @@ local saved = require "moontide.runtime.saved"
 local side_outputs = require "moontide.runtime.side_outputs"
 local state_migration = require "moontide.runtime.state_migration"
 local units = require "moontide.units"
+local used_fields = require "moontide.runtime.used_fields"
 local values = require "moontide.runtime.values"
 local window_context = require "moontide.runtime.window_context"
+local window_elements = require "moontide.runtime.window_elements"
 local window_emit = require "moontide.runtime.window_emit"
 local window_loops = require "moontide.runtime.window_loops"
 local window_merge = require "moontide.runtime.window_merge"
@@ -90,7 +92,7 @@ local function merger(call, step, states, bound)
   local windows, panes, place, trigger = call.windows, call.windows.panes, bound.place, step.trigger or {}
   local merges = {}
   for i, state in ipairs(step.pane_states) do
-    merges[i] = window_merge.of_state(panes, state.descriptor.kind, states[state.name], i == 1 and step.contents.merge or nil)
+    merges[i] = window_merge.of_state(panes, i - 1, state.descriptor.kind, states[state.name], i == 1 and step.contents.merge or nil)
   end
   return function()
     for _, merge in ipairs(merges) do merge(windows.merged_panes) end
@@ -141,6 +143,10 @@ local function bind(call, operator, guarded, self)
     on_event_time = trigger.on_event_time, on_processing_time = trigger.on_processing_time,
     skipped = skipper(call, operator), gap_of = gap_function(step.window),
   }
+  if step.evictor then
+    local decode = values.decoder(step.evictor.blind and used_fields.of_contents(step.contents) or nil)
+    bound.elements = window_elements(call.windows.panes, step.contents.kind == "sides", decode)
+  end
   bound.fire = window_emit(call, operator, bound)
   bound.act = actor(trigger, bound.fire, bound.kept)
   bound.merge = step.window.merging and merger(call, step, states, bound)

@@ -41,8 +41,10 @@ local adds = {
       if added < 0 then check(added) end
 ]],
   evicting = [[
-      local is_new = panes.entries[pane].slots[0].tag == 0
-      kept:add { value = value, timestamp = from_engine(call.times[i]) }
+      local contents = panes.entries[pane]
+      local is_new = contents.slots[0].tag == 0
+      local added = C.window_list_add(panes.state, contents, 0, call.values + i, call.bytes, call.times[i], call.input)
+      if added < 0 then check(added) end
 ]],
 }
 
@@ -141,8 +143,8 @@ local shape_of = { tumbling = "one", global = "one", sliding = "several", sessio
 -- Does anything look at the records? A list takes them unseen, as does what only counts them.
 local function looks(step)
   local trigger, contents = step.trigger or {}, step.contents
-  local by_contents = contents.kind == "fold" and contents.reads ~= "nothing"
-  return by_contents or step.evictor or step.window.gap or trigger.on_element and not trigger.default
+  local by_contents = contents.kind == "fold" and contents.reads ~= "nothing" and not step.evictor
+  return by_contents or step.window.gap or trigger.on_element and not trigger.default
 end
 
 local function decoded_source(step)
@@ -159,28 +161,14 @@ local function loop_source(step, guarded)
   }
 end
 
--- What the loop sees of a record; nil: all of it.
-local function fields_of(step)
-  local reads, fields = step.contents.reads, {}
-  if not M.is_direct(step) or step.evictor or reads == "all" then return nil end
-  if type(reads) == "string" then
-    fields[reads] = true
-    return fields
-  end
-  for _, field in ipairs(reads.fields or {}) do fields[field] = true end
-  for _, read in ipairs(reads) do
-    if not used_fields.add(read.fn, read.parameter, fields) then return nil end
-  end
-  return fields
-end
-
 --- The function that handles the records [call.index, call.count) of the batch in `call`.
 ---@param call ffi.cdata* struct call
 ---@param operator Operator
 ---@param bound table what the handler has bound
 ---@return function
 function M.make(call, operator, bound)
-  local text, decode = loop_source(operator.step, bound.guarded), values.decoder(fields_of(operator.step))
+  local step = operator.step
+  local text, decode = loop_source(step, bound.guarded), values.decoder(M.is_direct(step) and used_fields.of_contents(step.contents) or nil)
   return renewal(call, function()
     return generate(text, "=loop of " .. operator.name, call, C, check, decode, times.from_engine, bound, bound.guarded, bit.band, bit.bor)
   end)
