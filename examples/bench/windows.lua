@@ -1,6 +1,6 @@
 -- Aggregates of windows of event time over rows { key, time, value }, 100 of them each millisecond.
--- settings: window ("tumbling", "sliding" or "session"), size, slide, gap, keys, rate, way ("engine", "lua"), interval, memory,
---   per_ms, path (of what mt.meter writes: with a rate of per_ms * 1000, how late each result is behind its window's end)
+-- settings: window ("tumbling", "sliding", "session" or "count"), size, slide, gap, keys, rate, way ("engine", "lua", "elements"),
+--   interval, memory, per_ms, path (of what mt.meter writes: with a rate of per_ms * 1000, how late each result is behind its window's end)
 local mt = require "moontide"
 local args = mt.args
 
@@ -13,6 +13,7 @@ local windows = {
   tumbling = function() return mt.tumbling { size = args.size or "10s" } end,
   sliding = function() return mt.sliding { size = args.size or "10s", slide = args.slide or "2s" } end,
   session = function() return mt.session { gap = args.gap or "1s" } end,
+  count = function() return mt.count_window { size = tonumber(args.size or 10), slide = tonumber(args.slide or 2) } end,
 }
 
 local in_lua = {
@@ -45,8 +46,14 @@ local windowed = job:from(mt.random_keys {
   :key_by("key")
   :window(windows[args.window or "tumbling"]())
 
+local function count_all(key, window, elements, _, out)
+  out:collect { key = key, start = window.start, count = #elements, last = elements[#elements].value }
+end
+
 if args.path then
   windowed:aggregate("figures", in_time):map(due):to(mt.meter { path = args.path, warm_up = args.warm_up or 0 })
+elseif args.way == "elements" then
+  windowed:process("elements", count_all):to(mt.blackhole {})
 else
   windowed:aggregate("figures", args.way == "lua" and in_lua or in_engine):to(mt.blackhole {})
 end
