@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "codec/msgpack.h"
 #include "state/map_state.h"
+#include "state/list_head.h"
 #include "state/payload.h"
 #include "state/timed_row.h"
 #include "state/walker.h"
@@ -27,9 +28,9 @@ static void columns_new(struct keyed_state *state)
     state->column_count = 1;
     for (uint32_t i = 0; i < config->states; i++) {
         state->columns[0].layout.slot[i] = (struct row_slot){ config->state[i].id, config->state[i].kind };
-        if (row_slot_is_value(&state->columns[0].layout.slot[i]))
-            continue;
         bool map = config->state[i].kind == KIND_MAP;
+        if (!map && config->state[i].kind != KIND_LIST)
+            continue;
         struct state_column *child = &state->columns[state->column_count];
         state->child_column[i] = state->column_count++;
         column_init(child, config->state[i].id, map ? 2 : 1);
@@ -59,7 +60,7 @@ static void column_free(struct keyed_state *state, uint32_t column)
     struct table_cursor cursor = { 0 };
     for (struct entry *entry; (entry = table_next(table, &cursor)) != NULL;) {
         for (uint32_t i = 0; i < table->slots; i++) {
-            if (row_slot_is_value(&state->columns[column].layout.slot[i]) && slot_has_payload(&entry->slots[i]))
+            if (row_slot_takes_payload(&state->columns[column].layout.slot[i]) && slot_has_payload(&entry->slots[i]))
                 payload_free(entry->slots[i].payload);
         }
     }
@@ -197,7 +198,7 @@ void state_drop(struct keyed_state *state, uint32_t column, struct entry *entry)
 {
     struct state_column *home = &state->columns[column];
     for (uint32_t i = 0; i < home->table.slots; i++) {
-        if (row_slot_is_value(&home->layout.slot[i]) && slot_has_payload(&entry->slots[i]))
+        if (row_slot_takes_payload(&home->layout.slot[i]) && slot_has_payload(&entry->slots[i]))
             old_payload_free(state, &entry->slots[i]);
     }
     entry->dirty_epoch = 0;
@@ -325,6 +326,15 @@ static uint64_t rows_of_value(const struct keyed_state *state, uint32_t slot, co
     return row_bytes == 0 ? 1 : value->length / row_bytes;
 }
 
+static uint64_t rows_of_slot(const struct keyed_state *state, uint32_t slot, uint32_t kind, const struct cell *cell)
+{
+    switch (kind) {
+    case KIND_VALUE: return rows_of_value(state, slot, cell);
+    case KIND_LIST: return list_head_count(cell);
+    default: return cell->length;
+    }
+}
+
 /* A value counts one, a map its entries, a list its elements: what a user would count. */
 uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entry)
 {
@@ -333,7 +343,7 @@ uint64_t state_rows_of(const struct keyed_state *state, const struct entry *entr
     for (uint32_t i = 0; i < layout->slots; i++) {
         if (entry->slots[i].tag == CELL_ABSENT || state->config.state[i].hidden || !row_slot_is_written(&layout->slot[i]))
             continue;
-        rows += layout->slot[i].kind == KIND_VALUE ? rows_of_value(state, i, &entry->slots[i]) : entry->slots[i].length;
+        rows += rows_of_slot(state, i, layout->slot[i].kind, &entry->slots[i]);
     }
     return rows;
 }

@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "codec/msgpack.h"
 #include "state/keyed_state_internal.h"
-#include "state/payload.h"
+#include "state/list_head.h"
 
 #define KEPT_BYTES_MAX (1u << 20)
 
@@ -50,13 +50,12 @@ static int chunk_last(struct keyed_state *state, struct entry *owner, uint32_t s
     return list_chunk_find(state, owner, slot, *index, true, chunk);
 }
 
-/* A place in the list: state->elements are on their way to the end of that chunk. */
+/* A place in chunks: state->elements are on their way to the end of that chunk. */
 struct list_end { struct entry *chunk; uint32_t index; };
 
-static bool is_full(const struct keyed_state *state, const struct list_end *end, size_t more)
+static size_t end_bytes(const struct keyed_state *state, const struct list_end *end)
 {
-    size_t there = (end->chunk->slots[0].tag == CELL_STRING ? end->chunk->slots[0].length : 0) + state->elements.bytes;
-    return there > 0 && there + more > LIST_CHUNK_BYTES;
+    return (end->chunk->slots[0].tag == CELL_STRING ? end->chunk->slots[0].length : 0) + state->elements.bytes;
 }
 
 static void end_write(struct keyed_state *state, uint32_t column, struct list_end *end)
@@ -69,7 +68,8 @@ static void end_write(struct keyed_state *state, uint32_t column, struct list_en
 static int end_append(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, struct slice element)
 {
     int status = 0;
-    if (is_full(state, end, element.bytes)) {
+    size_t there = end_bytes(state, end);
+    if (there > 0 && there + element.bytes > LIST_CHUNK_BYTES) {
         end_write(state, state->child_column[slot], end);
         status = list_chunk_find(state, owner, slot, ++end->index, true, &end->chunk);
     }
@@ -87,31 +87,7 @@ static void buffers_keep(struct keyed_state *state)
     buffer_deinit(&state->elements);
 }
 
-/* Elements have gone to the end, or failed to. */
-static int list_added(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, uint32_t count, int status)
-{
-    if (status == 0 && count > 0) {
-        end_write(state, state->child_column[slot], end);
-        head_set(state, owner, slot, list_state_count(owner, slot) + count, (uint64_t)end->index + 1);
-    }
-    buffers_keep(state);
-    return status;
-}
-
-int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes)
-{
-    struct list_end end = { 0 };
-    buffer_clear(&state->elements);
-    int status = count == 0 ? 0 : chunk_last(state, owner, slot, &end.index, &end.chunk);
-    for (uint32_t i = 0; i < count && status == 0; i++) {
-        buffer_clear(&state->element);
-        msgpack_write_cell(&state->element, values[i], bytes);
-        status = end_append(state, owner, slot, &end, buffer_slice(&state->element));
-    }
-    return list_added(state, owner, slot, &end, count, status);
-}
-
-/* One by one, since they may need another chunk. */
+/* One by one, since they may need more chunks. */
 static int append_each(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, struct slice elements, uint32_t count)
 {
     int status = 0;
@@ -125,23 +101,78 @@ static int append_each(struct keyed_state *state, struct entry *owner, uint32_t 
     return status;
 }
 
-int list_add_encoded(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
+static int add_to_chunks(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
 {
     struct list_end end = { 0 };
     buffer_clear(&state->elements);
-    int status = count == 0 ? 0 : chunk_last(state, owner, slot, &end.index, &end.chunk);
-    if (status == 0 && count > 0 && !is_full(state, &end, elements.bytes))
+    int status = chunk_last(state, owner, slot, &end.index, &end.chunk);
+    if (status < 0)
+        return status;
+    if (end_bytes(state, &end) + elements.bytes <= LIST_CHUNK_BYTES)
         buffer_append_slice(&state->elements, elements);
-    else if (status == 0)
+    else
         status = append_each(state, owner, slot, &end, elements, count);
-    return list_added(state, owner, slot, &end, count, status);
+    if (status < 0)
+        return status;
+    end_write(state, state->child_column[slot], &end);
+    head_set(state, owner, slot, list_state_count(owner, slot) + count, (uint64_t)end.index + 1);
+    return 0;
+}
+
+/* To a list that is short, or not there, and stays short. */
+static void add_to_short(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
+{
+    if (owner->slots[slot].tag == CELL_ABSENT) {
+        state_slot_set(state, 0, owner, slot, list_head_new(count, elements));
+        return;
+    }
+    count += list_state_count(owner, slot);
+    state_slot_append(state, 0, owner, slot, elements);
+    memcpy(owner->slots[slot].payload, &count, sizeof count);
+}
+
+/* A list that was short goes into chunks, with these elements behind it. */
+static int lengthen(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
+{
+    struct buffer all = { 0 };
+    count += list_state_count(owner, slot);
+    buffer_append_slice(&all, list_head_elements(&owner->slots[slot]));
+    buffer_append_slice(&all, elements);
+    state_slot_set(state, 0, owner, slot, (struct cell){ .tag = CELL_ABSENT });
+    int status = add_to_chunks(state, owner, slot, buffer_slice(&all), count);
+    buffer_deinit(&all);
+    return status;
+}
+
+int list_add_encoded(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
+{
+    const struct cell *head = &owner->slots[slot];
+    size_t there = list_head_is_short(head) ? list_head_elements(head).bytes : 0;
+    if (count == 0)
+        return 0;
+    if (head->tag != SLOT_LIST && there + elements.bytes <= LIST_SHORT_BYTES) {
+        add_to_short(state, owner, slot, elements, count);
+        return 0;
+    }
+    int status = there > 0 ? lengthen(state, owner, slot, elements, count) : add_to_chunks(state, owner, slot, elements, count);
+    buffers_keep(state);
+    return status;
+}
+
+int list_state_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *values, uint32_t count, const char *bytes)
+{
+    buffer_clear(&state->element);
+    for (uint32_t i = 0; i < count; i++)
+        msgpack_write_cell(&state->element, values[i], bytes);
+    return list_add_encoded(state, owner, slot, buffer_slice(&state->element), count);
 }
 
 int list_state_clear(struct keyed_state *state, struct entry *owner, uint32_t slot)
 {
+    const struct cell *head = &owner->slots[slot];
     if (list_state_count(owner, slot) == 0)
         return 0;
-    uint64_t chunks = owner->slots[slot].natural;
+    uint64_t chunks = list_head_is_short(head) ? 0 : head->natural;
     for (uint32_t i = 0; i < chunks; i++) {
         struct entry *chunk;
         int status = chunk_of(state, owner, slot, i, &chunk);
@@ -155,10 +186,15 @@ int list_state_clear(struct keyed_state *state, struct entry *owner, uint32_t sl
 
 uint32_t list_state_count(const struct entry *owner, uint32_t slot)
 {
-    return owner->slots[slot].tag == CELL_ABSENT ? 0 : owner->slots[slot].length;
+    return list_head_count(&owner->slots[slot]);
 }
 
-/* Bytes of all elements, or a negative code. No element has less than one, so that a head cannot speak of more. */
+static struct slice chunk_bytes(const struct entry *chunk)
+{
+    return slice_of(chunk->slots[0].payload, chunk->slots[0].length);
+}
+
+/* Bytes of all elements in chunks, or a negative code. No element has less than one, so that a head cannot speak of more. */
 static int64_t elements_bytes(struct keyed_state *state, struct entry *owner, uint32_t slot)
 {
     int64_t bytes = 0;
@@ -177,10 +213,9 @@ static int refuse_count(uint32_t count)
     return error_set(ERROR_CORRUPT, "state: a list says it has %u elements, its chunks have not", count);
 }
 
-/* Elements of one chunk, up to `room` of them, from the cell at `offset` on; answers how many. */
-static int chunk_read(const struct entry *chunk, struct arena *arena, uint64_t offset, uint32_t room, const struct list_form *form)
+/* Elements one after the other, up to `room` of them, into the cells at `offset`; answers how many. */
+static int elements_read(struct slice rest, struct arena *arena, uint64_t offset, uint32_t room, const struct list_form *form)
 {
-    struct slice rest = slice_of(chunk->slots[0].payload, chunk->slots[0].length);
     uint32_t read = 0;
     for (; rest.bytes > 0 && read < room; read++) {
         struct cell element[LIST_CELLS_MAX]; /* the arena may move meanwhile */
@@ -192,25 +227,38 @@ static int chunk_read(const struct entry *chunk, struct arena *arena, uint64_t o
     return rest.bytes > 0 ? refuse_count(room) : (int)read;
 }
 
-int list_read(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct list_form *form, struct arena *arena, struct cell *list)
+/* The same of all chunks. */
+static int chunks_read(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, uint64_t offset, const struct list_form *form)
 {
     uint32_t count = list_state_count(owner, slot), read = 0;
-    int64_t bytes = count == 0 ? 0 : elements_bytes(state, owner, slot);
-    if (bytes < (int64_t)count)
-        return bytes < 0 ? (int)bytes : refuse_count(count);
-    size_t element_bytes = form->cells * sizeof *list;
-    uint64_t offset = arena_allocate(arena, count * element_bytes);
-    for (uint32_t i = 0; count > 0 && i < owner->slots[slot].natural; i++) {
+    size_t element_bytes = form->cells * sizeof(struct cell);
+    for (uint32_t i = 0; i < owner->slots[slot].natural; i++) {
         struct entry *chunk;
         int status = chunk_of(state, owner, slot, i, &chunk);
         if (status == 0)
-            status = chunk_read(chunk, arena, offset + read * element_bytes, count - read, form);
+            status = elements_read(chunk_bytes(chunk), arena, offset + read * element_bytes, count - read, form);
         if (status < 0)
             return status;
         read += (uint32_t)status;
     }
+    return (int)read;
+}
+
+int list_read(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct list_form *form, struct arena *arena, struct cell *list)
+{
+    const struct cell *head = &owner->slots[slot];
+    uint32_t count = list_head_count(head);
+    bool is_short = list_head_is_short(head);
+    int64_t bytes = count == 0 ? 0 : is_short ? (int64_t)head->length : elements_bytes(state, owner, slot);
+    if (bytes < (int64_t)count)
+        return bytes < 0 ? (int)bytes : refuse_count(count);
+    uint64_t offset = arena_allocate(arena, count * form->cells * sizeof *list);
+    int read = count == 0 ? 0 : is_short ? elements_read(list_head_elements(head), arena, offset, count, form)
+                                         : chunks_read(state, owner, slot, arena, offset, form);
+    if (read < 0)
+        return read;
     *list = (struct cell){ .tag = CELL_ABSENT, .length = count, .offset = offset };
-    return read == count ? 0 : refuse_count(count);
+    return (uint32_t)read == count ? 0 : refuse_count(count);
 }
 
 int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, struct cell *list)
@@ -221,12 +269,15 @@ int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot
 
 int list_encoded(struct keyed_state *state, struct entry *owner, uint32_t slot, struct buffer *elements)
 {
-    for (uint32_t i = 0; list_state_count(owner, slot) > 0 && i < owner->slots[slot].natural; i++) {
+    const struct cell *head = &owner->slots[slot];
+    if (list_head_is_short(head))
+        buffer_append_slice(elements, list_head_elements(head));
+    for (uint32_t i = 0; head->tag == SLOT_LIST && i < head->natural; i++) {
         struct entry *chunk;
         int status = chunk_of(state, owner, slot, i, &chunk);
         if (status < 0)
             return status;
-        buffer_append(elements, chunk->slots[0].payload, chunk->slots[0].length);
+        buffer_append_slice(elements, chunk_bytes(chunk));
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * List state: a head in the key's entry (elements, chunks) and the elements in
- * chunks of about a kilobyte, a row each, so that an append rewrites one chunk
- * and not the list.
+ * List state: a head in the key's entry. A short list lies in it (list_head.h); the
+ * elements of others are in chunks of about a kilobyte, a row each, so that an append
+ * rewrites one chunk and not the list.
  *
  * Errors   0 or a negative code. Thread: the worker.
  */

@@ -41,7 +41,7 @@ void state_slots_clear(struct keyed_state *state, const struct state_column *hom
 {
     for (uint32_t i = 0; i < home->layout.slots; i++) {
         struct cell *slot = &entry->slots[i];
-        if (row_slot_is_value(&home->layout.slot[i]) && slot_has_payload(slot)) {
+        if (row_slot_takes_payload(&home->layout.slot[i]) && slot_has_payload(slot)) {
             state->payload_bytes -= payload_bytes(slot);
             payload_free(slot->payload);
         }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "codec/msgpack.h"
 #include "codec/packed_number.h"
+#include "state/list_head.h"
 #include "state/payload.h"
 #include "state/row_numbers.h"
 
@@ -70,6 +71,16 @@ static void write_number(struct buffer *out, double number)
     out->bytes += packed_put_number((uint8_t *)buffer_reserve(out, PACKED_NUMBER_ROOM), number);
 }
 
+static void write_list(struct buffer *out, const struct cell *head)
+{
+    msgpack_write_array(out, 2);
+    msgpack_write_uint(out, list_head_count(head));
+    if (head->tag == SLOT_LIST)
+        msgpack_write_uint(out, head->natural);
+    else
+        msgpack_write_string(out, list_head_elements(head));
+}
+
 static void write_slot(struct buffer *out, const struct row_slot *kind, const struct cell *slot)
 {
     varint_write(out, kind->id);
@@ -77,9 +88,7 @@ static void write_slot(struct buffer *out, const struct row_slot *kind, const st
     if (kind->kind == KIND_MAP) {
         msgpack_write_uint(out, slot->length);
     } else if (kind->kind == KIND_LIST) {
-        msgpack_write_array(out, 2);
-        msgpack_write_uint(out, slot->length);
-        msgpack_write_uint(out, slot->natural);
+        write_list(out, slot);
     } else if (slot->tag == CELL_NUMBER) {
         write_number(out, slot->number);
     } else {
@@ -212,25 +221,45 @@ static int read_value(struct slice *in, struct cell *slot)
     return 0;
 }
 
+static int refuse_list(uint64_t count, uint64_t more, const char *what)
+{
+    return error_set(ERROR_FORMAT, "a list of %llu elements in %llu %s", (unsigned long long)count, (unsigned long long)more, what);
+}
+
+static int read_list(struct slice *in, struct cell *slot)
+{
+    uint64_t count, chunks;
+    uint32_t parts;
+    if (msgpack_read_array(in, &parts) < 0 || parts != 2 || msgpack_read_uint(in, &count) < 0)
+        return error_set(ERROR_FORMAT, "not the head of a list");
+    struct slice elements, rest = *in;
+    if (msgpack_read_uint(&rest, &chunks) == 0) {
+        *in = rest;
+        if (count > UINT32_MAX || chunks > count || (chunks == 0) != (count == 0)) /* no chunk is empty */
+            return refuse_list(count, chunks, "chunks");
+        *slot = (struct cell){ .tag = SLOT_LIST, .length = (uint32_t)count, .natural = chunks };
+        return 0;
+    }
+    if (msgpack_read_string(in, &elements) < 0)
+        return error_set(ERROR_FORMAT, "not the head of a list");
+    if (count == 0 || count > elements.bytes || elements.bytes > LIST_SHORT_BYTES) /* none has less than a byte */
+        return refuse_list(count, elements.bytes, "bytes");
+    *slot = list_head_new((uint32_t)count, elements);
+    return 0;
+}
+
 static int read_slot(struct slice *in, uint32_t kind, struct cell *slot)
 {
     if (kind == KIND_VALUE)
         return read_value(in, slot);
-    uint64_t count, chunks = 0;
-    uint32_t parts;
-    if (kind == KIND_MAP) {
-        if (msgpack_read_uint(in, &count) < 0)
-            return ERROR_FORMAT;
-        if (count > UINT32_MAX)
-            return error_set(ERROR_FORMAT, "a map of %llu entries", (unsigned long long)count);
-        *slot = (struct cell){ .tag = SLOT_MAP_PARTIAL, .length = (uint32_t)count };
-        return 0;
-    }
-    if (msgpack_read_array(in, &parts) < 0 || parts != 2 || msgpack_read_uint(in, &count) < 0 || msgpack_read_uint(in, &chunks) < 0)
-        return error_set(ERROR_FORMAT, "not the head of a list");
-    if (count > UINT32_MAX || chunks > count || (chunks == 0) != (count == 0)) /* no chunk is empty */
-        return error_set(ERROR_FORMAT, "a list of %llu elements in %llu chunks", (unsigned long long)count, (unsigned long long)chunks);
-    *slot = (struct cell){ .tag = SLOT_LIST, .length = (uint32_t)count, .natural = chunks };
+    if (kind == KIND_LIST)
+        return read_list(in, slot);
+    uint64_t count;
+    if (msgpack_read_uint(in, &count) < 0)
+        return ERROR_FORMAT;
+    if (count > UINT32_MAX)
+        return error_set(ERROR_FORMAT, "a map of %llu entries", (unsigned long long)count);
+    *slot = (struct cell){ .tag = SLOT_MAP_PARTIAL, .length = (uint32_t)count };
     return 0;
 }
 

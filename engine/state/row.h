@@ -5,7 +5,8 @@
  *   key    key group (2, big endian) · column (2, big endian) · key bytes
  *   value  format version (1) · for each slot that is set: its id (varint) ·
  *          flags (varint; bit 0: a write time of 8 bytes follows) · the value in msgpack
- *          (a map's head: its count; a list's head: [elements, chunks])
+ *          (a map's head: its count; a list's head: [elements, chunks], of a short
+ *          list [elements, their bytes])
  *   in a delta or base: varint length of the key · key · varint (length of the value + 1; 0: removed) · value
  *
  * Thread   any; no state inside.
@@ -39,9 +40,9 @@ static inline bool row_slot_is_written(const struct row_slot *slot)
 }
 
 /* May it have a payload of its own? */
-static inline bool row_slot_is_value(const struct row_slot *slot)
+static inline bool row_slot_takes_payload(const struct row_slot *slot)
 {
-    return slot->kind == KIND_VALUE || slot->kind == KIND_DERIVED;
+    return slot->kind == KIND_VALUE || slot->kind == KIND_DERIVED || slot->kind == KIND_LIST;
 }
 
 /* Nothing is set: the row does not exist. */

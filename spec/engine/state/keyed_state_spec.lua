@@ -162,6 +162,28 @@ describe("keyed state", function()
       assert.are.same(expected, restored(whole, tail):key("a").log:get())
     end)
 
+    it("keeps a short list in the row of its key, and one that has grown in chunks", function()
+      local function cut_after(change, rows)
+        change(state:key("a").log)
+        local cut = state:cut()
+        assert.are.equal(rows, #keyed.parse(cut))
+        return cut
+      end
+      local x = ("x"):rep(250)
+      local short = cut_after(function(log) log:add_all { "one", "two" } end, 1)
+      local long = cut_after(function(log) log:add(x) end, 2)
+      local short_again = cut_after(function(log) log:update { "three" } end, 2) -- the chunk is gone
+      local longer = cut_after(function(log) log:add_all { x, 4 } end, 2)
+      for _, case in ipairs {
+        { { short }, { "one", "two" } }, { { short, long }, { "one", "two", x } }, { { short, long, short_again }, { "three" } },
+        { { short, long, short_again, longer }, { "three", x, 4 } },
+      } do
+        local again = restored(unpack(case[1]))
+        assert.are.same(case[2], again:key("a").log:get())
+        assert.are.equal(#case[2], again:rows())
+      end
+    end)
+
     it("takes elements larger than a chunk", function()
       local expected = { ("a"):rep(5000), 1, ("b"):rep(100000), ("c"):rep(1000), 2 }
       state:key("a").log:add_all(expected)
