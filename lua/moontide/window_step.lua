@@ -65,11 +65,17 @@ local function check_names(what, checked, merging)
   return names, window_names
 end
 
+local function contents_states(step)
+  local value, elements = { kind = "value" }, { kind = "list" }
+  if step.contents.kind == "sides" and not step.evictor then
+    return { { name = "left-contents", descriptor = elements }, { name = "right-contents", descriptor = elements } }
+  end
+  return { { name = "window-contents", descriptor = (step.evictor or step.contents.kind ~= "fold") and elements or value } }
+end
+
 -- The states of a window: its contents first, then the trigger's, then those of its function.
 local function pane_states(step)
-  local list_kept = step.evictor or step.contents.kind ~= "fold"
-  local list = { { name = "window-contents", descriptor = { kind = list_kept and "list" or "value" } } }
-  if step.contents.kind == "sides" and not step.evictor then list[2] = { name = "right-contents", descriptor = { kind = "list" } } end
+  local list = contents_states(step)
   for _, name in ipairs(step.trigger and step.trigger.state_names or {}) do
     list[#list + 1] = { name = "trigger." .. name, descriptor = step.trigger.state[name] }
   end

@@ -169,6 +169,16 @@ describe("a join over windows", function()
     assert.equal(0, h:state_size())
   end)
 
+  variants.it(it, "S58: purges both sides", keyed, function(open)
+    local h = open(function(left, right)
+      return left:join(right, { left = "key", right = "key" }):window(mt.tumbling { size = 10 }):trigger(mt.trigger.purging(mt.trigger.count(2)))
+        :apply("pairs", function(l, r) return ("%s%d-%d"):format(l.key, l.at, r.at) end)
+    end)
+    for at = 1, 5 do push(h, (at - 1) % 2 + 1, "a", at) end
+    h:expect "a1-2@9 a3-4@9"
+    assert.equal(2, h:state_size()) -- an element, and the trigger's count
+  end)
+
   variants.it(it, "S58: of a stream with itself has each pair in both orders", { key = key_of }, function(open)
     local h = open(function(stream)
       return stream:join(stream, { left = "key", right = "key" }):window(mt.tumbling { size = 3 })

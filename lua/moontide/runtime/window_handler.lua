@@ -76,14 +76,23 @@ end
 local answers = { fire = true, purge = true, fire_and_purge = true }
 
 -- What the trigger answered, if that is not "continue".
-local function actor(trigger, fire, kept)
+local function actor(trigger, fire, purge)
   return function(answer, pane, callback)
     if not answers[answer] then
       blame.raise(trigger[callback], callback, '\'%s\' of the trigger must answer "continue", "fire", "purge" or "fire_and_purge", got %s', callback,
         describe(answer))
     end
     if answer ~= "purge" then fire(pane) end
-    if answer ~= "fire" then kept:clear() end
+    if answer ~= "fire" then purge() end
+  end
+end
+
+local function purger(bound)
+  local kept, kept_right = bound.kept, bound.kept_right
+  if not kept_right then return function() kept:clear() end end
+  return function()
+    kept:clear()
+    kept_right:clear()
   end
 end
 
@@ -135,7 +144,7 @@ local function bind(call, operator, guarded, self)
   local outputs, unread = side_outputs.new(call, operator.ports, operator.rest_port, "out_time")
   local place = ffi.new("int32_t[1]")
   local bound = {
-    guarded = guarded, self = self, place = place, kept = states["window-contents"], start = step.contents.first, add = step.contents.add,
+    guarded = guarded, self = self, place = place, kept = states["window-contents"] or states["left-contents"], start = step.contents.first, add = step.contents.add,
     kept_right = states["right-contents"], record = context(call, {}), out = collector(call, 0, nil, "out_time"),
     window_of = window_context.window_of(call, step.window.kind == "global"),
     ctx = window_context.window(call, outputs, unread), clock = window_context.clock(call), trigger_ctx = window_context.trigger(call, place),
@@ -148,7 +157,7 @@ local function bind(call, operator, guarded, self)
     bound.elements = window_elements(call.windows.panes, step.contents.kind == "sides", decode)
   end
   bound.fire = window_emit(call, operator, bound)
-  bound.act = actor(trigger, bound.fire, bound.kept)
+  bound.act = actor(trigger, bound.fire, purger(bound))
   bound.merge = step.window.merging and merger(call, step, states, bound)
   bound.forget = forgetter(call, step, bound)
   state_migration(call, step)

@@ -36,6 +36,8 @@ return {
   { rule = "S58", file = "lua/moontide/runtime/window_loops.lua", specs = joins,
     from = "C.window_list_add(panes.state, contents, 0, call.values + i, call.bytes, call.times[i], call.input)",
     to = "C.window_list_add(panes.state, contents, 0, call.values + i, call.bytes, call.times[i], 0)" },
+  { rule = "S58", file = "lua/moontide/runtime/window_handler.lua", specs = joins,
+    from = "    kept_right:clear()\n", to = "" },
   { rule = "S58", file = "engine/dataflow/operators/call.c", specs = joins,
     from = ".op = op, .input = op->input_number, .batch", to = ".op = op, .batch" },
   { rule = "S58", file = "lua/moontide/runtime/window_emit.lua", specs = joins,

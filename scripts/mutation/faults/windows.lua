@@ -90,7 +90,7 @@ return {
   { rule = "S26", file = "lua/moontide/runtime/window_emit.lua", specs = windows,
     from = "  if #content == 0 then return end\n", to = "" },
   { rule = "S26", file = "lua/moontide/runtime/window_handler.lua", specs = triggers,
-    from = "    if answer ~= \"fire\" then kept:clear() end\n", to = "    if answer == \"purge\" then kept:clear() end\n" },
+    from = "    if answer ~= \"fire\" then purge() end\n", to = "    if answer == \"purge\" then purge() end\n" },
   { rule = "S26", file = "lua/moontide/runtime/window_handler.lua", specs = triggers,
     from = "    if answer ~= \"purge\" then fire(pane) end\n", to = "    fire(pane)\n" },
 
