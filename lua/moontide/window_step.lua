@@ -66,11 +66,10 @@ local function check_names(what, checked, merging)
 end
 
 local function contents_states(step)
-  local value, elements = { kind = "value" }, { kind = "list" }
-  if step.contents.kind == "sides" and not step.evictor then
-    return { { name = "left-contents", descriptor = elements }, { name = "right-contents", descriptor = elements } }
-  end
-  return { { name = "window-contents", descriptor = (step.evictor or step.contents.kind ~= "fold") and elements or value } }
+  local list = { kind = "list" }
+  if step.evictor then return { { name = "window-elements", descriptor = list } } end
+  if step.contents.kind == "sides" then return { { name = "left-contents", descriptor = list }, { name = "right-contents", descriptor = list } } end
+  return { { name = "window-contents", descriptor = step.contents.kind == "list" and list or { kind = "value" } } }
 end
 
 -- The states of a window: its contents first, then the trigger's, then those of its function.

@@ -144,7 +144,7 @@ local function bind(call, operator, guarded, self)
   local outputs, unread = side_outputs.new(call, operator.ports, operator.rest_port, "out_time")
   local place = ffi.new("int32_t[1]")
   local bound = {
-    guarded = guarded, self = self, place = place, kept = states["window-contents"] or states["left-contents"], start = step.contents.first, add = step.contents.add,
+    guarded = guarded, self = self, place = place, kept = states[step.pane_states[1].name], start = step.contents.first, add = step.contents.add,
     kept_right = states["right-contents"], record = context(call, {}), out = collector(call, 0, nil, "out_time"),
     window_of = window_context.window_of(call, step.window.kind == "global"),
     ctx = window_context.window(call, outputs, unread), clock = window_context.clock(call), trigger_ctx = window_context.trigger(call, place),
