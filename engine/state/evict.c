@@ -188,10 +188,10 @@ static int fill(struct state_column *home, struct entry *entry, struct slice val
     return row_read_value(value, &home->layout, entry);
 }
 
-static void account_payloads(struct keyed_state *state, const struct state_column *home, const struct entry *entry)
+void state_slots_filled(struct keyed_state *state, const struct state_column *home, const struct entry *entry)
 {
     for (uint32_t i = 0; i < home->layout.slots; i++) {
-        if (home->layout.slot[i].kind == KIND_VALUE)
+        if (row_slot_takes_payload(&home->layout.slot[i]))
             state->payload_bytes += payload_bytes(&entry->slots[i]);
     }
 }
@@ -222,7 +222,7 @@ int state_load_batch(struct keyed_state *state, struct entry **entries, const in
         if (!found[i])
             continue;
         status = fill(home, entries[missing[i]], values[i]);
-        account_payloads(state, home, entries[missing[i]]);
+        state_slots_filled(state, home, entries[missing[i]]);
     }
     buffer_deinit(&key_bytes);
     buffer_deinit(&value_bytes);
@@ -253,7 +253,7 @@ int state_load(struct keyed_state *state, uint32_t column, const char *key, uint
         bool made;
         *entry = table_find_or_make(&home->table, key, key_bytes, hash, group, &made);
         status = fill(home, *entry, buffer_slice(&value));
-        account_payloads(state, home, *entry);
+        state_slots_filled(state, home, *entry);
     }
     buffer_deinit(&row);
     buffer_deinit(&value);

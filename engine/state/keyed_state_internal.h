@@ -123,6 +123,8 @@ size_t state_bytes(const struct keyed_state *state);
 struct state_column *state_column_of(struct keyed_state *state, uint16_t id, uint32_t *column);
 /* Nothing is set in an entry any more. */
 void state_slots_clear(struct keyed_state *state, const struct state_column *home, struct entry *entry);
+/* What its row holds was put into an entry of which nothing was set: the memory counts from now on. */
+void state_slots_filled(struct keyed_state *state, const struct state_column *home, const struct entry *entry);
 /* So many rows have been put into the cache: now and then there has to be room for more. */
 void state_restored(struct keyed_state *state, uint32_t rows);
 /* Take rows off the front while they are numbers under short keys (restore_numbers.c); 1: some were, 0: none, or negative. */

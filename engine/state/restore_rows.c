@@ -165,10 +165,7 @@ static int restore_row(struct keyed_state *state, struct arriving_row *arriving)
         return 0; /* else it stays, empty, until its removal reaches the store */
     }
     status = row_read_value(row->value, &home->layout, entry);
-    for (uint32_t i = 0; i < home->layout.slots; i++) {
-        if (home->layout.slot[i].kind == KIND_VALUE)
-            state->payload_bytes += payload_bytes(&entry->slots[i]);
-    }
+    state_slots_filled(state, home, entry);
     return status;
 }
 

@@ -358,6 +358,21 @@ describe("keyed state over a store", function()
     assert.are.same({}, state:key("list").log:get())
   end)
 
+  it("counts the memory of short lists that come back, and forgets it when they go again", function()
+    open(1024 * 1024)
+    for _ = 1, 3 do
+      for first = 1, 6000, 1000 do
+        state:resolve(keyed.keys_from(first, 1000))
+        for i = 1, 1000 do
+          if #state:at(i).log:get() == 0 then state.log:add(("x"):rep(240)) end
+        end
+        assert.is_true(state:bytes() > state:keys() * 240 and state:bytes() < 2 ^ 21, ("%g bytes of %d keys"):format(state:bytes(), state:keys()))
+        state:cut()
+      end
+    end
+    assert.are.equal(6000, state:rows())
+  end)
+
   it("drops what is removed from the store as well", function()
     open(512 * 1024)
     for i = 1, 20000 do state:key(i).small:update(i) end

@@ -71,6 +71,22 @@ describe("restoring keyed state", function()
     table.remove(open):free()
   end
 
+  it("counts the memory of a short list as that of a value", function()
+    local declared = { { "small", "value" }, { "log", "list" } }
+    local function bytes_with(change)
+      local state = new { states = declared }
+      for i = 1, 1000 do change(state:key(i), ("x"):rep(200)) end
+      local again = assert(new({ states = declared }):restore { state:cut() })
+      local bytes = again:bytes()
+      for i = 1, 1000 do again:key(i).small:clear() again.log:clear() end
+      return bytes, again:bytes()
+    end
+    local of_values, without_values = bytes_with(function(state, text) state.small:update(text) end)
+    local of_lists, without_lists = bytes_with(function(state, text) state.log:add(text) end)
+    assert.are.equal(without_values, without_lists)
+    assert.is_true(of_lists >= of_values and of_lists <= of_values + 16 * 1000, ("%d and %d bytes"):format(of_lists, of_values))
+  end)
+
   it("takes whole rows, and refuses them cut short anywhere but between rows", function()
     local rows = filled()
     local ends, at = { [0] = true }, 0
