@@ -47,6 +47,18 @@ local function value()
   return random() < 0.1 and ("large"):rep(600) or { random(9), "two" }
 end
 
+-- Texts that take so many bytes in a list, about: those with which it leaves the row of its key, or a chunk is full.
+local function border_list()
+  local left = ({ 256, 1024 })[random(2)] * random(2) - random(0, 8)
+  local list = {}
+  for i = 1, random(0, 4) do
+    list[i] = ("b"):rep(random(0, 150))
+    left = left - #list[i] - 2
+  end
+  if left > 0 and random() < 0.8 then list[#list + 1] = ("e"):rep(left) end
+  return list
+end
+
 -- ---- The model: for each key its states in plain Lua ----
 
 local declared = { state = { count = plain_state.value_state(), name = plain_state.value_state(), seen = plain_state.map_state(), log = plain_state.list_state() } }
@@ -108,6 +120,21 @@ local operations = {
     return function(self) for _, v in ipairs(list) do self.log:add(v) end end
   end,
   function() local clears = random() < 0.3 return function(self) if clears then self.log:clear() end end end,
+  function() local list = border_list() return function(self) self.log:add_all(list) end end,
+  function() local list = border_list() return function(self) self.log:update(list) end end,
+  -- Short, long and short again, in one record.
+  function()
+    local first, second, third = border_list(), border_list(), value()
+    local adds = random() < 0.5
+    return function(self)
+      self.log:clear()
+      self.log:add_all(first)
+      self.log:add(third)
+      self.log:update(second)
+      self.log:clear()
+      if adds then self.log:add(third) end
+    end
+  end,
   function()
     return function(self)
       for _, name in ipairs { "count", "name", "seen", "log" } do self[name]:clear() end
