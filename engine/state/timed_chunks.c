@@ -9,7 +9,9 @@
  */
 #include "state/timed_chunks.h"
 
+#include "base/error.h"
 #include "state/keyed_state_internal.h"
+#include "state/list_head.h"
 #include "state/list_state.h"
 #include "state/payload.h"
 
@@ -115,6 +117,8 @@ static int ranges_make(struct keyed_state *state, struct entry *owner, const str
     uint32_t chunks = chunks_of(owner, slots);
     uint64_t rows = 0;
     int status = 0;
+    if (list_head_is_short(&owner->slots[slots->older]))
+        return error_set(ERROR_CORRUPT, "state: a buffer with the head of a short list");
     if (chunks == 0 || owner->slots[slots->ranges].tag != CELL_ABSENT)
         return 0;
     struct chunk_range *ranges = ranges_write(state, owner, slots, chunks);

@@ -1,7 +1,11 @@
 local bit = require "bit"
+local ffi = require "ffi"
 local keyed = require "engine.state.keyed"
 local temporary = require "support.temporary"
 local C = keyed.C
+
+-- Not declared for Lua: only the core calls it.
+ffi.cdef "int timed_rows_find(struct keyed_state *, struct entry *, const struct timed_slots *, int64_t from, int64_t to, struct timed_found *);"
 
 local seed = keyed.seed
 local states = { { "small", "value" }, { "seen", "map" }, { "log", "list" } }
@@ -61,7 +65,7 @@ describe("restoring keyed state", function()
         state.log:add(1)
         state.log:clear()
       end)
-      if not ok then assert.truthy(#require("ffi").string(C.error_message()) > 0) end
+      if not ok then assert.truthy(#ffi.string(C.error_message()) > 0) end
     end
     state:cut()
     state:dump_rows()
@@ -182,6 +186,16 @@ describe("restoring keyed state", function()
     assert.has_error(function() for _ in state.seen:entries() do error("shown") end end)
     assert.has_error(function() state.log:get() end)
     assert.has_error(function() state.log:clear() end)
+  end)
+
+  it("refuses rows by time whose head is that of a short list", function()
+    local declared = { { "newest", "value" }, { "older", "list" }, { "ranges", "derived" } }
+    local state = assert(new({ states = declared }):restore { row(new():group_of(1), 1, "\1", "\1\12\0\146\1\161\5") })
+    state:key(1)
+    local slots, found = ffi.new("struct timed_slots", { 0, 1, 2 }), ffi.new "struct timed_found"
+    assert.is_true(C.timed_rows_find(state.handle, state.entries[0], slots, 0, 9, found) < 0)
+    assert.are.equal("state: a buffer with the head of a short list", ffi.string(C.error_message()))
+    C.timed_found_deinit(found)
   end)
 
   it("passes over rows of other key groups and other columns, and slots that are no more", function()
