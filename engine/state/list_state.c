@@ -87,7 +87,12 @@ static void buffers_keep(struct keyed_state *state)
     buffer_deinit(&state->elements);
 }
 
-/* One by one, since they may need more chunks. */
+static int refuse_count(uint32_t count)
+{
+    return error_set(ERROR_CORRUPT, "state: a list says it has %u elements, its chunks have not", count);
+}
+
+/* One by one, since they may need more chunks. There are `count`, or the row that they come from is corrupt. */
 static int append_each(struct keyed_state *state, struct entry *owner, uint32_t slot, struct list_end *end, struct slice elements, uint32_t count)
 {
     int status = 0;
@@ -98,7 +103,7 @@ static int append_each(struct keyed_state *state, struct entry *owner, uint32_t 
             status = end_append(state, owner, slot, end, slice_of(elements.data, elements.bytes - rest.bytes));
         elements = rest;
     }
-    return status;
+    return status == 0 && elements.bytes > 0 ? refuse_count(count) : status;
 }
 
 static int add_to_chunks(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
@@ -150,6 +155,8 @@ int list_add_encoded(struct keyed_state *state, struct entry *owner, uint32_t sl
     size_t there = list_head_is_short(head) ? list_head_elements(head).bytes : 0;
     if (count == 0)
         return 0;
+    if (count > UINT32_MAX - list_head_count(head))
+        return error_set(ERROR_TOO_LARGE, "a list of more than %u elements", UINT32_MAX);
     if (head->tag != SLOT_LIST && there + elements.bytes <= LIST_SHORT_BYTES) {
         add_to_short(state, owner, slot, elements, count);
         return 0;
@@ -208,11 +215,6 @@ static int64_t elements_bytes(struct keyed_state *state, struct entry *owner, ui
     return bytes;
 }
 
-static int refuse_count(uint32_t count)
-{
-    return error_set(ERROR_CORRUPT, "state: a list says it has %u elements, its chunks have not", count);
-}
-
 /* Elements one after the other, up to `room` of them, into the cells at `offset`; answers how many. */
 static int elements_read(struct slice rest, struct arena *arena, uint64_t offset, uint32_t room, const struct list_form *form)
 {
@@ -228,7 +230,7 @@ static int elements_read(struct slice rest, struct arena *arena, uint64_t offset
 }
 
 /* The same of all chunks. */
-static int chunks_read(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, uint64_t offset, const struct list_form *form)
+static int64_t chunks_read(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, uint64_t offset, const struct list_form *form)
 {
     uint32_t count = list_state_count(owner, slot), read = 0;
     size_t element_bytes = form->cells * sizeof(struct cell);
@@ -241,7 +243,7 @@ static int chunks_read(struct keyed_state *state, struct entry *owner, uint32_t 
             return status;
         read += (uint32_t)status;
     }
-    return (int)read;
+    return read;
 }
 
 int list_read(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct list_form *form, struct arena *arena, struct cell *list)
@@ -252,13 +254,13 @@ int list_read(struct keyed_state *state, struct entry *owner, uint32_t slot, con
     int64_t bytes = count == 0 ? 0 : is_short ? (int64_t)head->length : elements_bytes(state, owner, slot);
     if (bytes < (int64_t)count)
         return bytes < 0 ? (int)bytes : refuse_count(count);
-    uint64_t offset = arena_allocate(arena, count * form->cells * sizeof *list);
-    int read = count == 0 ? 0 : is_short ? elements_read(list_head_elements(head), arena, offset, count, form)
+    uint64_t offset = arena_allocate(arena, (size_t)count * form->cells * sizeof *list);
+    int64_t read = count == 0 ? 0 : is_short ? elements_read(list_head_elements(head), arena, offset, count, form)
                                          : chunks_read(state, owner, slot, arena, offset, form);
     if (read < 0)
-        return read;
+        return (int)read;
     *list = (struct cell){ .tag = CELL_ABSENT, .length = count, .offset = offset };
-    return (uint32_t)read == count ? 0 : refuse_count(count);
+    return read == count ? 0 : refuse_count(count);
 }
 
 int list_state_get(struct keyed_state *state, struct entry *owner, uint32_t slot, struct arena *arena, struct cell *list)

@@ -188,6 +188,25 @@ describe("restoring keyed state", function()
     assert.has_error(function() state.log:clear() end)
   end)
 
+  -- \13\0\146: the slot of `log`, a head of two parts.
+  it("meets a short list that says it has fewer elements than it has when it leaves its row", function()
+    for _, bytes in ipairs { 300, 1100 } do -- one chunk, two
+      local state = assert(new():restore { row(new():group_of(1), 1, "\1", "\1\13\0\146\1\162\1\2") })
+      state:key(1)
+      local added, message = pcall(state.log.add, state.log, ("x"):rep(bytes))
+      local read = added and pcall(state.log.get, state.log)
+      assert.is_false(read, "read as it never was")
+      if not added then assert.truthy(tostring(message):find("a list says it has 2 elements", 1, true), tostring(message)) end
+    end
+  end)
+
+  it("adds no element to a list that has as many as can be counted", function()
+    local state = assert(new():restore { row(new():group_of(1), 1, "\1", "\1\13\0\146\206\255\255\255\255\1") })
+    state:key(1)
+    assert.has_error(function() state.log:add(1) end, "a list of more than 4294967295 elements")
+    assert.are.equal(4294967295, C.list_state_count(state.entries[0], 2))
+  end)
+
   it("refuses rows by time whose head is that of a short list", function()
     local declared = { { "newest", "value" }, { "older", "list" }, { "ranges", "derived" } }
     local state = assert(new({ states = declared }):restore { row(new():group_of(1), 1, "\1", "\1\12\0\146\1\161\5") })
