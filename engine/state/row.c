@@ -226,15 +226,23 @@ static int refuse_list(uint64_t count, uint64_t more, const char *what)
     return error_set(ERROR_FORMAT, "a list of %llu elements in %llu %s", (unsigned long long)count, (unsigned long long)more, what);
 }
 
+/* As its first byte says: no attempt to read what is there as something else, whose error would take longer than the list. */
+static bool is_string(struct slice in)
+{
+    uint8_t first = in.bytes > 0 ? (uint8_t)*in.data : 0;
+    return (first >= 0xa0 && first <= 0xbf) || (first >= 0xd9 && first <= 0xdb);
+}
+
 static int read_list(struct slice *in, struct cell *slot)
 {
     uint64_t count, chunks;
     uint32_t parts;
     if (msgpack_read_array(in, &parts) < 0 || parts != 2 || msgpack_read_uint(in, &count) < 0)
         return error_set(ERROR_FORMAT, "not the head of a list");
-    struct slice elements, rest = *in;
-    if (msgpack_read_uint(&rest, &chunks) == 0) {
-        *in = rest;
+    struct slice elements;
+    if (!is_string(*in)) {
+        if (msgpack_read_uint(in, &chunks) < 0)
+            return error_set(ERROR_FORMAT, "not the head of a list");
         if (count > UINT32_MAX || chunks > count || (chunks == 0) != (count == 0)) /* no chunk is empty */
             return refuse_list(count, chunks, "chunks");
         *slot = (struct cell){ .tag = SLOT_LIST, .length = (uint32_t)count, .natural = chunks };
