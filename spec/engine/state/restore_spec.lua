@@ -176,6 +176,12 @@ describe("restoring keyed state", function()
       expect("list", row(group, 1, "\1", "\1\13\0\5"))
       expect("chunks", row(group, 1, "\1", "\1\13\0\146\1\2"))
       expect("chunks", row(group, 1, "\1", "\1\13\0\146\207\1\1\1\1\1\1\1\1\1"))
+      expect("0 elements in 1 bytes", row(group, 1, "\1", "\1\13\0\146\0\161\5"))
+      expect("2 elements in 1 bytes", row(group, 1, "\1", "\1\13\0\146\2\161\5"))
+      expect("1 elements in 257 bytes", "\5" .. u16(group) .. u16(1) .. "\1" .. "\138\2" .. "\1\13\0\146\1\218\1\1" .. ("\5"):rep(257))
+      expect("not the head of a list", row(group, 1, "\1", "\1\13\0\146\1\192"))
+      expect("list", row(group, 1, "\1", "\1\13\0\146\1"))
+      expect("list", row(group, 1, "\1", "\1\13\0\146\1\162\5"))
     end)
   end)
 
@@ -186,6 +192,19 @@ describe("restoring keyed state", function()
     assert.has_error(function() for _ in state.seen:entries() do error("shown") end end)
     assert.has_error(function() state.log:get() end)
     assert.has_error(function() state.log:clear() end)
+  end)
+
+  it("goes on with a list whose few elements lie in a chunk, as all did once", function()
+    local group = new():group_of(1)
+    local state = assert(new():restore { row(group, 1, "\1", "\1\13\0\146\1\1"), row(group, 13, "\1\0\0\0\0", "\1\0\0\161\5") })
+    assert.are.same({ 5 }, state:key(1).log:get())
+    state.log:add("six")
+    assert.are.same({ 5, "six" }, state.log:get())
+    assert.are.equal(2, state:rows())
+    state.log:update { 7 }
+    local rows = keyed.parse(state:cut())
+    assert.are.equal(2, #rows)
+    for _, cut in ipairs(rows) do assert.are.equal(cut.column == 1 and "\1\13\0\146\1\161\7" or nil, cut.value) end
   end)
 
   -- \13\0\146: the slot of `log`, a head of two parts.
