@@ -140,11 +140,15 @@ static void add_to_short(struct keyed_state *state, struct entry *owner, uint32_
 static int lengthen(struct keyed_state *state, struct entry *owner, uint32_t slot, struct slice elements, uint32_t count)
 {
     struct buffer all = { 0 };
+    struct entry *first;
+    int status = list_chunk_find(state, owner, slot, 0, true, &first);
+    if (status < 0)
+        return status; /* with the list as it was */
     count += list_state_count(owner, slot);
     buffer_append_slice(&all, list_head_elements(&owner->slots[slot]));
     buffer_append_slice(&all, elements);
     state_slot_set(state, 0, owner, slot, (struct cell){ .tag = CELL_ABSENT });
-    int status = add_to_chunks(state, owner, slot, buffer_slice(&all), count);
+    status = add_to_chunks(state, owner, slot, buffer_slice(&all), count);
     buffer_deinit(&all);
     return status;
 }

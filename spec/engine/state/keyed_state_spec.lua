@@ -184,6 +184,14 @@ describe("keyed state", function()
       end
     end)
 
+    it("leaves a list as it was whose key is too long for chunks", function()
+      state:key(("k"):rep(59995)).log:add("short")
+      local rows = state:rows()
+      for _ = 1, 2 do assert.has_error(function() state.log:add(("x"):rep(300)) end) end
+      assert.are.same({ "short" }, state.log:get())
+      assert.are.equal(rows, state:rows())
+    end)
+
     it("takes elements larger than a chunk", function()
       local expected = { ("a"):rep(5000), 1, ("b"):rep(100000), ("c"):rep(1000), 2 }
       state:key("a").log:add_all(expected)
