@@ -271,4 +271,21 @@ describe("a trigger of one's own", function()
       assert.equal(0, h:state_size() + h:timer_count("event"))
     end)
   end)
+
+  each("takes back with a record that failed that it deleted a timer at which its window ends", function(play)
+    play({
+      on_element = function(_, value, _, window, ctx)
+        ctx:register_processing_time_timer(50)
+        if value.value ~= 2 then return "continue" end
+        ctx:delete_event_time_timer(window.max_timestamp)
+        error("no twos")
+      end,
+    }, { harness = { on_error = "skip" } }, function(h)
+      h:push({ key = "a", value = 1 }, 1)
+      h:watermark(999)
+      h:push({ key = "a", value = 2 }, 1001)
+      h:set_processing_time(50) -- a timer of the window that is no more: nothing is to be forgotten again
+      assert.equal(0, h:timer_count("event"))
+    end)
+  end)
 end)

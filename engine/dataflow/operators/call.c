@@ -345,6 +345,8 @@ void call_rollback(struct call *call)
     }
     if (self->state != NULL)
         keyed_state_undo(self->state);
+    if (self->windows != NULL)
+        call->windows->is_unkept = false; /* the timer is there again */
 }
 
 void call_save(struct call *call, const char *bytes, size_t count)
