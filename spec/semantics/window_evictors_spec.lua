@@ -168,4 +168,19 @@ describe("an evictor", function()
     assert.matches("'after' of the evictor must answer the list of the elements to keep, got nothing", failure, 1, true)
     h:close()
   end)
+
+  it("that answers an element with what is no time fails the record, and is named", function()
+    for shown, timestamp in pairs { ['"x"'] = "x", ["1.5"] = 1.5 } do
+      local h = testing.harness(function(input)
+        return input:key_by("key"):window(mt.count_window { size = 1 }):evictor { after = function() return { { value = 1, timestamp = timestamp } } end }
+          :process("sum", sum)
+      end)
+      local ok, failure = pcall(h.push, h, { key = "a", value = 1 })
+      assert.is_false(ok)
+      assert.matches("'after' of the evictor must answer elements whose timestamp is a whole number of milliseconds within 2^53 or nil, got " .. shown ..
+        " at place 1", failure, 1, true)
+      assert.matches("in after", failure, 1, true)
+      h:close()
+    end
+  end)
 end)

@@ -24,6 +24,13 @@ function M.to_engine(time)
   error("a time stamp is a whole number of milliseconds within 2^53, or math.huge; got " .. (type(time) == "string" and describe(time) or tostring(time)), 3)
 end
 
+--- Would to_engine() take it?
+---@param time any
+---@return boolean
+function M.is(time)
+  return (pcall(M.to_engine, time))
+end
+
 --- A time of the engine as Lua has it.
 ---@param time ffi.cdata* int64_t
 ---@return number?

@@ -2,9 +2,11 @@
 --- window's contents from then on (S30); where the evictor is not the author's own, as it came.
 local blame = require "moontide.runtime.blame"
 local describe = require "moontide.describe"
+local times = require "moontide.runtime.times"
 
 local no_list = "'%s' of the evictor must answer the list of the elements to keep, got %s"
 local no_element = "'%s' of the evictor must answer elements that it was given, { value =, timestamp = }, got %s at place %d"
+local no_time = "'%s' of the evictor must answer elements whose timestamp is a whole number of milliseconds within 2^53 or nil, got %s at place %d"
 
 local function is_element(element, has_sides)
   if type(element) ~= "table" or element.value == nil then return false end
@@ -17,6 +19,8 @@ local function check_answer(step, what, kept)
   if type(kept) ~= "table" then blame.raise(evict, what, no_list, what, describe(kept)) end
   for i = 1, #kept do
     if not is_element(kept[i], has_sides) then blame.raise(evict, what, no_element, what, describe(kept[i]), i) end
+    local timestamp = kept[i].timestamp
+    if timestamp ~= nil and not times.is(timestamp) then blame.raise(evict, what, no_time, what, describe(timestamp), i) end
   end
 end
 
