@@ -37,7 +37,7 @@ describe("a window step", function()
     assert.same({ "total" }, step.state_names)
     local states = {}
     for i, state in ipairs(step.pane_states) do states[i] = state.name .. " " .. state.descriptor.kind end
-    assert.same({ "window-contents list", "trigger.count reducing", "window.fired reducing" }, states)
+    assert.same({ "window-elements list", "trigger.count reducing", "window.fired reducing" }, states)
   end)
 
   it("is made by every method that names one", function()
