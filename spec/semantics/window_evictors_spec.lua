@@ -88,6 +88,14 @@ describe("an evictor", function()
     a:10 a:12 -> a:31@MAX
   ]])
 
+  each_way("S30: delta after the function drops what lies between", mt.evictor.delta(4, function(element, last)
+    return math.abs(last.value - element.value)
+  end, "after"), [[
+    a:10 a:9 -> a:19@MAX
+    a:1 a:10 -> a:30@MAX rows=3
+    a:10 a:10 -> a:49@MAX rows=5
+  ]])
+
   -- A list is kept in chunks of a kilobyte.
   for name, evictor in pairs {
     ["count(350) after"] = mt.evictor.count(350, "after"), ["time(35 s) after"] = mt.evictor.time("35s", "after"),

@@ -32,8 +32,6 @@ return {
   { rule = "S58", file = "lua/moontide/window_join.lua", specs = joins,
     from = "join.streams[2]:key_by(join.keys.right)", to = "join.streams[2]:key_by(join.keys.left)" },
   { rule = "S58", file = "lua/moontide/runtime/window_loops.lua", specs = joins,
-    from = "contents.slots[0].tag == 0 and contents.slots[1].tag == 0", to = "contents.slots[call.input].tag == 0" },
-  { rule = "S58", file = "lua/moontide/runtime/window_loops.lua", specs = joins,
     from = "C.window_list_add(panes.state, contents, 0, call.values + i, call.bytes, call.times[i], call.input)",
     to = "C.window_list_add(panes.state, contents, 0, call.values + i, call.bytes, call.times[i], 0)" },
   { rule = "S58", file = "lua/moontide/runtime/window_handler.lua", specs = joins,
