@@ -89,7 +89,7 @@ static void buffers_keep(struct keyed_state *state)
 
 static int refuse_count(uint32_t count)
 {
-    return error_set(ERROR_CORRUPT, "state: a list says it has %u elements, its chunks have not", count);
+    return error_set(ERROR_CORRUPT, "state: a list says it has %u elements, and has not", count);
 }
 
 /* One by one, since they may need more chunks. There are `count`, or the row that they come from is corrupt. */

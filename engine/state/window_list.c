@@ -6,6 +6,7 @@
 #include "state/list_state.h"
 
 #define PARTS 3
+_Static_assert(PARTS <= LIST_CELLS_MAX, "an element has room");
 
 int window_list_add(struct keyed_state *state, struct entry *owner, uint32_t slot, const struct cell *value, const char *bytes, int64_t time, uint32_t input)
 {

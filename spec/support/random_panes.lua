@@ -6,6 +6,7 @@ local own_triggers = require "support.own_triggers"
 local pane_reference = require "support.pane_reference"
 local random_callbacks = require "support.random_callbacks"
 local testing = require "moontide.testing"
+local window_play = require "support.window_play"
 
 local M = {}
 
@@ -187,23 +188,6 @@ local function words_of(lists)
   return table.concat(words, " ; ") .. " late: " .. table.concat(late, " ; ")
 end
 
-local function output_of(h, text)
-  local list = {}
-  for _, element in ipairs(h:output()) do
-    if element.watermark then
-      list[#list + 1] = "W(" .. tostring(element.watermark) .. ")"
-    elseif element.status then
-      list[#list + 1] = element.status
-    elseif element.value ~= nil then
-      list[#list + 1] = ("%s@%s"):format(text(element.value), tostring(element.timestamp))
-    end
-  end
-  for _, element in ipairs(h:side_output("late")) do
-    list[#list + 1] = ("late %s@%s"):format(random_callbacks.text(element.value), tostring(element.timestamp))
-  end
-  return list
-end
-
 -- ---- Play ----
 
 local Play = {}
@@ -240,11 +224,9 @@ end
 function Play:compare(what)
   self.log[#self.log + 1] = what
   local lists = {}
-  for i, h in ipairs(self.harnesses) do lists[i] = output_of(h, self.result_text) end
+  for i, h in ipairs(self.harnesses) do lists[i] = window_play.output(h, self.result_text, random_callbacks.text) end
   self:differ("output", words_of { self.reference:take() }, words_of(lists))
-  local counts = { event = 0, processing = 0 }
-  for _, timer in ipairs(self.reference.timers) do counts[timer.domain] = counts[timer.domain] + 1 end
-  for domain, count in pairs(counts) do
+  for domain, count in pairs(window_play.timer_counts(self.reference)) do
     self:differ(domain .. " timers", count, self:sum(function(h) return h:timer_count(domain) end))
   end
   if self.program.trigger.kind ~= "count" then self:differ("rows", self.reference:rows(), self:sum(function(h) return h:state_size() end)) end
@@ -335,16 +317,8 @@ local function play(self, steps)
 end
 
 local function title_of(program, backend)
-  local words = { ("program %d on %s: %s"):format(program.seed, backend, program.method) }
-  for _, part in ipairs { "window", "trigger", "evictor" } do
-    local inner = {}
-    for name, value in pairs(program[part] or {}) do inner[#inner + 1] = name .. "=" .. tostring(value) end
-    table.sort(inner)
-    words[#words + 1] = part .. "{" .. table.concat(inner, " ") .. "}"
-  end
-  words[#words + 1] = ("lateness=%d skips=%s fails=%s changes=%s"):format(program.lateness, tostring(program.skips), tostring(program.fails),
-    tostring(program.changes))
-  return table.concat(words, " ")
+  return ("program %d on %s: %s %s lateness=%d skips=%s fails=%s changes=%s"):format(program.seed, backend, program.method, window_play.text(program),
+    program.lateness, tostring(program.skips), tostring(program.fails), tostring(program.changes))
 end
 
 --- Play one program; raises where the engine and the reference differ. Answers how often a callback failed.

@@ -5,6 +5,7 @@ local mt = require "moontide"
 local own = require "support.own_triggers"
 local draw = require "support.draw"
 local reference = require "support.window_reference"
+local window_play = require "support.window_play"
 
 local M = {}
 
@@ -154,21 +155,8 @@ end
 -- ---- Play ----
 
 local function engine_output(h, program)
-  local list = {}
-  for _, element in ipairs(h:output()) do
-    if element.watermark then
-      list[#list + 1] = "W(" .. tostring(element.watermark) .. ")"
-    elseif element.status then
-      list[#list + 1] = element.status
-    elseif element.value ~= nil then
-      local value = element.value
-      list[#list + 1] = (type(value) == "table" and built_in(program.contents, value) or value) .. "@" .. tostring(element.timestamp)
-    end
-  end
-  for _, element in ipairs(h:side_output("late")) do
-    list[#list + 1] = ("late %s|%d@%s"):format(element.value.k, element.value.v, tostring(element.timestamp))
-  end
-  return list
+  return window_play.output(h, function(value) return type(value) == "table" and built_in(program.contents, value) or value end,
+    function(record) return ("%s|%d"):format(record.k, record.v) end)
 end
 
 local shows_one_number = { sum = true, max = true, count = true }
@@ -209,9 +197,7 @@ function Play:compare(what)
     error(("%s\n  after: %s\n  expected %s\n  got      %s"):format(self.title, table.concat(self.log, ", "), expected, got), 0)
   end
   -- Timers that were merged away or deleted must be gone in both.
-  local counts = { event = 0, processing = 0 }
-  for _, timer in ipairs(self.reference.timers) do counts[timer.domain] = counts[timer.domain] + 1 end
-  for domain, count in pairs(counts) do
+  for domain, count in pairs(window_play.timer_counts(self.reference)) do
     local seen = self.harness:timer_count(domain)
     if seen ~= count then
       error(("%s\n  after: %s\n  %d %s timers expected, got %d"):format(self.title, table.concat(self.log, ", "), count, domain, seen), 0)
@@ -297,14 +283,7 @@ local function play(self, steps)
 end
 
 local function title_of(seed, backend, program)
-  local words = {}
-  for _, part in ipairs { "window", "trigger", "evictor" } do
-    local inner = {}
-    for name, value in pairs(program[part] or {}) do inner[#inner + 1] = name .. "=" .. tostring(value) end
-    table.sort(inner)
-    words[#words + 1] = part .. "{" .. table.concat(inner, " ") .. "}"
-  end
-  return ("program %d on %s: %s lateness=%d %s"):format(seed, backend, table.concat(words, " "), program.lateness, program.contents)
+  return ("program %d on %s: %s lateness=%d %s"):format(seed, backend, window_play.text(program), program.lateness, program.contents)
 end
 
 --- Play one program; raises where the engine and the reference differ.

@@ -30,32 +30,12 @@ end
 
 --- All of them with their times, in the order in which they came.
 function Elements:get()
-  local count, bytes = read(), panes.scratch.bytes
-  local elements, cells = new_table(count, 0), ffi_cast(cell_pointer, bytes + panes.cell.offset)
-  for i = 1, max(count, rounds_min) do
-    if i <= count then
-      local at = i * 3 - 3
-      local value = decode(cells[at], bytes)
-      DECODED_SIDE
-      elements[i] = { value = value, timestamp = from_engine(cells[at + 1].integer) }
-    end
-  end
-  return elements
+  READ(elements, { value = value, timestamp = from_engine(cells[at + 1].integer) })
 end
 
 --- Their values alone.
 function Elements:values()
-  local count, bytes = read(), panes.scratch.bytes
-  local values, cells = new_table(count, 0), ffi_cast(cell_pointer, bytes + panes.cell.offset)
-  for i = 1, max(count, rounds_min) do
-    if i <= count then
-      local at = i * 3 - 3
-      local value = decode(cells[at], bytes)
-      DECODED_SIDE
-      values[i] = value
-    end
-  end
-  return values
+  READ(values, value)
 end
 
 --- Keep the last ones, at most so many.
@@ -93,6 +73,23 @@ end
 
 return Elements
 ]]
+
+-- Each has a loop of its own, for the sake of its traces.
+local read_text = [[
+local count, bytes = read(), panes.scratch.bytes
+  local LIST, cells = new_table(count, 0), ffi_cast(cell_pointer, bytes + panes.cell.offset)
+  for i = 1, max(count, rounds_min) do
+    if i <= count then
+      local at = i * 3 - 3
+      local value = decode(cells[at], bytes)
+      DECODED_SIDE
+      LIST[i] = ITEM
+    end
+  end
+  return LIST]]
+source = source:gsub("READ%((%w+), (.-)%)\n", function(list, item)
+  return read_text:gsub("LIST", list):gsub("ITEM", item) .. "\n"
+end)
 
 local sides = {
   DECODED_SIDE = "if cells[at + 2].integer == 0 then value = { left = value } else value = { right = value } end",
