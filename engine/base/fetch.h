@@ -17,3 +17,10 @@ static inline void fetch_line(const void *address)
     __builtin_prefetch(address);
     __asm__ volatile("" : : "r"(address));
 }
+
+/* The same for memory that is looked at once, by who reads all of it: what others have in the larger caches should stay there. */
+static inline void fetch_line_once(const void *address)
+{
+    __builtin_prefetch(address, 0, 0);
+    __asm__ volatile("" : : "r"(address));
+}

@@ -21,7 +21,7 @@ __attribute__((no_sanitize_thread)) static uint32_t stamped_among(const struct t
     uint32_t count = 0;
     for (uint32_t i = 0; i < places; i++, place += table->entry_bytes) {
         struct entry *entry = (struct entry *)(void *)place;
-        fetch_line(place + FETCH_AHEAD_BYTES);
+        fetch_line_once(place + FETCH_AHEAD_BYTES);
         entries[count] = entry;
         count += __atomic_load_n(&entry->dirty_epoch, __ATOMIC_ACQUIRE) == epoch;
     }

@@ -10,6 +10,7 @@
  */
 #include "state/keyed_state_internal.h"
 
+#include "base/fetch.h"
 #include "base/memory.h"
 #include "state/walker.h"
 
@@ -17,6 +18,7 @@
 #define LOOKED_CLEAN_MIN 64  /* fewer tell nothing */
 #define FEW_CLEAN_SHARE 64   /* one clean entry in so many is not worth a look at the others */
 #define MARKED_AT_ONCE 128
+#define FETCH_AHEAD 16       /* entries; the batch is more than the nearest cache holds, and was looked up before */
 #define LIST_MIN 1024
 
 void dirty_list_reserve(struct dirty_list *list, size_t more)
@@ -83,12 +85,18 @@ void keyed_state_touch(struct keyed_state *state, struct entry *entry)
     state_touch(state, 0, entry);
 }
 
+static inline void fetch_stamp_ahead(struct entry **entries, int32_t i, int32_t count)
+{
+    fetch_line(&entries[i + FETCH_AHEAD < count ? i + FETCH_AHEAD : i]->dirty_epoch);
+}
+
 /* Found first, without a branch for each: nothing tells a processor which ones are. */
 static void hand_over_all(struct keyed_state *state, struct entry **entries, int32_t count)
 {
     struct entry *frozen[MARKED_AT_ONCE];
     uint32_t frozen_count = 0, epoch = (uint32_t)state->frozen_epoch;
     for (int32_t i = 0; i < count; i++) {
+        fetch_stamp_ahead(entries, i, count);
         frozen[frozen_count] = entries[i];
         frozen_count += entries[i]->dirty_epoch == epoch;
     }
@@ -109,6 +117,7 @@ static void mark_all(struct keyed_state *state, struct entry **entries, int32_t 
     size_t listed = state->dirty.count;
     uint32_t epoch = (uint32_t)state->epoch;
     for (int32_t i = 0; i < count; i++) {
+        fetch_stamp_ahead(entries, i, count);
         struct entry *entry = entries[i];
         bool clean = is_clean(entry, epoch);
         items[listed] = dirty_item(0, entry);
