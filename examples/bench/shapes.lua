@@ -101,6 +101,24 @@ function shapes.made_in_lua(job)
     })
 end
 
+-- Ten rules in broadcast state, all of which are held against each record.
+function shapes.broadcast_rules(job)
+  local list = {}
+  for i = 1, 10 do list[i] = { id = i, remainder = i % 7, least = 900 + i } end
+  local rules = job:from(mt.values(list), { name = "rules" }):broadcast { rules = mt.map_state() }
+  return job:from(mt.random_keys { keys = 100000, shape = "row" })
+    :key_by("key")
+    :connect(rules)
+    :process("match", {
+      process_element = function(self, row, _, out)
+        for id, rule in self.rules:entries() do
+          if row.key % 7 == rule.remainder and row.value > rule.least then out:collect { key = row.key, rule = id } end
+        end
+      end,
+      process_broadcast_element = function(self, rule) self.rules:put(rule.id, rule) end,
+    })
+end
+
 local shape = mt.args.shape or "three_states"
 local job = mt.job("shapes", { checkpoint = { interval = "1s" } })
 assert(shapes[shape], "no such shape")(job):to(mt.blackhole {})

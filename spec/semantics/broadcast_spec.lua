@@ -258,6 +258,78 @@ describe("broadcast state", function()
     assert.equal("1 fivebiglistfalse zero", h:words())
   end)
 
+  -- What a keyed record makes of a rule, and what the next one sees of it.
+  local function seen_after(rule, change)
+    local h = rules_case { process_element = change }
+    h.inputs[2]:push { key = "r", value = rule }
+    h.inputs[1]:push(1)
+    h.inputs[1]:push(2)
+    return h:words()
+  end
+
+  for name, change in pairs {
+    ["writes to it"] = function(self, v, _, out)
+      local rule = self.rules:get "r"
+      out:collect(rule.min)
+      rule.min = v + 100
+    end,
+    ["writes to it in a loop"] = function(self, v, _, out)
+      for _, rule in self.rules:entries() do
+        out:collect(rule.min)
+        rule.min = v + 100
+      end
+    end,
+    ["has others write to it"] = function(self, v, _, out)
+      for rule in self.rules:values() do
+        out:collect(rule.min)
+        rawset(rule, "min", v + 100)
+      end
+    end,
+    ["keeps it in itself, and writes to it later"] = function(self, v, _, out)
+      if self.last then self.last.min = v + 100 end
+      self.last = self.rules:get "r"
+      out:collect(self.last.min)
+    end,
+    ["only reads it"] = function(self, _, _, out)
+      for _, rule in self.rules:entries() do out:collect(rule.min) end
+    end,
+  } do
+    it("stays as it is where one record " .. name, function()
+      assert.equal("7 7", seen_after({ id = 1, min = 7 }, change))
+      assert.equal("7 7", seen_after({ id = 1, min = 7, tags = { "a", { "b" } } }, change))
+    end)
+  end
+
+  it("stays as it is where one record writes into what is in it", function()
+    assert.equal("a a", seen_after({ tags = { "a" }, user = { id = 1 } }, function(self, _, _, out)
+      local rule = self.rules:get "r"
+      local tags = rule.tags
+      out:collect(tags[1])
+      tags[1] = "x"
+    end))
+    assert.equal("1 1", seen_after({ tags = { "a" }, user = { id = 1 } }, function(self, v, _, out)
+      for rule in self.rules:values() do
+        out:collect(rule.user.id)
+        rule.user.id = v + 100
+      end
+    end))
+  end)
+
+  it("hands out all that a value may be: lists, tables of any keys, deep and large ones, null", function()
+    local large, long, deep = {}, {}, {}
+    for i = 1, 100 do large["field" .. i], long[i] = i, { i } end
+    deep.a = { b = { c = { d = { e = { f = { g = { h = { i = 5 } } } } } } } }
+    local values = { { 1, 2, 3 }, {}, { {}, { {} } }, { [5] = "five", [true] = "yes", x = 1 }, large, long, deep, mt.null, { mt.null, x = mt.null }, "text", 5, true, 2LL ^ 60 }
+    local h = rules_case {
+      process_element = function(self, _, _, out)
+        for _, value in self.rules:entries() do out:collect(value) end
+      end,
+    }
+    for i, value in ipairs(values) do h.inputs[2]:push { key = i, value = value } end
+    h.inputs[1]:push(1)
+    assert.same(values, h:values())
+  end)
+
   it("takes back what a record wrote whose callback failed, on all states", function()
     local h = rules_case({
       state = { count = mt.value_state { default = 0 } },

@@ -2,7 +2,7 @@
 --- record and written seldom, so values are kept ready, and an iteration walks a
 --- sorted list that lasts until the next write (S52).
 local check_map = require "moontide.runtime.check_map"
-local copy = require "moontide.runtime.copy"
+local copiers = require "moontide.runtime.copiers"
 local methods = require "moontide.runtime.methods"
 local no_write = "broadcast state '%s' can only be read here: it is written in process_broadcast_element"
 local packing = require "moontide.runtime.packing"
@@ -11,8 +11,12 @@ local Reader = {}
 local Writer = {}
 
 -- Entries are never changed, only replaced: an iteration goes on showing those it began with.
-local function new_entry(key_bytes, value_bytes)
-  return { key = packing.unpack(key_bytes), key_bytes = key_bytes, value = packing.unpack(value_bytes), value_bytes = value_bytes }
+local function new_entry(map, key_bytes, value_bytes)
+  local key, value = packing.unpack(key_bytes), packing.unpack(value_bytes)
+  return {
+    key = key, key_bytes = key_bytes, copy_key = copiers.of(key),
+    value = value, value_bytes = value_bytes, copy_value = map.only_read and copiers.to_read(value) or copiers.of(value),
+  }
 end
 
 -- A number, text or boolean finds its entry without being packed; so does a small 64-bit integer, as the number it is.
@@ -52,7 +56,7 @@ local function sorted(map) return map.sorted or sort_anew(map) end
 function Reader:get(key)
   local entry = find(self.map, key)
   if entry == nil then return nil end
-  return copy(entry.value)
+  return (entry.copy_value(entry.value))
 end
 
 function Reader:contains(key) return find(self.map, key) ~= nil end
@@ -67,17 +71,17 @@ end
 
 local Keys = { __call = function(iteration)
   local entry = next_entry(iteration)
-  if entry ~= nil then return (copy(entry.key)) end
+  if entry ~= nil then return (entry.copy_key(entry.key)) end
 end }
 
 local Values = { __call = function(iteration)
   local entry = next_entry(iteration)
-  if entry ~= nil then return (copy(entry.value)) end
+  if entry ~= nil then return (entry.copy_value(entry.value)) end
 end }
 
 local Entries = { __call = function(iteration)
   local entry = next_entry(iteration)
-  if entry ~= nil then return copy(entry.key), (copy(entry.value)) end
+  if entry ~= nil then return entry.copy_key(entry.key), (entry.copy_value(entry.value)) end
 end }
 
 local function begin(map, class) return setmetatable({ list = sorted(map), index = 0 }, class) end
@@ -96,14 +100,14 @@ function Writer:put(key, value)
   if value == nil then error("map state: nil cannot be a value (remove removes; mt.null can be one)", 2) end
   if key == nil then error("map state: nil cannot be a key", 2) end
   local key_bytes = packing.pack_key(key)
-  write(self, key_bytes, new_entry(key_bytes, packing.pack(value)))
+  write(self, key_bytes, new_entry(self.map, key_bytes, packing.pack(value)))
 end
 
 -- All of them are packed before the first is written: one that cannot be stored changes nothing.
 function Writer:put_all(map)
   check_map(map)
   local entries = {}
-  for key, value in pairs(map) do entries[#entries + 1] = new_entry(packing.pack_key(key), packing.pack(value)) end
+  for key, value in pairs(map) do entries[#entries + 1] = new_entry(self.map, packing.pack_key(key), packing.pack(value)) end
   for _, entry in ipairs(entries) do write(self, entry.key_bytes, entry) end
 end
 
@@ -121,8 +125,9 @@ local M = {}
 --- An empty state; its reader is for where it may not be written.
 ---@param name string
 ---@param journal OperatorJournal
-function M.new(name, journal)
-  local map = { plain = {}, packed = {}, count = 0 }
+---@param only_read? boolean whoever gets a value only takes fields of it
+function M.new(name, journal, only_read)
+  local map = { plain = {}, packed = {}, count = 0, only_read = only_read }
   local state = { map = map }
   state.writer = methods(Writer, "a map state", { map = map, journal = journal, name = name })
   state.reader = methods(Reader, "a map state", { map = map, name = name })
@@ -145,7 +150,7 @@ end
 
 --- Fill an empty state with what was saved.
 function M.restore(state, items)
-  for i = 1, #items, 2 do set(state.map, items[i], new_entry(items[i], items[i + 1])) end
+  for i = 1, #items, 2 do set(state.map, items[i], new_entry(state.map, items[i], items[i + 1])) end
 end
 
 --- S48: new subtask i reads the copy of old subtask i modulo their number.

@@ -3,6 +3,7 @@
 local blame = require "moontide.runtime.blame"
 local broadcast_state = require "moontide.runtime.broadcast_state"
 local operator_list = require "moontide.runtime.operator_list"
+local only_read = require "moontide.runtime.only_read"
 local packing = require "moontide.runtime.packing"
 local saved = require "moontide.runtime.saved"
 
@@ -56,6 +57,15 @@ end
 local OperatorState = {}
 OperatorState.__index = OperatorState
 
+-- All that get `self`.
+local function callbacks_of(definition)
+  local functions = {}
+  for _, value in pairs(definition) do
+    if type(value) == "function" then functions[#functions + 1] = value end
+  end
+  return functions
+end
+
 --- The operator state of a step, empty. nil if it declares none.
 ---@param call ffi.cdata* struct call
 ---@param step Step
@@ -66,7 +76,8 @@ function M.of_step(call, step, guarded)
   if not names or #names == 0 then return nil end
   local journal = new_journal(guarded)
   local self = setmetatable({ call = call, names = names, descriptors = step.definition.operator_state, states = {}, journal = journal }, OperatorState)
-  for _, name in ipairs(names) do self.states[name] = kinds[self.descriptors[name].kind].new(name, journal) end
+  local read = only_read.of(callbacks_of(step.definition), names)
+  for _, name in ipairs(names) do self.states[name] = kinds[self.descriptors[name].kind].new(name, journal, read[name]) end
   return self
 end
 

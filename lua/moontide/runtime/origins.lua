@@ -31,6 +31,7 @@ M.scalar = "scalar"
 ---@field outer? fun(index: integer): string? origin of the value of an upvalue, from 1
 ---@field global? fun(name: string): string? origin of a global
 ---@field operate? fun(operator: string, ...: string): string? origin of a result, of the origins of the operands
+---@field iterate? fun(iterator: string): string[]? origins of what an iterator answers for each round; nil: not understood
 
 local unknown, scalar = { [M.unknown] = true }, { [M.scalar] = true }
 
@@ -152,16 +153,32 @@ end
 
 -- An instruction that is not known: what it may read has escaped, what it may write is unknown.
 local function other(self, at, registers)
-  local from_base = at.mode_a == bytecode.base
+  local from_base, jumps = at.mode_a == bytecode.base, at.mode_c == bytecode.jump
   if at.mode_a == bytecode.var then escape(self, registers[at.a]) end
   if at.mode_b == bytecode.var then escape(self, registers[at.b]) end
   if at.mode_c == bytecode.var then escape(self, registers[at.c]) end
   if at.mode_b == bytecode.base or at.mode_b == bytecode.rbase then escape_from(self, registers, at.b) end
-  if at.mode_c ~= bytecode.jump and (from_base or at.mode_a == bytecode.rbase) then
+  if from_base or (at.mode_a == bytecode.rbase and not jumps) then
     escape_from(self, registers, at.a - 3) -- an iterator's function, state and control lie below its base
   end
   if at.mode_a == bytecode.dst then registers[at.a] = unknown end
   if from_base then forget_from(registers, at.a) end
+end
+
+-- A loop that counts: what lies from its base on are its numbers, and what its body is done with.
+function run.FORI(_, at, registers) forget_from(registers, at.a) end
+run.FORL = run.FORI
+
+-- The end of a `for ... in`: the first of what its iterator answered becomes what that is asked with, below the base.
+function run.ITERL() end
+
+-- The round of a `for ... in`: its function, state and control lie below the base, what they answer from there on.
+function run.ITERC(self, at, registers)
+  local iterator = only(registers[at.a - 3])
+  local answered = iterator and self.listener.iterate and self.listener.iterate(iterator)
+  if not answered then return other(self, at, registers) end
+  forget_from(registers, at.a)
+  for i = 1, math.min(#answered, at.b - 1) do registers[at.a + i - 1] = { [answered[i]] = true } end
 end
 
 local function known(origin) return origin and { [origin] = true } or unknown end

@@ -3,6 +3,7 @@
 --- The class is made anew for each state from its source, so that each has byte
 --- code of its own and a trace through it holds the state's numbers as constants.
 local C = require "moontide.engine"
+local copiers = require "moontide.runtime.copiers"
 local copy = require "moontide.runtime.copy"
 local encoding = require "moontide.runtime.encode"
 local generate = require "moontide.runtime.generate"
@@ -13,7 +14,7 @@ local values = require "moontide.runtime.values"
 local no_key = require "moontide.runtime.no_key"
 
 local source = [[
-local call, slot_index, default, plain_writes, C, decode, encode, place, no_key, copy = ...
+local call, slot_index, default, plain_writes, C, decode, encode, place, no_key, copy_default = ...
 local view, cell, scratch = call.view, call.cell, call.scratch
 local ValueState = {}
 
@@ -23,7 +24,7 @@ function ValueState:value()
   local slot = entries[call.index].slots[slot_index]
   local tag = slot.tag
   if tag == 4 then return slot.number end
-  if tag == 0 then return (copy(default)) end
+  if tag == 0 then return (copy_default(default)) end
   return (decode(slot))
 end
 
@@ -76,7 +77,8 @@ end
 ---@param binding StateBinding
 return function(call, slot_index, descriptor, binding)
   local place = encoding.state_place(binding.fields)
-  local class = generate(source, "=value_state", call, slot_index, descriptor.default, binding.plain_writes, C,
-    watching_decoder(place), encoding.encode, place, no_key, copy)
+  local default = copy(descriptor.default)
+  local class = generate(source, "=value_state", call, slot_index, default, binding.plain_writes, C,
+    watching_decoder(place), encoding.encode, place, no_key, copiers.of(default))
   return lend(call, methods(class, "a value state"))
 end

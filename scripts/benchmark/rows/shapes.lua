@@ -6,6 +6,7 @@ local shapes = {
   { "wide_integers", "64-bit keys" },
   { "lists", "a list of each key" },
   { "made_in_lua", "records made by a Lua generator, of two shapes" },
+  { "broadcast_rules", "ten rules in broadcast state for each record" },
 }
 
 local rows = {}

@@ -1,0 +1,86 @@
+--- Functions that copy values which are read time and again. What is known of a value when its function is made
+--- becomes straight-line code: a trace drops the copy where it goes nowhere else, and takes the fields from the value
+--- itself. Values alike, with the same names at the same places, share one.
+local copy = require "moontide.runtime.copy"
+local generate = require "moontide.runtime.generate"
+local limits = require "moontide.runtime.table_limits"
+
+local sources_max = 64
+
+local copiers, count = {}, 0
+
+local function is_leaf(value) return type(value) ~= "table" or getmetatable(value) == "null" end
+
+-- The names of a table's fields in order, and how many there are; nil where one is no string.
+local function names_of(value)
+  local names = {}
+  for name in pairs(value) do
+    if type(name) ~= "string" then return nil end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names, #names
+end
+
+local function size_of(value)
+  local size = 0
+  for _ in pairs(value) do size = size + 1 end
+  return size
+end
+
+local expression
+
+local function list_expression(value, path, level)
+  local items = {}
+  for i = 1, #value do items[i] = expression(value[i], ("%s[%d]"):format(path, i), level) end
+  return ("{ %s }"):format(table.concat(items, ", "))
+end
+
+local function fields_expression(value, names, path, level)
+  local items = {}
+  for i, name in ipairs(names) do items[i] = ("[%q] = %s"):format(name, expression(value[name], ("%s[%q]"):format(path, name), level)) end
+  return ("{ %s }"):format(table.concat(items, ", "))
+end
+
+-- Of a table that is too large, or is neither a list nor fields: the code for all of them.
+function expression(value, path, level)
+  if is_leaf(value) then return path end
+  local size = size_of(value)
+  if level < limits.levels_max and size > 0 then
+    if size == #value and size <= limits.short_max then return list_expression(value, path, level + 1) end
+    local names, fields = names_of(value)
+    if names and fields <= limits.fields_straight_max then return fields_expression(value, names, path, level + 1) end
+  end
+  return ("copy(%s)"):format(path)
+end
+
+local function make(source)
+  if count == sources_max then return copy end
+  count = count + 1
+  copiers[source] = generate(source, "=copiers", copy)
+  return copiers[source]
+end
+
+local function same(value) return value end
+
+local M = {}
+
+--- What hands a value out to who only takes fields of it: the value itself, unless a field is a table.
+---@param value any of state
+---@return fun(value: any): any
+function M.to_read(value)
+  for _, field in pairs(is_leaf(value) and {} or value) do
+    if not is_leaf(field) then return M.of(value) end
+  end
+  return same
+end
+
+--- What copies this value, and all that are like it. No number in it is -0, which state does not keep.
+---@param value any of state: no table comes twice in it
+---@return fun(value: any): any
+function M.of(value)
+  local source = ("local copy = ...\nreturn function(value) return (%s) end"):format(expression(value, "value", 0))
+  return copiers[source] or make(source)
+end
+
+return M
