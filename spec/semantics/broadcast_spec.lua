@@ -319,7 +319,8 @@ describe("broadcast state", function()
     local large, long, deep = {}, {}, {}
     for i = 1, 100 do large["field" .. i], long[i] = i, { i } end
     deep.a = { b = { c = { d = { e = { f = { g = { h = { i = 5 } } } } } } } }
-    local values = { { 1, 2, 3 }, {}, { {}, { {} } }, { [5] = "five", [true] = "yes", x = 1 }, large, long, deep, mt.null, { mt.null, x = mt.null }, "text", 5, true, 2LL ^ 60 }
+    local odd = { [5] = "five", [true] = "yes", x = 1 }
+    local values = { { 1, 2, 3 }, {}, { {}, { {} } }, odd, large, long, deep, mt.null, { mt.null, x = mt.null }, "text", 5, true, 2LL ^ 60 }
     local h = rules_case {
       process_element = function(self, _, _, out)
         for _, value in self.rules:entries() do out:collect(value) end

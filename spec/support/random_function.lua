@@ -87,9 +87,9 @@ local statements = {
 
 function Body:statement() draw.pick(self.random, statements)(self) end
 
-local function body(random)
-  local self = setmetatable({ random = random, lines = {}, tables = { "r" }, depth = 0 }, Body)
-  for _ = 1, random(6) do self:statement() end
+local function body(random, tables, statements_max)
+  local self = setmetatable({ random = random, lines = {}, tables = tables, depth = 0 }, Body)
+  for _ = 1, random(statements_max) do self:statement() end
   return self
 end
 
@@ -100,7 +100,7 @@ local heads = { map = "r", filter = "r", flat_map = "r, out", process = "r, ctx,
 ---@param kind string
 ---@return string
 function M.text(random, kind)
-  local made = body(random)
+  local made = body(random, { "r" }, 6)
   local result = random(4) == 1 and made:table() or "r"
   if kind == "filter" then
     made.lines = { ("return r.%s ~= 3"):format(made:name()) }
@@ -112,6 +112,23 @@ function M.text(random, kind)
     if kind == "keyed" then made:add("self.last:update(r) out:collect(self.last:value())") end
   end
   return ("return function(%s)\n%s\nend"):format(heads[kind], table.concat(made.lines, "\n"))
+end
+
+local rules_of = {
+  "for key, rule in self.rules:entries() do",
+  "for rule in self.rules:values() do",
+  "local rule = self.rules:get(type(r.a) == 'number' and r.a or 2) if rule then",
+  "local rule = self.rules:get(1) or r do",
+}
+
+--- The text of a function of (self, r, ctx, out) with a broadcast state `rules`: it shows what a rule has, and then does something.
+---@return string
+function M.ruled_text(random)
+  local head, seen = draw.pick(random, rules_of), {}
+  for i, name in ipairs(names) do seen[i] = ("%s = rule.%s"):format(name, name) end
+  local made = body(random, { "r", "r", "rule" }, 3)
+  if random(4) == 1 then made:add "out:collect(rule)" end
+  return ("return function(self, r, ctx, out)\n%s\nout:collect { %s }\n%s\nend\nend"):format(head, table.concat(seen, ", "), table.concat(made.lines, "\n"))
 end
 
 local values = {

@@ -1,0 +1,81 @@
+-- What functions do to the values of broadcast state, against the same functions given copies by hand: whatever is known
+-- of a function beforehand, a value stays what was put. SEED says which, FUNCTIONS how many.
+local draw = require "support.draw"
+local mt = require "moontide"
+local random_function = require "support.random_function"
+local testing = require "moontide.testing"
+
+local seed = tonumber(os.getenv "SEED") or os.time()
+local functions = tonumber(os.getenv "FUNCTIONS") or 400
+local records, rules = 12, 3
+
+local function copy(value)
+  if value == mt.null or type(value) ~= "table" then return value end
+  local copied = {}
+  for name, field in pairs(value) do copied[name] = copy(field) end
+  return copied
+end
+
+local function function_of(text)
+  local globals = setmetatable({}, { __index = _G })
+  setfenv(assert(loadstring(random_function.prelude)), globals)()
+  return setfenv(assert(loadstring(text)), globals)()
+end
+
+local function each(list, answer)
+  local at = 0
+  return function()
+    at = at + 1
+    if list[at] ~= nil then return answer(at) end
+  end
+end
+
+local function called_by_hand(text, given, input)
+  local fn, emitted = function_of(text), {}
+  jit.off(fn, true)
+  local out = { collect = function(_, value) emitted[#emitted + 1] = copy(value) end }
+  local state = {
+    get = function(_, key) return copy(given[key]) end,
+    entries = function() return each(given, function(at) return at, copy(given[at]) end) end,
+    values = function() return each(given, function(at) return copy(given[at]) end) end,
+  }
+  local self = { rules = state }
+  for _, record in ipairs(input) do fn(self, copy(record), nil, out) end
+  return emitted
+end
+
+jit.off(copy)
+jit.off(called_by_hand, true)
+
+local function run_as_step(text, given, input)
+  local h = testing.harness(function(stream, second)
+    return stream:key_by(function() return 1 end):connect(second:broadcast { rules = mt.map_state() }):process("ruled", {
+      process_element = function_of(text),
+      process_broadcast_element = function(self, rule) self.rules:put(rule.key, rule.value) end,
+    })
+  end, { inputs = 2 })
+  for key, rule in ipairs(given) do h.inputs[2]:push { key = key, value = rule } end
+  for _, record in ipairs(input) do h:push(copy(record)) end
+  local values = h:values()
+  h:close()
+  return values
+end
+
+describe("random functions on broadcast state", function()
+  it("see what was put, however they treat it", function()
+    print(("random_rules_spec: SEED=%d"):format(seed))
+    local random, compared = draw.generator(seed), 0
+    for number = 1, functions do
+      local text, given, input = random_function.ruled_text(random), {}, {}
+      for key = 1, rules do given[key] = random_function.record(random, mt.null) end
+      for i = 1, records do input[i] = random_function.record(random, mt.null) end
+      local what = ("SEED=%d, function %d\n%s"):format(seed, number, text)
+      local ok, expected = pcall(called_by_hand, text, given, input)
+      if ok then -- a function may fail: errors are other specs'
+        compared = compared + #expected
+        assert.same(expected, run_as_step(text, given, input), what)
+      end
+    end
+    assert.is_true(compared > functions)
+  end)
+end)
