@@ -2,7 +2,7 @@
 --- number: whoever changes that line changes the fault with it.
 local all = {}
 
-for _, subject in ipairs { "timers", "watermarks", "sources", "windows", "window_functions", "sessions", "joins", "maps", "broadcast", "checkpoints" } do
+for _, subject in ipairs { "timers", "watermarks", "sources", "windows", "window_functions", "sessions", "joins", "maps", "broadcast", "fields", "checkpoints" } do
   for _, fault in ipairs(require("mutation.faults." .. subject)) do
     assert(fault.rule and fault.file and fault.from and fault.to and #fault.specs > 0, "a fault of " .. subject)
     all[#all + 1] = fault

@@ -6,9 +6,18 @@ local testing = require "moontide.testing"
 local function text(fields)
   if not fields then return "any" end
   local names = {}
-  for name in pairs(fields) do names[#names + 1] = name end
+  for name in pairs(fields) do names[#names + 1] = tostring(name) end
   table.sort(names)
   return table.concat(names, ",")
+end
+
+-- The same with what is known of the tables in a table: "a{b,c}".
+local function deep_text(fields)
+  if not fields then return "any" end
+  local list = {}
+  for name, within in pairs(fields) do list[#list + 1] = tostring(name) .. (within == true and "" or "{" .. deep_text(within) .. "}") end
+  table.sort(list)
+  return table.concat(list, ",")
 end
 
 local function answered(fn) return text(made_fields.answered(fn)) end
@@ -89,6 +98,72 @@ describe("the fields of tables that a function", function()
     assert.equal("odd key", answered(function(v) return { ["odd key"] = v.a } end))
   end)
 
+  it("answers may be numbers", function()
+    assert.equal("1", answered(function(v) return { v.a } end))
+    assert.equal("1,2", answered(function() return { 1, 2 } end))
+    assert.equal("1,7,a", answered(function(v) local t = { v.a, [7] = v.b } t.a = v.c return t end))
+    assert.equal("0,1,2", answered(function(v) local t = { v.a } t[2], t[0] = v.b, 1 return t end))
+  end)
+
+  local function within(fn) return deep_text(made_fields.answered(fn)) end
+
+  it("answers are told with those of the tables in them", function()
+    assert.equal("at,user{id}", within(function(v) return { user = { id = v.id }, at = v.at } end))
+    assert.equal("a{b{c{1,2}}}", within(function(v) return { a = { b = { c = { v.x, v.y } } } } end))
+    assert.equal("1{a},2{a,b}", within(function(v) return { { a = v.a }, { a = v.b, b = v.c } } end))
+    assert.equal("a{x,y}", within(function(v) local t = { x = 1 } local u = { a = t } t.y = v.y return u end))
+    assert.equal("a{x,y}", within(function(v) local u = {} if v.x then u.a = { x = v.x } else u.a = { y = v.y } end return u end))
+    assert.equal("a{x},b{a{x}}", within(function(v) local t = { x = v.x } return { a = t, b = { a = t } } end))
+  end)
+
+  it("answers are told without those of tables that others may change", function()
+    assert.equal("a", within(function(v) return { a = v.tags } end))
+    assert.equal("a", within(function(v) local u = { a = { x = 1 } } if v.x then u.a = v.tags end return u end))
+    assert.equal("a", within(function(v) local u = { a = { x = 1 } } u.a.y = v.y return u end))
+    assert.equal("a", within(function(v) local u = { a = { x = 1 } } local t = u.a t[v.k] = v.y return u end))
+    assert.equal("a", within(function() local t = { x = 1 } local u = { a = t } kept = t return u end))
+    assert.equal("a,b", within(function() local t = { x = 1 } local u, w = { a = t, b = 1 }, { c = t } kept(w) return u end))
+    assert.equal("a,b", within(function() local t = { x = 1 } local u, w = { a = t, b = 1 }, { c = t } w.c.y = 1 return u end))
+    assert.equal("a", within(function() local t, w = { x = 1 }, {} local u = { a = t } kept = w w.t = t return u end))
+    assert.equal("a", within(function(v) local u = { a = { x = 1 } } for i = 1, v.n do u.a[i] = i end return u end))
+    assert.equal("a,n", within(function(v)
+      local u = { n = 1 }
+      kept(u.a)
+      u.a = v.tags
+      if v.x then return { a = { x = 1 } } end
+      return u
+    end))
+    assert.equal("any", within(function() local u = { a = { x = 1 } } kept = u return u end))
+  end)
+
+  it("answers are told without those of the tables in them where a later step takes them out, or they come in", function()
+    local function make(v) return { a = { x = v.x } } end
+    local function of(...)
+      local stages = {}
+      for i, stage in ipairs { ... } do stages[i] = { kind = i == 1 and "map" or "filter", fn = stage } end
+      local known = made_fields.of_operator { terminal = "emit", stages = stages, step = {} }
+      return deep_text(known and known.fields)
+    end
+    assert.equal("a{x}", of(make))
+    assert.equal("a{x}", of(make, function(v) return v.a.x > 1 end))
+    assert.equal("a", of(make, function(v) v.a.y = 1 return true end))
+    assert.equal("a", of(make, function(v) return kept(v.a) end))
+    assert.equal("a,b", deep_text(made_fields.of_operator({ terminal = "emit", step = {}, stages = {
+      { kind = "map", fn = make }, { kind = "map", fn = function(v) v.b = { y = 1 } return v end },
+    } }).fields))
+    assert.equal("a", deep_text(made_fields.of_operator({ terminal = "key", stages = { { kind = "map", fn = make } },
+      step = { fn = function(v) return kept(v.a) end } }).fields))
+  end)
+
+  it("stores are names, of whose tables nothing is told", function()
+    local states = made_fields.of_process({ state = { kept = mt.value_state() }, process_element = function(self, v)
+      self.kept:update { a = { x = v.x } }
+    end }).states
+    assert.equal("a", deep_text(states.kept))
+    assert.equal("any", of_state(function(self, v) self.kept:update { v.a, v.b } end))
+    assert.equal("any", of_state(function(self, v) local s = self.kept:value() or { a = 1 } s[1] = v.a self.kept:update(s) end))
+  end)
+
   it("collects are those it gives them", function()
     assert.equal("a,b", collected(function(v, out) out:collect { a = v.a } if v.b then out:collect { b = v.b } end end))
     assert.equal("a", collected(function(v, out) for i = 1, 3 do out:collect({ a = v.a * i }, v.at) end end))
@@ -133,9 +208,8 @@ describe("the fields of tables that a function", function()
       for i = 1, v.n do last[v.k] = i last = t end
       return t
     end,
-    ["makes a list"] = function(v) return { v.a } end,
-    ["makes a list of constants"] = function() return { 1, 2 } end,
-    ["makes a table with a number as key"] = function(v) return { [7] = v.a } end,
+    ["makes a table with a fraction as key"] = function() return { [7.5] = 1 } end,
+    ["makes a list of what a call answers"] = function(v) return { kept(v) } end,
     ["walks over the table"] = function(v) local t = { a = v.a } for k in pairs(t) do kept = k end return t end,
     ["has inner functions"] = function(v) local t = { a = v.a } kept = function() t.b = 1 end return t end,
     ["takes any number of arguments"] = function(...) return { a = select("#", ...) } end,
@@ -195,6 +269,39 @@ describe("tables of known fields", function()
     end)
     for i = 1, 8 do h:push(i) end
     assert.are.same({ {}, { a = 2 }, { b = 3 }, { a = 4 }, {}, { a = 6, b = 6 }, { c = "c" }, { a = 8, c = "c" } }, h:values())
+  end)
+
+  -- What a step makes of each of the numbers from 1 on comes out as it is.
+  local function passes(fn, count)
+    local h = testing.harness(function(input) return input:map(fn) end)
+    local expected = {}
+    for i = 1, count or 12 do
+      expected[i] = fn(i)
+      h:push(i)
+    end
+    assert.are.same(expected, h:values())
+    h:close()
+  end
+
+  it("may be lists, short ones and long ones, with holes and names", function()
+    passes(function(n) return { n, n * 2 } end)
+    passes(function(n) return { n, "text", n % 2 == 0 or nil, n % 3 == 0 and mt.null or false } end)
+    passes(function(n) local t = { n } if n % 3 == 0 then t[2] = "two" end if n % 4 == 0 then t[3] = "three" end return t end)
+    passes(function(n) local t = { n, n } if n % 4 == 0 then t.name = "n" end return t end)
+    passes(function(n) local t = { n, n } if n % 4 == 0 then t[0] = "n" end return t end)
+    passes(function(n) return { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, n } end)
+    passes(function(n) if n % 3 == 0 then return { a = n } elseif n % 3 == 1 then return { n } else return { n, n, n } end end, 30)
+    passes(function(n) if n % 5 == 0 then return mt.null elseif n % 5 == 1 then return {} end return { {}, { n }, { mt.null } } end, 30)
+    passes(function(n) local lists = {} for i = 1, n do lists[i] = i end return lists end, 20)
+  end)
+
+  it("may hold tables, whose fields come and go", function()
+    passes(function(n) return { user = { id = n, name = n % 2 == 0 and "even" or nil }, tags = { "a", n % 3 == 0 and "b" or nil } } end)
+    passes(function(n) local tags = { "a" } if n % 3 == 0 then tags.first = "b" end return { tags = tags } end)
+    passes(function(n) local one = n % 2 == 0 and mt.null or { n } return { one = one, two = { one = one } } end)
+    passes(function(n) return { { x = n }, { y = n, z = n % 2 == 0 and { n } or nil }, { n % 3 == 0 and n or nil } } end)
+    passes(function(n) return { { a = { x = n } }, { a = { y = n, z = n % 2 == 0 and n or nil } } } end)
+    passes(function(n) return { a = { b = { c = { d = { e = { f = { g = { h = n, [n] = n } } } } } } } } end)
   end)
 
   it("are told from null, also where a table without fields was before", function()

@@ -12,12 +12,17 @@ kept = nil
 function helper(t) t.helped = (t.helped or 0) + 1 return t end
 function reader(t) return t.a end
 function setter(t, key, value) t[key] = value end
+function deep(t)
+  for _, inner in pairs(t) do
+    if type(inner) == "table" and getmetatable(inner) == nil then inner.deep = 1 end
+  end
+end
 ]]
 
 local Body = {}
 Body.__index = Body
 
-function Body:name() return draw.pick(self.random, names) end
+function Body:name() return draw.pick(self.random, self.names) end
 function Body:table() return draw.pick(self.random, self.tables) end
 
 local scalars = {
@@ -39,6 +44,12 @@ function Body:named(text, ...)
   local name = "t" .. #self.lines
   self:add("local " .. name .. " = " .. text, ...)
   self.tables[#self.tables + 1] = name
+end
+
+-- A table in a table is changed.
+function Body:within(place, name)
+  place = self:table() .. place:format(name)
+  self:add("if type(%s) == 'table' and getmetatable(%s) == nil then %s.%s = %s end", place, place, place, self:name(), self:scalar())
 end
 
 -- Names that a block makes end with it.
@@ -68,6 +79,11 @@ local statements = {
   set, set, set, set, branch, branch, branch, branch, branch, branch,
   function(self) self:named("%s", self:table()) end,
   function(self) self:named("{ %s = %s, %s = %s }", self:name(), self:scalar(), self:name(), self:scalar()) end,
+  function(self) self:named("{ %s, %s }", self:scalar(), self:scalar()) end,
+  function(self) self:named("{ %s = { %s, %s }, %s = { %s = %s } }", self:name(), self:scalar(), self:scalar(), self:name(), self:name(), self:scalar()) end,
+  function(self) self:named("{ { %s = %s }, { %s = %s, %s = %s } }", self:name(), self:scalar(), self:name(), self:scalar(), self:name(), self:scalar()) end,
+  function(self) self:add("%s[%d] = %s", self:table(), self.random(3), self:scalar()) end,
+  function(self) self:add("%s.%s = %s", self:table(), self:name(), self:table()) end,
   function(self) self:add("%s['made' .. %q] = %s", self:table(), self:name(), self:scalar()) end,
   function(self) self:add("helper(%s)", self:table()) end,
   function(self) self:add("%s.%s = reader(%s)", self:table(), self:name(), self:table()) end,
@@ -85,11 +101,39 @@ local statements = {
   function(self) self:add("r = { %s = r.%s, %s = %s }", self:name(), self:name(), self:name(), self:scalar()) end,
 }
 
+local function within_name(self) self:within(".%s", self:name()) end
+local function within_number(self) self:within("[%d]", self.random(2)) end
+
+local nesting = {
+  set, within_name, within_name, within_number,
+  function(self) self:add("%s[%d] = %s", self:table(), self.random(3), self:scalar()) end,
+  function(self) self:add("%s.%s = %s", self:table(), self:name(), self:table()) end,
+  function(self) self:add("if r.%s then %s.%s = %s end", self:name(), self:table(), self:name(), self:scalar()) end,
+  function(self) self:add("kept = %s", self:table()) end,
+  function(self) self:add("if type(kept) == 'table' then kept.later = %s end", self:scalar()) end,
+  function(self) self:add("helper(%s)", self:table()) end,
+  function(self) self:add("deep(%s)", self:table()) end,
+}
+
 function Body:statement() draw.pick(self.random, statements)(self) end
 
+local function new_body(random, tables, own_names)
+  return setmetatable({ random = random, lines = {}, tables = tables, names = own_names or names, depth = 0 }, Body)
+end
+
 local function body(random, tables, statements_max)
-  local self = setmetatable({ random = random, lines = {}, tables = tables, depth = 0 }, Body)
+  local self = new_body(random, tables)
   for _ = 1, random(statements_max) do self:statement() end
+  return self
+end
+
+-- A table in a table in a table, and a little that is done to them. Few names, so that they are met again.
+local function nested_body(random)
+  local self = new_body(random, {}, { "a", "b", "c" })
+  self:named("{ %s = %s, %s = %s }", self:name(), self:scalar(), self:name(), self:scalar())
+  self:named("{ %s, %s }", random(2) == 1 and self:table() or self:scalar(), self:scalar())
+  self:named("{ %s = %s, %s = { %s = %s } }", self:name(), self:table(), self:name(), self:name(), self:table())
+  for _ = 1, random(3) do draw.pick(random, nesting)(self) end
   return self
 end
 
@@ -100,8 +144,9 @@ local heads = { map = "r", filter = "r", flat_map = "r, out", process = "r, ctx,
 ---@param kind string
 ---@return string
 function M.text(random, kind)
-  local made = body(random, { "r" }, 6)
-  local result = random(4) == 1 and made:table() or "r"
+  local is_nested = random(3) == 1
+  local made = is_nested and nested_body(random) or body(random, { "r" }, 6)
+  local result = (is_nested or random(4) == 1) and made:table() or "r"
   if kind == "filter" then
     made.lines = { ("return r.%s ~= 3"):format(made:name()) }
   elseif kind == "map" then

@@ -75,6 +75,8 @@ local function samples()
     MOV = { 1, function(a) local b = a return b, b end },
     TGETS = { 1, function(a) return a.x end },
     TSETS = { 1, function(a, b) a.x = b end },
+    TGETB = { 1, function(a) return a[1] end },
+    TSETB = { 1, function(a, b) a[1] = b end },
     TDUP = { 1, function() return { x = 1 } end },
     TNEW = { 1, function() return {} end },
     KSTR = { 1, function() return "x" end },

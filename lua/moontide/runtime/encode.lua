@@ -66,11 +66,11 @@ for i = 1, limits.levels_max do levels[i] = encoders.new(new_put_table()) end
 ---@field level integer
 ---@field rows fun(arena, target, value, depth): boolean tries the encoders of the tables met so far
 ---@field shapes integer[] the shapes of those that are rows
----@field lengths integer[] of those that are short lists
+---@field lengths integer[] those of short lists
 ---@field lists boolean there are other lists
 ---@field maps boolean there are maps that are no rows
 ---@field elements EncodingPlace[] the one place of the elements of lists and maps
----@field fields table<string, true>? of a record: the only fields that it can have; nil: not known
+---@field fields FieldSet? the only fields that its tables can have; nil: not known
 ---@field packed EncodingPlace? of a record that is no row, or of a new shape
 ---@field misses integer records of other shapes since there was no room for more
 ---@field patience integer so many are let pass
@@ -84,19 +84,38 @@ local function no_rows() return false end
 
 local new_place
 
--- Places of the fields of a row, made when one holds a table.
-local function places_below(place_level)
+-- Places of the fields of a row or of all elements, made when one holds a table. `within`: what is known of the tables there.
+local function places_below(place_level, within)
   return setmetatable({}, { __index = function(places, at)
-    places[at] = new_place(math.min(place_level + 1, limits.levels_max))
+    places[at] = new_place(math.min(place_level + 1, limits.levels_max), within[at])
     return places[at]
   end })
 end
 
-function new_place(level)
-  return { level = level, rows = no_rows, shapes = {}, lengths = {}, lists = false, maps = false, elements = places_below(level) }
+-- What tables can have of which each is one or the other.
+local function either(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return true end
+  local fields = {}
+  for name, within in pairs(a) do fields[name] = b[name] and either(within, b[name]) or within end
+  for name, within in pairs(b) do fields[name] = fields[name] or within end
+  return fields
 end
 
--- The fields that a table of this place may have besides those of the shape; nil: any.
+local function fields_of_elements(fields)
+  local all
+  for _, within in pairs(fields or {}) do all = all and either(all, within) or within end
+  return all
+end
+
+function new_place(level, fields)
+  fields = type(fields) == "table" and fields or nil
+  return {
+    level = level, fields = fields, rows = no_rows, shapes = {}, lengths = {}, lists = false, maps = false,
+    elements = places_below(level, { fields_of_elements(fields) }),
+  }
+end
+
+-- The fields that a table of this place may have besides those of the shape or list; nil: any.
 local function others_of(place, names)
   if not place.fields then return nil end
   local others, own = {}, {}
@@ -107,13 +126,42 @@ local function others_of(place, names)
   return others
 end
 
+local function within_of(place, names)
+  local within = {}
+  for i, name in ipairs(names) do within[i] = place.fields and place.fields[name] end
+  return within
+end
+
+local function numbers_to(length)
+  local numbers = {}
+  for i = 1, length do numbers[i] = i end
+  return numbers
+end
+
+-- A record that is a short list is a tree of its own.
+local record_list_source = [[
+local put_list, tree, node, C, check = ...
+return function(arena, target, value, places)
+  tree.used = 0
+  if not put_list(tree, node, value, places, 1) then return false end
+  check(C.tree_record(arena, node, tree.bytes, target))
+  return true
+end
+]]
+
+local function list_encoder(place, length)
+  local home = place.packed or place
+  local put_list = levels[home.level].short_list(length, others_of(home, numbers_to(length)))
+  return { place.packed and generate(record_list_source, "=record encoder", put_list, tree, node, C, check) or put_list, home.elements }
+end
+
 local function encoders_of(place)
   local list, level = {}, levels[place.level]
   for _, id in ipairs(place.shapes) do
     local names = shapes.names(id)
-    list[#list + 1] = { level.row(id, names, others_of(place, names)), places_below(place.level) }
+    list[#list + 1] = { level.row(id, names, others_of(place, names)), places_below(place.level, within_of(place, names)) }
   end
-  for _, length in ipairs(place.lengths) do list[#list + 1] = { level.short_list(length), place.elements } end
+  for _, length in ipairs(place.lengths) do list[#list + 1] = list_encoder(place, length) end
   if place.lists then list[#list + 1] = { level.list, place.elements } end
   if place.maps then list[#list + 1] = { level.map, place.elements } end
   return list
@@ -132,19 +180,20 @@ local function link(place)
   place.rows = generate(text, "=encoders", unpack(values))
 end
 
-local function learn_straight(place, value)
-  local length, id = #value, nil
-  if place.level > straight_levels_max then return false end
-  if length == 0 then
-    id = #place.shapes < shapes_max and shapes.of(value)
-    if id then table.insert(place.shapes, id) end
-    return id
-  end
-  local lengths = place.lengths
+local function learn_length(place, value)
+  local lengths, length = place.lengths, #value
   local length_max = type(value[1]) == "table" and limits.short_tables_max or limits.short_max
-  if place.lists or length > length_max or #lengths == lengths_max or lengths[1] == length then return false end
+  if length == 0 or length > length_max or #lengths == lengths_max or lengths[1] == length then return false end
   table.insert(lengths, length)
   return true
+end
+
+local function learn_straight(place, value)
+  if place.level > straight_levels_max then return false end
+  if #value > 0 then return not place.lists and learn_length(place, value) end
+  local id = #place.shapes < shapes_max and shapes.of(value)
+  if id then table.insert(place.shapes, id) end
+  return id
 end
 
 -- A table in a tree that no encoder of its place takes. Where tables are all different, each by straight-line code of
@@ -159,11 +208,11 @@ function encode_strange(arena, target, value, place, depth)
 end
 
 --- A place that encodes. `fields`: all that its tables can have (runtime/made_fields.lua), nil if that is not known.
----@param fields table<string, true>?
+---@param fields FieldSet?
 ---@return EncodingPlace
 function M.place(fields)
-  local place = new_place(0)
-  place.fields, place.packed, place.misses, place.patience, place.strangers = fields, new_place(1), 0, 1000, 0
+  local place = new_place(0, fields)
+  place.packed, place.misses, place.patience, place.strangers = new_place(1, fields), 0, 1000, 0
   return place
 end
 
@@ -176,12 +225,16 @@ function M.state_place(fields)
   return place
 end
 
+local function relink(place)
+  if #place.shapes > 0 or #place.lengths > 0 then link(place) end
+end
+
 --- From now on the tables of this place may have any fields.
 ---@param place EncodingPlace
 function M.forget_fields(place)
   if not place.fields then return end
-  place.fields = nil
-  if #place.shapes > 0 then link(place) end
+  place.fields, place.packed = nil, new_place(1)
+  relink(place)
 end
 
 local passing_fields_max = 40 -- each costs a look where a table is made
@@ -190,8 +243,9 @@ local function add_fields(place, names)
   local count = 0
   for _, name in ipairs(names) do place.fields[name] = true end
   for _ in pairs(place.fields) do count = count + 1 end
+  place.packed = new_place(1)
   if count > passing_fields_max then return M.forget_fields(place) end
-  if #place.shapes > 0 then link(place) end
+  relink(place)
 end
 
 --- What is to be told of each shape that comes in (nil: of what has none), where the tables of a place may be these
@@ -216,7 +270,7 @@ end
 
 -- Instead of rows, where there is no end of shapes.
 local function packs(place)
-  place.shapes = {}
+  place.shapes, place.lengths = {}, {}
   place.rows = function(arena, target, value)
     if value == null then return false end
     build_record(value, place)
@@ -233,7 +287,7 @@ local function missed(place, id)
     place.strange[id], place.strangers = true, place.strangers + 1
     if place.strangers > strangers_max then packs(place) end
   elseif place.misses > place.patience then
-    place.shapes, place.rows, place.misses, place.patience = {}, no_rows, 0, place.patience * 4
+    place.shapes, place.lengths, place.rows, place.misses, place.patience = {}, {}, no_rows, 0, place.patience * 4
   end
 end
 
@@ -245,7 +299,10 @@ local function encode_other(arena, target, value, place)
   end
   build_record(value, place)
   check(C.tree_record(arena, node, tree.bytes, target))
-  if target.tag ~= 8 then return end
+  if target.tag ~= 8 then
+    if learn_length(place, value) then link(place) end
+    return
+  end
   if #place.shapes == shapes_max then return missed(place, target.length) end
   place.shapes[#place.shapes + 1] = target.length
   link(place)

@@ -15,8 +15,9 @@ local M = {}
 
 local ffi_cast, cell_pointer, double_pointer = ffi.cast, ffi.typeof("struct cell *"), ffi.typeof("double *")
 
+-- A table that is compared must be there: only what has a metatable may be mt.null.
 local put_source = [[
-local put_table, put_rare, put_string, null, type, ffi_cast, cell_pointer = ...
+local put_table, put_rare, put_string, null, type, getmetatable, ffi_cast, cell_pointer = ...
 return function(arena, row, index, value, places, at, depth)
   local kind = type(value)
   if kind == "number" then
@@ -28,7 +29,7 @@ return function(arena, row, index, value, places, at, depth)
     local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
     cell.tag, cell.length = 7, #value
     cell.offset = offset
-  elseif kind == "table" and value ~= null then
+  elseif kind == "table" and (getmetatable(value) == nil or value ~= null) then
     local tag, length, offset = put_table(arena, value, places[at], depth)
     local cell = ffi_cast(cell_pointer, arena.bytes + row)[index]
     cell.tag, cell.length = tag, length
@@ -43,7 +44,7 @@ end
 local function check_source(count, others)
   local tests = { count == 0 and "value == null" or nil }
   for i = 1, count do tests[#tests + 1] = ("v%d == nil"):format(i) end
-  for _, name in ipairs(others) do tests[#tests + 1] = ("value[%q] ~= nil"):format(name) end
+  for _, name in ipairs(others) do tests[#tests + 1] = (type(name) == "string" and "value[%q] ~= nil" or "value[%d] ~= nil"):format(name) end
   return #tests > 0 and ("  if %s then return false end\n"):format(table.concat(tests, " or ")) or ""
 end
 
@@ -162,8 +163,8 @@ return wide_row, list, map
 ]=]
 
 ---@class LevelEncoders
----@field row fun(id: integer, names: string[], others: string[]?): function
----@field short_list fun(length: integer): function of lists of so many elements
+---@field row fun(id: integer, names: string[], others: (string|integer)[]?): function
+---@field short_list fun(length: integer, others: (string|integer)[]?): function of lists of so many elements
 ---@field list function of all lists
 ---@field map function of all tables
 
@@ -172,7 +173,8 @@ return wide_row, list, map
 ---@param put_table fun(arena, value: table, place, depth): integer, integer, integer tag, length and offset of its cell
 ---@return LevelEncoders
 function M.new(put_table)
-  local put = generate(put_source, "=field encoder", put_table, cells.put_rare, cells.put_string, null, type, ffi_cast, cell_pointer)
+  local put = generate(put_source, "=field encoder", put_table, cells.put_rare, cells.put_string, null, type, getmetatable, ffi_cast,
+    cell_pointer)
   local wide_row, list, map = generate(loops_source, "=table encoder", put, cells.allocate, next, pairs, type, math.max, tonumber, ffi_cast, double_pointer,
     limits.rounds_min)
 
@@ -183,10 +185,10 @@ function M.new(put_table)
     return straight(straight_source(names, { tag = 8, length = id }, nil, others), "=row encoder")
   end
 
-  local function short_list(length)
+  local function short_list(length, others)
     local keys = {}
     for i = 1, length do keys[i] = i end
-    return straight(straight_source(keys, { tag = 10, length = length }, 1), "=list encoder")
+    return straight(straight_source(keys, { tag = 10, length = length }, 1, others), "=list encoder")
   end
 
   return { row = row, short_list = short_list, list = list, map = map }

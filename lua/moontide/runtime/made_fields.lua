@@ -1,13 +1,18 @@
 --- Which fields the tables have that a function answers, collects or stores. A
---- table that the function makes with fields of fixed names, and that nobody else
+--- table that the function makes with fields of fixed names or numbers, and that nobody else
 --- gets to see, has no others: an encoder need not walk over it to know, so
---- compiled code need not make it at all.
+--- compiled code need not make it at all. The same holds for the tables in it.
+local bytecode = require "moontide.runtime.bytecode"
+local limits = require "moontide.runtime.table_limits"
 local origins = require "moontide.runtime.origins"
 local used_fields = require "moontide.runtime.used_fields"
 
 local M = {}
 
-local fields_max = 60
+local fields_max, bytecodes_max = 60, 1000
+
+--- The only fields that a table can have. Of each: true, or what holds for a table in it.
+---@alias FieldSet table<string|integer, true|FieldSet>
 
 -- Origins, as this module names them: "self", "record" (of which nobody else knows), "out", "collect of out", "state NAME", "value of NAME" and the other
 -- methods of a state, "value NAME" (what it answered), "table N".
@@ -21,23 +26,38 @@ local function new_made(states)
   return self
 end
 
--- What is known of a table, or of the tables that a state answers.
+-- What is known of a table, or of the tables that a state answers. Of one that is made here also `held`, the origins of what
+-- its fields may be, and `read`, the fields that are taken out of it again: of those nothing is known.
 function Made:table_of(origin)
-  self.tables[origin] = self.tables[origin] or { fields = {} }
+  self.tables[origin] = self.tables[origin] or { fields = {}, held = {}, read = {} }
   return self.tables[origin]
 end
 
+local function is_made(origin) return origin:find "^table " ~= nil end
+
+local function is_name(key) return type(key) == "string" or (type(key) == "number" and key % 1 == 0 and math.abs(key) < 2 ^ 31) end
+
 local function add_names(fields, example)
   for name in pairs(example) do
-    if type(name) ~= "string" then return false end
+    if not is_name(name) then return false end
     fields[name] = true
   end
   return true
 end
 
+-- Fields, and nothing of what is in them; nil where they are not names.
+local function names_alone(fields)
+  local names = {}
+  for name in pairs(fields) do
+    if type(name) ~= "string" then return nil end
+    names[name] = true
+  end
+  return names
+end
+
 local function give(self, consumer, given)
   for origin in pairs(given) do
-    if self.tables[origin] and (origin:find("^table ") or origin == consumer.own) then
+    if self.tables[origin] and (is_made(origin) or origin == consumer.own) then
       consumer.given[origin] = true
     elseif origin == "record" and self.tables.record then
       consumer.open = true -- encoded, and kept by nobody
@@ -48,9 +68,19 @@ local function give(self, consumer, given)
   end
 end
 
+-- What a field of a table was set to may be changed from now on.
+function Made:release(known, name)
+  local held = known.held[name]
+  known.held[name] = nil
+  for origin in pairs(held or {}) do self:escaped(origin) end
+end
+
 function Made:escaped(origin)
   local known = self.tables[origin]
-  if known then known.escaped = true end
+  if known then
+    known.escaped = true
+    for name in pairs(known.fields) do self:release(known, name) end
+  end
   if origin == "self" then
     for _, state in pairs(self.states) do state.open = true end
   elseif origin == "out" or origin == "collect of out" then
@@ -61,6 +91,11 @@ function Made:escaped(origin)
 end
 
 function Made:field(origin, name)
+  local known = self.tables[origin]
+  if known then
+    known.read[name] = true
+    self:release(known, name)
+  end
   if origin == "self" then return self.states[name] and "state " .. name end
   local state = origin:match("^state (.*)$")
   if state and (name == "value" or name == "update" or name == "clear") then return name .. " of " .. state end
@@ -68,13 +103,26 @@ function Made:field(origin, name)
   if state or origin == "out" then self:escaped(origin) end
 end
 
-function Made:store(origin, name)
-  local known = self.tables[origin]
-  if known then
-    known.fields[name] = true
-  elseif origin ~= "self" or self.states[name] then
-    self:escaped(origin)
+-- What a table made here is given goes nowhere else as long as that table does not.
+function Made:hold(known, name, values)
+  local held = known.held[name] or {}
+  known.held[name] = held
+  for value in pairs(values) do
+    held[value] = true
+    if not is_made(value) then self:escaped(value) end
   end
+end
+
+function Made:store(origin, name, values)
+  local known = self.tables[origin]
+  if not known then
+    if origin ~= "self" or self.states[name] then self:escaped(origin) end
+    return false
+  end
+  known.fields[name] = true
+  if not is_made(origin) or known.escaped or known.read[name] then return false end
+  self:hold(known, name, values)
+  return true
 end
 
 -- Called as a method of `object` and of nothing else.
@@ -116,20 +164,40 @@ function Made:walk(fn, parameters)
   return origins.walk(fn, parameters, listener)
 end
 
-local function fields_of(self, consumer)
-  local fields, count = {}, consumer.given.record and 1 or 0
-  for origin in pairs(consumer.given) do
+local fields_of_tables
+
+-- What the tables in a field can have, of all that it may be; true: anything.
+local function fields_within(self, given, name, level)
+  local within = {}
+  for origin in pairs(given) do
+    local known = self:table_of(origin)
+    if not is_made(origin) or known.read[name] then return true end
+    for value in pairs(known.held[name] or {}) do
+      if not is_made(value) and value ~= origins.scalar then return true end
+      within[value] = is_made(value) or nil
+    end
+  end
+  return next(within) and level < limits.levels_max and fields_of_tables(self, within, level + 1) or true
+end
+
+function fields_of_tables(self, given, level)
+  local fields, count = {}, given.record and 1 or 0
+  for origin in pairs(given) do
     local known = self:table_of(origin)
     if known.escaped then return nil end
     add_names(fields, known.fields)
   end
-  for _ in pairs(fields) do count = count + 1 end
-  return not consumer.open and count > 0 and count <= fields_max and fields or nil
+  for name in pairs(fields) do fields[name], count = fields_within(self, given, name, level), count + 1 end
+  return count > 0 and count <= fields_max and fields or nil
+end
+
+local function fields_of(self, consumer)
+  return not consumer.open and fields_of_tables(self, consumer.given, 0) or nil
 end
 
 --- What is known of a table: its fields, and those of the record that came in where it may be that.
 ---@class KnownFields
----@field fields table<string, true>
+---@field fields FieldSet
 ---@field passes boolean
 
 -- What `consumer` is given, of functions whose record is as `known` says.
@@ -142,7 +210,7 @@ end
 
 --- The fields of the tables that `fn` answers first; nil: not known.
 ---@param fn function
----@return table<string, true>?
+---@return FieldSet?
 function M.answered(fn)
   local self = new_made()
   return self:walk(fn, {}) and fields_of(self, self.answered) or nil
@@ -151,11 +219,20 @@ end
 --- The fields of the tables that a function collects with its parameter `index`.
 ---@param fn function
 ---@param index integer
----@return table<string, true>?
+---@return FieldSet?
 function M.collected(fn, index)
   local self, parameters = new_made(), {}
   for i = 1, index do parameters[i] = i == index and "out" end
   return self:walk(fn, parameters) and fields_of(self, self.collected) or nil
+end
+
+-- What is known of a record behind a function that only answers something about it: one that takes a table out of it may
+-- change that.
+local function seen_by(known, fn)
+  if not used_fields.add(fn, 1, {}) then return nil end
+  if bytecode.only_tests(fn, bytecodes_max) then return known end
+  local names = names_alone(known.fields)
+  return names and { fields = names, passes = known.passes }
 end
 
 -- What the map steps and filters of an operator make of a record. Where one of them shows it to others it is not known.
@@ -166,8 +243,8 @@ local function behind_stages(stages)
       local self = new_made()
       if known then self:table_of "record" end
       known = self:walk(stage.fn, { known and "record" }) and known_of(self, self.answered, known) or nil
-    elseif not used_fields.add(stage.fn, 1, {}) then
-      known = nil
+    else
+      known = known and seen_by(known, stage.fn)
     end
   end
   return known
@@ -178,7 +255,7 @@ end
 ---@return KnownFields?
 function M.of_operator(operator)
   local terminal, fn, known = operator.terminal, operator.step.fn, behind_stages(operator.stages)
-  if terminal == "key" and not used_fields.add(fn, 1, {}) then return nil end
+  if terminal == "key" then return known and seen_by(known, fn) end
   if terminal ~= "flat_map" then return known end
   local self = new_made()
   if known then self:table_of "record" end
@@ -193,7 +270,8 @@ function M.of_aggregate(aggregate)
   self.answered.own = kept
   self:table_of(kept)
   local is_known = self:walk(aggregate.create, {}) and self:walk(aggregate.add, { kept }) and (not aggregate.merge or self:walk(aggregate.merge, { kept, kept }))
-  return is_known and fields_of(self, self.answered) or nil
+  local fields = is_known and fields_of(self, self.answered)
+  return fields and names_alone(fields) or nil
 end
 
 local callbacks = {
@@ -230,7 +308,7 @@ function M.of_process(definition, plain, stages)
   local result = { collected = known_of(self, self.collected, known), states = {} }
   for name, state in pairs(self.states) do
     local fields = fields_of(self, state)
-    if fields and add_default(fields, values[name].default) then result.states[name] = fields end
+    if fields and add_default(fields, values[name].default) then result.states[name] = names_alone(fields) end
   end
   return result
 end

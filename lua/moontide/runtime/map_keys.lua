@@ -70,6 +70,7 @@ local function listener_of(fn, maps, sites, fields)
   end
 
   function listener.field(origin, name)
+    if type(name) ~= "string" then return nil end
     if origin == "self" then return maps[name] and "map " .. name end
     local map, library, record = origin:match "^map (.*)$", origin:match "^library (.*)$", expression_of(origin)
     if map then return takes_key[name] and name .. " of " .. map end

@@ -22,8 +22,8 @@ M.scalar = "scalar"
 
 ---@class Listener what the walk is told to do with origins; all may be called many times for one place
 ---@field made fun(pc: integer, template: table?): string origin of a table that is made here
----@field field fun(origin: string, name: string): string? origin of a field that is read
----@field store fun(origin: string, name: string) a field is written
+---@field field fun(origin: string, name: string|integer): string? origin of a field that is read
+---@field store fun(origin: string, name: string|integer, values: table<string, true>): boolean? a field is written; true: where these go is known
 ---@field call fun(fn: string, arguments: table<string, true>[], pc: integer): string? origin of the result; nil: not understood
 ---@field escaped fun(origin: string)
 ---@field returned fun(origins: table<string, true>) the first value
@@ -85,8 +85,8 @@ function run.TNEW(self, at, registers, pc)
   registers[at.a] = { [self.listener.made(pc)] = true }
 end
 
-function run.TGETS(self, at, registers)
-  local origins, name, found = registers[at.b] or unknown, bytecode.constant(self.fn, at.c), nil
+local function get(self, at, registers, name)
+  local origins, found = registers[at.b] or unknown, nil
   for origin in pairs(origins) do
     found = self.listener.field(origin, name)
     if found and not only(origins) then
@@ -97,11 +97,17 @@ function run.TGETS(self, at, registers)
   registers[at.a] = found and { [found] = true } or unknown
 end
 
-function run.TSETS(self, at, registers)
-  escape(self, registers[at.a])
-  local name = bytecode.constant(self.fn, at.c)
-  for origin in pairs(registers[at.b] or unknown) do self.listener.store(origin, name) end
+function run.TGETS(self, at, registers) get(self, at, registers, bytecode.constant(self.fn, at.c)) end
+function run.TGETB(self, at, registers) get(self, at, registers, at.c) end
+
+local function set(self, at, registers, name)
+  local values, is_known = registers[at.a] or unknown, true
+  for origin in pairs(registers[at.b] or unknown) do is_known = self.listener.store(origin, name, values) and is_known end
+  if not is_known then escape(self, values) end
 end
+
+function run.TSETS(self, at, registers) set(self, at, registers, bytecode.constant(self.fn, at.c)) end
+function run.TSETB(self, at, registers) set(self, at, registers, at.c) end
 
 -- Whether a value is true, or nil, tells nothing to anybody.
 local function look() end
