@@ -1,10 +1,12 @@
 -- What a function can see of a record is told from its byte code, and only then are fields left out.
+local mt = require "moontide"
+local testing = require "moontide.testing"
 local used_fields = require "moontide.runtime.used_fields"
 
 local function seen(fn, index)
   local fields, names = {}, {}
   if not used_fields.add(fn, index or 1, fields) then return "all" end
-  for name in pairs(fields) do names[#names + 1] = name end
+  for name in pairs(fields) do names[#names + 1] = tostring(name) end
   table.sort(names)
   return table.concat(names, ",")
 end
@@ -18,6 +20,7 @@ describe("the fields that a function sees", function()
     assert.equal("n", seen(function(v) for i = 1, v.n do kept = i end end))
     assert.equal("a", seen(function(v) return v.a.b end))
     assert.equal("odd key", seen(function(v) return v["odd key"] end))
+    assert.equal("1,3,a", seen(function(v) return v[1] + v[3] * v.a end))
     assert.equal("a,b", seen(function(v) return v.a .. v.b end))
     assert.equal("amount,b", seen(function(self, v, _, out) out:collect { n = self.c:value() + v.amount, a = v.b } end, 2))
   end)
@@ -29,7 +32,6 @@ describe("the fields that a function sees", function()
     ["calls something with it at its end"] = function(v) return kept(v) end,
     ["writes to it"] = function(v) v.x = 1 return v.a end,
     ["indexes it by a variable"] = function(v, k) return v[k] end,
-    ["indexes it by a number"] = function(v) return v[1] end,
     ["captures it"] = function(v) return function() return v.a end end,
     ["walks over it"] = function(v) for k in pairs(v) do kept = k end end,
     ["puts it into a table"] = function(v) return { v } end,
@@ -101,6 +103,7 @@ describe("an operator of filters", function()
       function(v) return v.place.x ~= nil and v.n * 2 - 1 >= 7.5 end,
       function(v) if v.n == 1 then return true end return #v.text < 3 end,
       function(v) return -v.n ^ 2 <= v.m .. "0" end,
+      function(v) return v[1] > v[2] + 1 end,
     } do
       assert.is_true(only_chooses(fn))
       assert.is_true(only_chooses(fn, function(v) return v.n end))
@@ -128,5 +131,47 @@ describe("an operator of filters", function()
     local function same(v) return v.n end
     assert.is_false(used_fields.only_chooses { terminal = "emit", stages = { { kind = "map", fn = same } } })
     assert.is_false(used_fields.only_chooses { terminal = "key", stages = { { kind = "filter", fn = same } } })
+  end)
+end)
+
+describe("a function that sees elements of a list", function()
+  local lists = {
+    { 1, 2, 3 }, { 4 }, {}, { "a", "b" }, { "a", 2 }, { { 1 }, { x = { 2 } }, mt.null }, { true, false }, { 2LL ^ 60, 5LL },
+    { n = 1 }, { [2] = "two", [7] = 7 }, { 1, 2, x = 3 }, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, mt.null, { mt.null, { { {} } } },
+  }
+
+  local function copy_of(value)
+    if type(value) ~= "table" or value == mt.null then return value end
+    local copied = {}
+    for key, inner in pairs(value) do copied[key] = copy_of(inner) end
+    return copied
+  end
+
+  -- What it answers of each list, which comes in more often than a loop needs to be compiled.
+  local function answers(fn)
+    local h = testing.harness(function(input) return input:map(fn) end)
+    local expected = {}
+    for _ = 1, 60 do
+      for _, list in ipairs(lists) do
+        expected[#expected + 1] = fn(copy_of(list))
+        h:push(list)
+      end
+    end
+    assert.are.same(expected, h:values())
+    h:close()
+  end
+
+  it("finds them, and nothing where there are none", function()
+    answers(function(v) return { v[1] == nil and "none" or v[1], v[2] == nil and "none" or v[2] } end)
+    answers(function(v) return { first = v[1], third = v[3] } end)
+    answers(function(v) return { zero = v[0], second = v[2], twelfth = v[12], x = v.x, n = v.n } end)
+    answers(function(v) return { thirtieth = v[30] or "none", first = v[1] or "none" } end)
+  end)
+
+  it("may only choose by them", function()
+    local h = testing.harness(function(input) return input:filter(function(v) return v[1] == 1 end) end)
+    for _, list in ipairs(lists) do h:push(list) end
+    assert.are.same({ { 1, 2, 3 }, { 1, 2, x = 3 }, lists[12] }, h:values())
+    h:close()
   end)
 end)

@@ -137,6 +137,7 @@ local function tests()
     function(a, b) local c = a or b local d = a and b return c, d, "x", 7 end,
     function(a) return a.x.y, above, -a, #a, a .. "x", a ^ 2 end,
     function(a) return a.x end,
+    function(a) return a[1] end,
     function(a) return a end,
     function(a) return not a end,
   }

@@ -1,9 +1,10 @@
 --- Functions that copy values which are read time and again. What is known of a value when its function is made
---- becomes straight-line code: a trace drops the copy where it goes nowhere else, and takes the fields from the value
---- itself. Values alike, with the same names at the same places, share one.
+--- becomes straight-line code. Values alike, with the same names at the same places, share one. Those of one state need
+--- not be alike: copies are opaque.
 local copy = require "moontide.runtime.copy"
 local generate = require "moontide.runtime.generate"
 local limits = require "moontide.runtime.table_limits"
+local opaque = require "moontide.runtime.opaque"
 
 local sources_max = 64
 
@@ -54,33 +55,46 @@ function expression(value, path, level)
   return ("copy(%s)"):format(path)
 end
 
-local function make(source)
-  if count == sources_max then return copy end
+local source = [[
+local copy, opaque = ...
+return function(value) return (opaque(EXPRESSION)) end
+]]
+
+local function opaque_copy(value) return (opaque(copy(value))) end
+
+local function make(form)
+  if count == sources_max then return opaque_copy end
   count = count + 1
-  copiers[source] = generate(source, "=copiers", copy)
-  return copiers[source]
+  copiers[form] = generate((source:gsub("EXPRESSION", function() return form end)), "=copiers", copy, opaque)
+  return copiers[form]
 end
 
 local function same(value) return value end
 
-local M = {}
-
---- What hands a value out to who only takes fields of it: the value itself, unless a field is a table.
----@param value any of state
----@return fun(value: any): any
-function M.to_read(value)
+-- Has no table in it, if it is one.
+local function is_flat(value)
   for _, field in pairs(is_leaf(value) and {} or value) do
-    if not is_leaf(field) then return M.of(value) end
+    if not is_leaf(field) then return false end
   end
-  return same
+  return true
 end
+
+local M = {}
 
 --- What copies this value, and all that are like it. No number in it is -0, which state does not keep.
 ---@param value any of state: no table comes twice in it
 ---@return fun(value: any): any
 function M.of(value)
-  local source = ("local copy = ...\nreturn function(value) return (%s) end"):format(expression(value, "value", 0))
-  return copiers[source] or make(source)
+  if is_leaf(value) then return same end
+  local form = expression(value, "value", 0)
+  return copiers[form] or make(form)
+end
+
+--- What hands a value out to who only takes fields of it: the value itself, unless a field is a table.
+---@param value any of state
+---@return fun(value: any): any
+function M.to_read(value)
+  return is_flat(value) and same or M.of(value)
 end
 
 return M

@@ -1,5 +1,5 @@
 --- Which fields of a record a function can see. A function that only reads
---- `value.name` with names known from its byte code needs no other field decoded:
+--- `value.name` or `value[1]`, known from its byte code, needs no other field decoded:
 --- making a Lua string costs more than all else that happens to most records.
 ---
 --- Conservative: any other use of the parameter (passed on, stored, returned,
@@ -20,8 +20,8 @@ local function look_at(fn, at, register, fields)
   if name == "RET0" then return true end
   if (at.mode_a == bytecode.dst or at.mode_a == bytecode.var) and at.a == register then return false end
   if reads_range(at.mode_a, at.a, register) then return false end
-  if name == "TGETS" and at.b == register then
-    fields[bytecode.constant(fn, at.c)] = true
+  if (name == "TGETS" or name == "TGETB") and at.b == register then
+    fields[name == "TGETS" and bytecode.constant(fn, at.c) or at.c] = true
     return true
   end
   if at.mode_b == bytecode.var and at.b == register or reads_range(at.mode_b, at.b, register) then return false end
@@ -31,7 +31,7 @@ end
 --- The fields that `fn` reads of its parameter `index` (from 1), added to `fields`; false if it may see all of it.
 ---@param fn function
 ---@param index integer
----@param fields table<string, true>
+---@param fields table<string|integer, true>
 ---@return boolean
 function M.add(fn, index, fields)
   local code, parameters = bytecode.read(fn, bytecodes_max)

@@ -8,6 +8,7 @@ local null = require "moontide.null"
 local generate = require "moontide.runtime.generate"
 local limits = require "moontide.runtime.table_limits"
 local opaque = require "moontide.runtime.opaque"
+local seen_elements = require "moontide.runtime.seen_elements"
 local tree = require "moontide.runtime.tree"
 
 local M = {}
@@ -52,13 +53,13 @@ local function node_decoder(deeper)
 end
 
 local function levels_of_tree()
-  local decode
+  local decode, deeper
   decode = node_decoder(function(cell, bytes) return (decode(cell, bytes)) end)
-  for _ = 1, limits.levels_max do decode = node_decoder(decode) end
-  return decode
+  for _ = 1, limits.levels_max do decode, deeper = node_decoder(decode), decode end
+  return decode, deeper
 end
 
-local decode_node = levels_of_tree()
+local decode_node, decode_element = levels_of_tree()
 
 local function unpack_tree(packed, length)
   local root = tree.unpack(packed, length)
@@ -91,20 +92,32 @@ local function decode_slot(slot)
   return (decode_rare(slot))
 end
 
---- As decode(), for a reader that sees only the fields `wanted` of a row (nil: all): the others are left out. Who sees
+-- Of packed bytes, for a reader that sees some elements of a list.
+local function packed_decoder(wanted)
+  local seen_list = wanted and seen_elements(wanted, decode_element)
+  if not seen_list then return unpack_tree end
+  return function(packed, length)
+    local root = tree.unpack(packed, length)
+    if root.tag == 10 or root.tag == 12 then return (seen_list(root, tree.arena.bytes)) end
+    return (decode_node(root, tree.arena.bytes))
+  end
+end
+
+--- As decode(), for a reader that sees only the fields `wanted` of a row or list (nil: all): the others are left out. Who sees
 --- nothing but fields cannot keep the row, so that it need not be opaque. One who sees all may want to know which rows
 --- there are: `met` is called with each shape when it is first met, and with nothing for each packed value.
----@param wanted table<string, true>?
+---@param wanted table<string|integer, true>?
 ---@param met fun(id: integer?)?
 ---@return fun(cell: ffi.cdata*, bytes: ffi.cdata*): any
 function M.decoder(wanted, met)
-  local seen_rows = wanted and records:rows(wanted) or records:kept_rows(met)
+  local seen_rows, unpack_seen = wanted and records:rows(wanted) or records:kept_rows(met), packed_decoder(wanted)
   return function(cell, bytes)
     local tag = cell.tag
     if tag == 8 then return (seen_rows(cell.length, ffi_cast(cell_pointer, bytes + cell.offset), bytes)) end
     if tag == 4 then return cell.number end
-    if tag == 9 and met then met() end
-    return (decode_field(cell, bytes))
+    if tag ~= 9 then return (decode_field(cell, bytes)) end
+    if met then met() end
+    return (unpack_seen(bytes + cell.offset, cell.length))
   end
 end
 

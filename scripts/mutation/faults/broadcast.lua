@@ -11,7 +11,7 @@ return {
   { rule = "S52", file = state, specs = broadcast, from = "a.key_bytes < b.key_bytes", to = "a.key_bytes > b.key_bytes" },
   { rule = "copies", file = state, specs = broadcast, from = "map.only_read and copiers.to_read(value) or copiers.of(value)", to = "copiers.to_read(value)" },
   { rule = "copies", file = "lua/moontide/runtime/copiers.lua", specs = broadcast,
-    from = "if not is_leaf(field) then return M.of(value) end", to = "if not is_leaf(field) then return same end" },
+    from = "if not is_leaf(field) then return false end", to = "if not is_leaf(field) then return true end" },
   { rule = "copies", file = "lua/moontide/runtime/copiers.lua", specs = broadcast, from = "if size == #value and", to = "if #value > 0 and" },
   { rule = "copies", file = "lua/moontide/runtime/only_read.lua", specs = read,
     from = 'if origin == "self" then self.names[name] = nil else self:escaped(origin) end', to = 'if origin == "self" then self.names[name] = nil end' },
