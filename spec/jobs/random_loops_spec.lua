@@ -14,7 +14,7 @@ local function draw(list) return list[random(#list)] end
 
 local function field(place, key) return place .. (key:find "^%[" and key or "." .. key) end
 
-local function value() return draw { "true", "false", "7", "'text'", "i", "i % 3 == 0" } end
+local function value() return draw { "true", "false", "7", "'text'", "'t' .. i % 3", "i", "i % 3 == 0" } end
 
 local function constructor()
   local fields = {}
@@ -30,12 +30,20 @@ local function read(place)
     ("if %s and %s then sum = sum + 1 end"):format(place, here),
     ("if %s and type(%s) == 'number' then sum = sum + %s end"):format(place, here, here),
     ("if %s and %s == 'text' then sum = sum + 5 end"):format(place, here),
+    ("if %s and type(%s) == 'string' then sum = sum + #%s end"):format(place, here, here),
+    ("if %s and type(%s) == 'string' then sum = sum + #('<' .. %s .. '>') end"):format(place, here, here),
+    ("sum = sum + #tostring(%s and %s)"):format(place, here),
   }
 end
 
+local heads = {
+  "for i = 1, count do", "for i = 1, count do", "local i = 0 while i < count do i = i + 1",
+  "local list = {} for i = 1, count do list[i] = i end for _, i in ipairs(list) do",
+}
+
 local function program()
   local place = draw { "last", "kept.last", "global" }
-  local lines = { "local kept, last = {}, nil", "return function(count, every)", "last, global, kept.last = nil, nil, nil", "local sum = 0", "for i = 1, count do" }
+  local lines = { "local kept, last = {}, nil", "return function(count, every)", "last, global, kept.last = nil, nil, nil", "local sum = 0", draw(heads) }
   if random(2) == 1 then table.insert(lines, 3, "local last") end
   for _ = 1, random(3) do lines[#lines + 1] = read(place) end
   lines[#lines + 1] = ("%s = i %% every == 0 and %s or %s"):format(place, constructor(), constructor())

@@ -1,6 +1,5 @@
 --- Keeps four faults of LuaJIT of March 2022 away from jobs. All can be seen in the code of a trace, which may also look
---- so without being wrong. It is thrown away before it runs, with all others. Because of the first two, each step is
---- watched from then on while traces are recorded, which makes recording slower, not what was recorded.
+--- so without being wrong. It is thrown away before it runs, with all others, or what leads to it is seen while it is recorded.
 ---
 --- `local a, b = ...` within a loop, or behind one, takes the values one place further on (LuaJIT #864, mended by
 --- "LJ_GC64: Fix IR_VARG offset for fixed number of results"). Recording ends there: the interpreter does that.
@@ -15,15 +14,17 @@
 --- from there, where what is read is the first value (LuaJIT #1128, mended by "Emit sunk IR_NEWREF only once per key on
 --- snapshot replay"). What begins at the place where that began makes its tables where they stand, from then on.
 ---
---- A table that a loop makes and keeps may be taken for one of other fields in the next round (kept_tables.lua). What begins
---- at the place where that began is not taken apart from then on.
+--- A table that a loop makes and keeps may be taken for one of other fields in the next round (kept_tables.lua), which may end
+--- the process while the compiler takes the loop apart. What begins at the place where that began is not taken apart from
+--- then on.
 ---
 --- Beside the faults: what a loop holds from round to round may be more than a trace has room for, and what is given up
 --- some ten times is interpreted for ever. After the second time it is not taken apart any more.
 local bit = require "bit"
+local bytecode = require "moontide.runtime.bytecode"
 local has_wrong_constants = require "moontide.runtime.wrong_constants"
 local jit = require "jit"
-local mistakes_tables = require "moontide.runtime.kept_tables"
+local kept_tables = require "moontide.runtime.kept_tables"
 local trace_code = require "moontide.runtime.trace_code"
 local _, util = pcall(require, "jit.util")
 
@@ -36,15 +37,19 @@ local M = {
   lengths = 0,
   --- How many traces were thrown away that put a field into a table twice.
   fields = 0,
-  --- How many were thrown away that might have taken a table for another.
+  --- How many were thrown away, or not taken apart, that might have taken a table for another.
   tables = 0,
 }
 
 -- What is C and measures a list.
 local measuring = { [table.concat] = true, [table.insert] = true }
 
--- By function: its instructions that need care, by place. A trace takes tens of thousands of steps until it stands.
+-- By function, and by place in it: what is to be done before an instruction is recorded, which register it writes to, from which
+-- on it may write to all, and whether a loop may end with it. A trace takes tens of thousands of steps until it stands.
 local points = setmetatable({}, { __mode = "k" })
+
+-- Traces that go on from others may end with these and begin behind them.
+local ends_loop = trace_code.instructions("FORL", "IFORL", "JFORL", "ITERL", "IITERL", "JITERL", "LOOP", "ILOOP", "JLOOP")
 
 -- By trace: the place where its tree of traces began. By such a place: the parts of the compiler that what begins there
 -- does without.
@@ -56,9 +61,10 @@ local tries_max = 2
 local is_too_much = trace_code.errors("too many spill slots", "too many snapshots", "too many PHIs", "NYI: PHI shuffling too complex",
   "NYI: register coalescing too complex", "machine code too long")
 
--- Of the trace that is being recorded; `loop_root`: the place of one that began by itself.
-local lists, start_at, loop_root
-local is_watching = false
+-- Of the trace that is being recorded: where it began, and how many calls into the tree of traces that was; `loop_root`: the
+-- place of one that began by itself; `written`: registers of the function that it began in, and all from `written_from` on.
+local lists, start_at, start_depth, loop_root
+local written, written_from = {}, math.huge
 local is_off = { fwd = false, loop = false, sink = false }
 
 -- Does the collector wait until the trace is made, or given up? Until then, and until it is thrown away, it may hold what
@@ -103,9 +109,23 @@ local function before_length(trace)
   turn("fwd", true)
 end
 
-local function before_end_of_loop()
+local function is_unstable()
+  if not lists then return false end
   lists:read_on()
-  if lists:is_unstable_loop() then turn("loop", true) end
+  return (lists:is_unstable_loop())
+end
+
+-- Where a trace begins within calls, nothing tells which slots are its function's registers.
+local function is_written(slot)
+  local register = slot - bytecode.arguments_at
+  return start_depth > 0 or written[register] or register >= written_from
+end
+
+local function before_end_of_loop(trace)
+  if is_unstable() then turn("loop", true) end
+  if not kept_tables.are_dangerous(trace, is_written) then return end
+  if do_without("loop", roots[trace]) then M.tables = M.tables + 1 end
+  turn("loop", true)
 end
 
 -- Varargs of a function that was called since are known well. Any setting of the compiler ends recording.
@@ -116,15 +136,17 @@ local function give_up(_, depth)
 end
 
 local function points_of(fn)
-  local found, wanted = {}, trace_code.instruction
+  local found, wanted = { acts = {}, writes = {}, writes_from = {}, ends = {} }, trace_code.instruction
   for at = 1, util.funcinfo(fn).bytecodes - 1 do
-    local word = util.funcbc(fn, at)
-    local instruction = bit.band(word, 0xff)
+    local word, mode = util.funcbc(fn, at)
+    local instruction, register, kind = bit.band(word, 0xff), bit.band(bit.rshift(word, 8), 0xff), bit.band(mode, 7)
     if instruction == wanted.LEN then
-      found[at] = before_length
+      found.acts[at] = before_length
     elseif instruction == wanted.VARG and bit.rshift(word, 24) > 1 then
-      found[at] = give_up
+      found.acts[at] = give_up
     end
+    found.ends[at] = ends_loop[instruction]
+    if kind == bytecode.dst then found.writes[at] = register elseif kind == bytecode.base then found.writes_from[at] = register end
   end
   points[fn] = found
   return found
@@ -137,9 +159,15 @@ local function record(trace, fn, at, depth)
     if measuring[fn] then before_length(trace) end
     return
   end
-  local act = (points[fn] or points_of(fn))[at]
+  local found = points[fn] or points_of(fn)
+  local act = found.acts[at]
   if act then act(trace, depth) end
-  if lists and depth == 0 and at == start_at then before_end_of_loop() end
+  start_depth = start_depth or depth
+  if depth ~= start_depth then return end
+  if at == start_at or found.ends[at] then before_end_of_loop(trace) end
+  local register, from = found.writes[at], found.writes_from[at]
+  if register then written[register] = true end
+  if from and from < written_from then written_from = from end
 end
 
 --- A trace begins.
@@ -149,15 +177,10 @@ end
 ---@param parent integer? the trace that it goes on from
 function M.start(trace, fn, at, parent)
   hold_collector()
-  lists, start_at = nil, at
+  lists, start_at, start_depth, written, written_from = nil, at, nil, {}, math.huge
   roots[trace] = parent and roots[parent] or trace_code.place_of(fn, at)
   loop_root = not parent and roots[trace] or nil
   turn_all_for(roots[trace])
-end
-
-local function watch()
-  is_watching = true
-  jit.attach(record, "record")
 end
 
 --- A trace was made.
@@ -165,13 +188,11 @@ end
 function M.stop(trace)
   local made, root = trace_code.lists(trace), roots[trace]
   made:read_on()
-  local is_doubtful = not is_watching and (made.takes_varargs or made:is_in_doubt())
-  if is_doubtful then watch() end
   local is_twofold = made.repeats_fields and do_without("sink", root)
   if is_twofold then M.fields = M.fields + 1 end
-  local is_mistaken = made.copies_tables and (has_wrong_constants(trace) or mistakes_tables(trace)) and do_without("loop", root)
+  local is_mistaken = made.copies_tables and (has_wrong_constants(trace) or kept_tables.are_mistaken(trace)) and do_without("loop", root)
   if is_mistaken then M.tables = M.tables + 1 end
-  if is_doubtful or is_twofold or is_mistaken then jit.flush() end
+  if is_twofold or is_mistaken then jit.flush() end
   release_collector()
 end
 
@@ -183,5 +204,8 @@ function M.abort(_, _, _, reason)
   given_up[loop_root] = (given_up[loop_root] or 0) + 1
   if given_up[loop_root] >= tries_max then do_without("loop", loop_root) end
 end
+
+--- To be called once.
+function M.install() jit.attach(record, "record") end
 
 return M

@@ -28,12 +28,23 @@ end
 
 if M.is_readable then
   for _, name in ipairs {
-    "ADD", "ALEN", "ALOAD", "AREF", "ASTORE", "FLOAD", "HLOAD", "HREF", "HREFK", "HSTORE", "LOOP", "NEWREF", "SLOAD", "TDUP", "TNEW", "USTORE",
-    "VLOAD",
+    "ALEN", "ALOAD", "AREF", "ASTORE", "FLOAD", "HLOAD", "HREF", "HREFK", "HSTORE", "LOOP", "NEWREF", "SLOAD", "TDUP", "TNEW", "USTORE",
   } do
     operation[name] = number_in(names.irnames, name)
   end
   for _, name in ipairs { "LEN", "VARG" } do M.instruction[name] = number_in(names.bcnames, name) end
+end
+
+--- Some instructions of functions, by name, as a set by number.
+---@param ... string
+---@return table<integer, true>
+function M.instructions(...)
+  local set = {}
+  for _, name in ipairs(M.is_readable and { ... } or {}) do
+    local number = number_in(names.bcnames, name)
+    if number then set[number] = true end
+  end
+  return set
 end
 
 --- Some instructions of traces, by name, as a set by number.
@@ -121,7 +132,7 @@ Lists.__index = Lists
 function M.lists(trace)
   return setmetatable({
     trace = trace, read = 0, measured = {}, written = {}, current = {}, fields = {},
-    is_stale = false, takes_varargs = false, repeats_fields = false, copies_tables = false,
+    is_stale = false, repeats_fields = false, copies_tables = false,
   }, Lists)
 end
 
@@ -148,8 +159,6 @@ function Lists:read_on()
     local kind, left, right = at(trace, place)
     if kind == operation.ALEN then
       self.measured[left], self.current[left] = true, true
-    elseif kind == operation.VLOAD then
-      self.takes_varargs = self.takes_varargs or at(trace, left) == operation.ADD
     elseif kind == operation.TDUP then
       self.copies_tables = true
     elseif kind == operation.NEWREF then
@@ -160,12 +169,6 @@ function Lists:read_on()
     end
   end
   self.read = math.max(self.read, last)
-end
-
---- May a list be shorter or longer than when it was measured, as it was written to by another name since?
----@return boolean
-function Lists:is_in_doubt()
-  return self.is_stale or self:is_unstable_loop()
 end
 
 --- May a list that is measured each time, and by that name never written to, be written to by another name?

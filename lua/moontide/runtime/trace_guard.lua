@@ -135,7 +135,10 @@ end
 
 local function guard()
   local guards = { swap_guard(), pairs_guard() }
-  if trace_code.is_readable and is_old() then guards[3] = code_guard end
+  if trace_code.is_readable and is_old() then
+    guards[3] = code_guard
+    code_guard.install()
+  end
   return function(what, ...)
     for i = 1, #guards do
       local handle = guards[i][what]
