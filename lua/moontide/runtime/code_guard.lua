@@ -50,6 +50,8 @@ local points = setmetatable({}, { __mode = "k" })
 
 -- Traces that go on from others may end with these and begin behind them.
 local ends_loop = trace_code.instructions("FORL", "IFORL", "JFORL", "ITERL", "IITERL", "JITERL", "LOOP", "ILOOP", "JLOOP")
+-- These write to the register below theirs as well.
+local passes_control = trace_code.instructions("ITERL", "IITERL", "JITERL")
 
 -- By trace: the place where its tree of traces began. By such a place: the parts of the compiler that what begins there
 -- does without.
@@ -146,7 +148,11 @@ local function points_of(fn)
       found.acts[at] = give_up
     end
     found.ends[at] = ends_loop[instruction]
-    if kind == bytecode.dst then found.writes[at] = register elseif kind == bytecode.base then found.writes_from[at] = register end
+    if kind == bytecode.dst then
+      found.writes[at] = register
+    elseif kind == bytecode.base then
+      found.writes_from[at] = passes_control[instruction] and register - 1 or register
+    end
   end
   points[fn] = found
   return found
@@ -190,9 +196,10 @@ function M.stop(trace)
   made:read_on()
   local is_twofold = made.repeats_fields and do_without("sink", root)
   if is_twofold then M.fields = M.fields + 1 end
-  local is_mistaken = made.copies_tables and (has_wrong_constants(trace) or kept_tables.are_mistaken(trace)) and do_without("loop", root)
+  local is_wrong = made.copies_tables and has_wrong_constants(trace)
+  local is_mistaken = made.copies_tables and (is_wrong or kept_tables.are_mistaken(trace)) and do_without("loop", root)
   if is_mistaken then M.tables = M.tables + 1 end
-  if is_twofold or is_mistaken then jit.flush() end
+  if is_twofold or is_mistaken or is_wrong then jit.flush() end
   release_collector()
 end
 
