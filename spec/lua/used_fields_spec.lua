@@ -1,4 +1,5 @@
 -- What a function can see of a record is told from its byte code, and only then are fields left out.
+local copy = require "support.copy"
 local mt = require "moontide"
 local testing = require "moontide.testing"
 local used_fields = require "moontide.runtime.used_fields"
@@ -140,20 +141,13 @@ describe("a function that sees elements of a list", function()
     { n = 1 }, { [2] = "two", [7] = 7 }, { 1, 2, x = 3 }, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, mt.null, { mt.null, { { {} } } },
   }
 
-  local function copy_of(value)
-    if type(value) ~= "table" or value == mt.null then return value end
-    local copied = {}
-    for key, inner in pairs(value) do copied[key] = copy_of(inner) end
-    return copied
-  end
-
   -- What it answers of each list, which comes in more often than a loop needs to be compiled.
   local function answers(fn)
     local h = testing.harness(function(input) return input:map(fn) end)
     local expected = {}
     for _ = 1, 60 do
       for _, list in ipairs(lists) do
-        expected[#expected + 1] = fn(copy_of(list))
+        expected[#expected + 1] = fn(copy(list))
         h:push(list)
       end
     end

@@ -1,5 +1,6 @@
 -- What functions do to their records, in chains of steps, against the same functions called by hand: no field is lost
 -- and none comes back, whatever is known of a function beforehand. SEED says which, FUNCTIONS how many.
+local copy = require "support.copy"
 local draw = require "support.draw"
 local mt = require "moontide"
 local random_function = require "support.random_function"
@@ -8,13 +9,6 @@ local testing = require "moontide.testing"
 local seed = tonumber(os.getenv "SEED") or os.time()
 local chains = tonumber(os.getenv "FUNCTIONS") or 400
 local records = 40
-
-local function copy(value)
-  if value == mt.null or type(value) ~= "table" then return value end
-  local copied = {}
-  for name, field in pairs(value) do copied[name] = copy(field) end
-  return copied
-end
 
 local function draw_chain(random)
   local texts, kinds = {}, {}

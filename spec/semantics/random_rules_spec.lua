@@ -1,5 +1,6 @@
 -- What functions do to the values of broadcast state, against the same functions given copies by hand: whatever is known
 -- of a function beforehand, a value stays what was put. SEED says which, FUNCTIONS how many.
+local copy = require "support.copy"
 local draw = require "support.draw"
 local mt = require "moontide"
 local random_function = require "support.random_function"
@@ -8,13 +9,6 @@ local testing = require "moontide.testing"
 local seed = tonumber(os.getenv "SEED") or os.time()
 local functions = tonumber(os.getenv "FUNCTIONS") or 400
 local records, rules = 12, 3
-
-local function copy(value)
-  if value == mt.null or type(value) ~= "table" then return value end
-  local copied = {}
-  for name, field in pairs(value) do copied[name] = copy(field) end
-  return copied
-end
 
 local function function_of(text)
   local globals = setmetatable({}, { __index = _G })

@@ -1,5 +1,6 @@
 -- What an author may write for windows: triggers, evictors and functions that do as the numbers of records and the ends of
 -- windows say, so that the engine and a reference may both call them (random_panes.lua).
+local copy = require "support.copy"
 local mt = require "moontide"
 local pane_reference = require "support.pane_reference"
 
@@ -24,14 +25,6 @@ function M.text(value)
   if type(value) ~= "table" then return tostring(value) end
   return (value.left and "L" or value.right and "R" or "") .. record_text(record_of(value))
 end
-
-local function deep_copy(value)
-  if type(value) ~= "table" then return value end
-  local copy = {}
-  for key, inner in pairs(value) do copy[key] = deep_copy(inner) end
-  return copy
-end
-M.copy = deep_copy
 
 -- ---- Triggers ----
 
@@ -131,7 +124,7 @@ local transforms = {
   end,
   new = function(elements, _, ctx)
     if #elements == 0 or #elements > 6 then return elements end
-    local list, value = { elements[#elements] }, M.copy(elements[1].value)
+    local list, value = { elements[#elements] }, copy(elements[1].value)
     record_of(value).v, record_of(value).pad = 7, ""
     list[2] = { value = value, timestamp = ctx:current_watermark() > 25 and elements[1].timestamp or nil }
     return list
@@ -338,9 +331,9 @@ function M.functions(program)
   return {
     apply = apply_of(program, fn), emit = emits[program.method](program, fn),
     seen = function(input, record)
-      local copy = M.copy(record)
-      if not program.sides then return copy end
-      return input == 1 and { left = copy } or { right = copy }
+      local copied = copy(record)
+      if not program.sides then return copied end
+      return input == 1 and { left = copied } or { right = copied }
     end,
     forgotten = function(pane)
       if program.method == "process" then fails_at(program, "forgotten", pane.stop ~= HUGE and pane.stop % 5 == 4) end

@@ -1,6 +1,7 @@
 -- Random programs of windows that keep their elements: joins, co-groups and windows with evictors, with triggers and evictors of
 -- one's own, callbacks that fail, batches of records and restores. Played by the engine and by pane_reference.lua, and compared.
 local mt = require "moontide"
+local copy = require "support.copy"
 local draw = require "support.draw"
 local own_triggers = require "support.own_triggers"
 local pane_reference = require "support.pane_reference"
@@ -326,7 +327,7 @@ function M.play(seed, backend)
   local program = M.program(seed)
   program.plain_trigger, program.made_trigger = triggers_of(program)
   program.plain_evictor, program.made_evictor = evictors_of(program)
-  program.windows_of, program.copy, program.text = windows_of(program), random_callbacks.copy, random_callbacks.text
+  program.windows_of, program.copy, program.text = windows_of(program), copy, random_callbacks.text
   local functions = random_callbacks.functions(program)
   program.emit, program.seen, program.forgotten = functions.emit, functions.seen, functions.forgotten
   local self = setmetatable({ program = program, backend = backend, inputs = program.sides and 2 or 1, parallelism = 1, time = 20, log = {},

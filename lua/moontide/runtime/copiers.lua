@@ -5,23 +5,13 @@ local copy = require "moontide.runtime.copy"
 local generate = require "moontide.runtime.generate"
 local limits = require "moontide.runtime.table_limits"
 local opaque = require "moontide.runtime.opaque"
+local shapes = require "moontide.runtime.shapes"
 
 local sources_max = 64
 
 local copiers, count = {}, 0
 
 local function is_leaf(value) return type(value) ~= "table" or getmetatable(value) == "null" end
-
--- The names of a table's fields in order, and how many there are; nil where one is no string.
-local function names_of(value)
-  local names = {}
-  for name in pairs(value) do
-    if type(name) ~= "string" then return nil end
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names, #names
-end
 
 local function size_of(value)
   local size = 0
@@ -49,8 +39,8 @@ function expression(value, path, level)
   local size = size_of(value)
   if level < limits.levels_max and size > 0 then
     if size == #value and size <= limits.short_max then return list_expression(value, path, level + 1) end
-    local names, fields = names_of(value)
-    if names and fields <= limits.fields_straight_max then return fields_expression(value, names, path, level + 1) end
+    local names = shapes.keys(value)
+    if names and size <= limits.fields_straight_max then return fields_expression(value, names, path, level + 1) end
   end
   return ("copy(%s)"):format(path)
 end

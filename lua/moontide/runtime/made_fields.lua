@@ -2,14 +2,13 @@
 --- table that the function makes with fields of fixed names or numbers, and that nobody else
 --- gets to see, has no others: an encoder need not walk over it to know, so
 --- compiled code need not make it at all. The same holds for the tables in it.
-local bytecode = require "moontide.runtime.bytecode"
 local limits = require "moontide.runtime.table_limits"
 local origins = require "moontide.runtime.origins"
 local used_fields = require "moontide.runtime.used_fields"
 
 local M = {}
 
-local fields_max, bytecodes_max = 60, 1000
+local fields_max = 60
 
 --- The only fields that a table can have. Of each: true, or what holds for a table in it.
 ---@alias FieldSet table<string|integer, true|FieldSet>
@@ -125,15 +124,9 @@ function Made:store(origin, name, values)
   return true
 end
 
--- Called as a method of `object` and of nothing else.
-local function is_method(arguments, object)
-  local first = arguments[1]
-  return first and first[object] and next(first, next(first)) == nil
-end
-
 function Made:call(fn, arguments)
   local method, name = fn:match("^(%l+) of (.*)$")
-  if not method or not is_method(arguments, name == "out" and name or "state " .. name) then return nil end
+  if not method or origins.only(arguments[1]) ~= (name == "out" and name or "state " .. name) then return nil end
   if method == "value" then
     self:table_of("value " .. name)
     return "value " .. name
@@ -229,8 +222,8 @@ end
 -- What is known of a record behind a function that only answers something about it: one that takes a table out of it may
 -- change that.
 local function seen_by(known, fn)
+  if used_fields.changes_nothing(fn) then return known end
   if not used_fields.add(fn, 1, {}) then return nil end
-  if bytecode.only_tests(fn, bytecodes_max) then return known end
   local names = names_alone(known.fields)
   return names and { fields = names, passes = known.passes }
 end

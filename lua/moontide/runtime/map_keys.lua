@@ -95,20 +95,15 @@ local function listener_of(fn, maps, sites, fields)
     return expression("(" .. table.concat(texts, " " .. operator .. " ") .. ")")
   end
 
-  local function only(set)
-    local origin = set and next(set)
-    return origin and next(set, origin) == nil and origin or origins.unknown
-  end
-
   function listener.call(called, arguments, pc)
     local map = called:match "^%l+ of (.*)$"
     if map then
-      sites[pc] = { map = map, expression = expression_of(only(arguments[2])) } -- the last time it is come to, all ways have met
+      sites[pc] = { map = map, expression = expression_of(origins.only(arguments[2]) or origins.unknown) } -- the last time it is come to, all ways have met
       return nil
     end
     local name, operands = called:match "^function (.*)$", {}
     if not name then return nil end
-    for i, set in ipairs(arguments) do operands[i] = only(set) end
+    for i, set in ipairs(arguments) do operands[i] = origins.only(set) or origins.unknown end
     local texts = texts_of(operands)
     return texts and expression(("%s(%s)"):format(name, table.concat(texts, ", ")))
   end

@@ -30,15 +30,9 @@ function Reads:store(origin, name)
   if origin == "self" then self.names[name] = nil else self:escaped(origin) end
 end
 
--- Called as a method of `object` and of nothing else.
-local function is_method(arguments, object)
-  local first = arguments[1]
-  return first and first[object] and next(first, next(first)) == nil
-end
-
 function Reads:call(fn, arguments)
   local method, name = fn:match "^([%l_]+) of (.*)$"
-  if not answers[method] or not is_method(arguments, "state " .. name) then return nil end
+  if not answers[method] or origins.only(arguments[1]) ~= "state " .. name then return nil end
   for i = 2, #arguments do
     for origin in pairs(arguments[i]) do self:escaped(origin) end
   end

@@ -57,13 +57,16 @@ end
 local OperatorState = {}
 OperatorState.__index = OperatorState
 
--- All that get `self`.
-local function callbacks_of(definition)
-  local functions = {}
+-- The broadcast states whose values are only read by all that get `self`.
+local function only_read_of(definition, names)
+  local functions, broadcast = {}, {}
   for _, value in pairs(definition) do
     if type(value) == "function" then functions[#functions + 1] = value end
   end
-  return functions
+  for _, name in ipairs(names) do
+    if definition.operator_state[name].kind == "broadcast" then broadcast[#broadcast + 1] = name end
+  end
+  return #broadcast > 0 and only_read.of(functions, broadcast) or {}
 end
 
 --- The operator state of a step, empty. nil if it declares none.
@@ -76,7 +79,7 @@ function M.of_step(call, step, guarded)
   if not names or #names == 0 then return nil end
   local journal = new_journal(guarded)
   local self = setmetatable({ call = call, names = names, descriptors = step.definition.operator_state, states = {}, journal = journal }, OperatorState)
-  local read = only_read.of(callbacks_of(step.definition), names)
+  local read = only_read_of(step.definition, names)
   for _, name in ipairs(names) do self.states[name] = kinds[self.descriptors[name].kind].new(name, journal, read[name]) end
   return self
 end

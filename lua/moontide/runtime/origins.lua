@@ -53,11 +53,15 @@ local function forget_from(registers, first)
   end
 end
 
--- The one origin of a register, nil where it may have several.
-local function only(origins)
+--- The one origin of a register or argument, nil where it may have several.
+---@param origins table<string, true>?
+---@return string?
+function M.only(origins)
   local first = next(origins or unknown)
   return next(origins or unknown, first) == nil and first or nil
 end
+
+local only = M.only
 
 local run = {}
 

@@ -19,16 +19,25 @@ function M.names(id)
   return names
 end
 
---- The shape of a table all of whose keys are strings, else nil.
+--- The keys of a table in order, if all of them are strings, else nil.
 ---@param value table
----@return integer?
-function M.of(value)
+---@return string[]?
+function M.keys(value)
   local names = {}
   for key in pairs(value) do
     if type(key) ~= "string" then return nil end
     names[#names + 1] = key
   end
   table.sort(names)
+  return names
+end
+
+--- The shape of a table all of whose keys are strings, else nil.
+---@param value table
+---@return integer?
+function M.of(value)
+  local names = M.keys(value)
+  if not names then return nil end
   local slices = ffi.new("struct slice[?]", #names + 1)
   for i, name in ipairs(names) do
     slices[i - 1].data, slices[i - 1].bytes = name, #name

@@ -68,14 +68,20 @@ local function reader(operator, fn)
   return fn, parameter[operator.terminal]
 end
 
---- Does an operator only choose among its records? Its functions are filters, which change nothing in what they see:
---- a field may hold a table.
+--- Does a function only answer something about its record? It then changes nothing in what it sees: a field may hold a table.
+---@param fn function
+---@return boolean
+function M.changes_nothing(fn)
+  return bytecode.only_tests(fn, bytecodes_max) and M.add(fn, 1, {})
+end
+
+--- Does an operator only choose among its records? Its functions are filters, which change nothing in what they see.
 ---@param operator Operator
 ---@return boolean
 function M.only_chooses(operator)
   if operator.terminal ~= "emit" then return false end
   for _, stage in ipairs(operator.stages) do
-    if stage.kind ~= "filter" or not bytecode.only_tests(stage.fn, bytecodes_max) or not M.add(stage.fn, 1, {}) then return false end
+    if stage.kind ~= "filter" or not M.changes_nothing(stage.fn) then return false end
   end
   return true
 end

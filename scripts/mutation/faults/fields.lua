@@ -10,7 +10,7 @@ return {
   { rule = "fields", file = made, specs = specs,
     from = "      if not is_made(value) and value ~= origins.scalar then return true end\n", to = "" },
   { rule = "fields", file = made, specs = specs,
-    from = "  if bytecode.only_tests(fn, bytecodes_max) then return known end\n", to = "  if known then return known end\n" },
+    from = "  if used_fields.changes_nothing(fn) then return known end\n", to = "  if known then return known end\n" },
   { rule = "fields", file = made, specs = specs, from = "result.states[name] = names_alone(fields)", to = "result.states[name] = fields" },
   { rule = "fields", file = "lua/moontide/runtime/origins.lua", specs = specs, from = "  if not is_known then escape(self, values) end\n", to = "" },
   { rule = "fields", file = "lua/moontide/runtime/encode.lua", specs = specs,
