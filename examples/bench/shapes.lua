@@ -101,6 +101,27 @@ function shapes.made_in_lua(job)
     })
 end
 
+local function payment_of(row) return { account = row.key, cents = row.value } end
+local function is_large(payment) return payment.cents > 100 end
+local function add_to(sum, payment) return { n = sum.n + 1, cents = sum.cents + payment.cents } end
+local function emit_mean(out, account, sum) out:collect { account = account, mean = sum.cents / sum.n } end
+
+-- The work in functions of their own, which the steps call.
+function shapes.in_functions(job)
+  return job:from(mt.random_keys { keys = 100000, shape = "row" })
+    :map(function(row) return payment_of(row) end)
+    :filter(function(payment) return is_large(payment) end)
+    :key_by("account")
+    :process("means", {
+      state = { sum = mt.value_state { default = { n = 0, cents = 0 } } },
+      process_element = function(self, payment, _, out)
+        local sum = add_to(self.sum:value(), payment)
+        self.sum:update(sum)
+        emit_mean(out, payment.account, sum)
+      end,
+    })
+end
+
 -- Ten rules in broadcast state, all of which are held against each record.
 function shapes.broadcast_rules(job)
   local list = {}

@@ -237,7 +237,7 @@ describe("the fields of tables that a function", function()
     ["stores a record"] = function(self, v) self.kept:update(v) end,
     ["stores what another state holds"] = function(self) self.kept:update { a = 1 } self.kept:update(self.other:value()) end,
     ["gives the value away"] = function(self) local s = self.kept:value() kept(s) self.kept:update(s) self.kept:update { a = 1 } end,
-    ["gives self away"] = function(self) stores(self) self.kept:update { a = 1 } end,
+    ["gives self away"] = function(self) kept(self) self.kept:update { a = 1 } end,
     ["gives the state away"] = function(self) kept(self.kept) self.kept:update { a = 1 } end,
     ["keeps self"] = function(self) kept = self self.kept:update { a = 1 } end,
     ["reaches it by a variable"] = function(self, v) self[v.name]:update(v) self.kept:update { a = 1 } end,
@@ -246,6 +246,46 @@ describe("the fields of tables that a function", function()
   } do
     it("stores may be any where it " .. name, function() assert.equal("any", of_state(fn)) end)
   end
+
+  it("answers, collects and stores may be what functions make that it calls", function()
+    local function make(a, b) return { a = a, b = b } end
+    local function either(v) if v.x then return make(v.x, 1) end return { c = v } end
+    local function with_d(t) t.d = 1 return t end
+    local function keep(t) kept = t return t end
+    local function emit(out, v) out:collect { e = v } end
+    local function deep(v) return { f = make(v, 2), g = keep { h = 1 } } end
+    assert.equal("a,b", answered(function(v) return make(v, 1) end))
+    assert.equal("a,b,c", answered(function(v) return either(v) end))
+    assert.equal("a,b,d", answered(function(v) return with_d(make(v, 1)) end))
+    assert.equal("a,b,z", answered(function(v) local t = make(v, 1) t.z = 2 return t end))
+    assert.equal("any", answered(function(v) return keep(make(v, 1)) end))
+    assert.equal("any", answered(function(v) local t = make(v, 1) keep(t) return t end))
+    assert.equal("f{a,b},g", within(function(v) return deep(v) end))
+    assert.equal("f{a,b},g", within(function(v) return { f = make(v.x, v.y), g = make(v, 1).a } end))
+    assert.equal("f", within(function(v) local t = { f = make(v.x, v.y) } with_d(t.f) return t end))
+    assert.equal("e", collected(function(v, out) emit(out, v) end))
+    assert.equal("e,k", collected(function(v, out) out:collect { k = v } return emit(out, v) end))
+    assert.equal("any", collected(function(v, out) emit(out, v) keep(out) end))
+    assert.equal("a", of_state(function(self) stores(self) end))
+    assert.equal("a,b", of_state(function(self, v) stores(self) self.kept:update(make(v, 1)) end))
+    assert.equal("any", of_state(function(self, v) keep(self) self.kept:update(make(v, 1)) end))
+  end)
+
+  it("answers may be any where what it calls may be another function, or cannot be told of", function()
+    local function make(a) return { a = a } end
+    local function inner(t) local function set() t.b = 1 end set() return 1 end
+    local function many(...) kept = ... end
+    assert.equal("any", answered(function(v) local t = make(v) inner(t) return t end))
+    assert.equal("any", answered(function(v) local t = make(v) many(t) return t end))
+    assert.equal("any", answered(function(v) local t = make(v) rawset(t, "b", 1) return t end))
+    local other = make
+    local function change() other = tostring end
+    assert.equal("a", answered(function(v) return make(v) end))
+    assert.equal("any", answered(function(v) return other(v) end))
+    assert.is_function(change)
+    local parts = { make = make }
+    assert.equal("any", answered(function(v) return parts.make(v) end))
+  end)
 
   it("stores may be any where another callback keeps self, or brings another default", function()
     assert.equal("any", of_state(stores, { open = function(self) kept = self end }))

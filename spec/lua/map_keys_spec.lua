@@ -47,6 +47,15 @@ describe("the keys that a function asks maps for", function()
     assert.equal("seen: 12", told(function(self, v) self.seen:get(tostring(v.n)) end, { n = 12 }))
   end)
 
+  it("are what functions answer that it calls", function()
+    local function minute(at) return floor(at / 60000) end
+    local function key_of(v) return v.user .. ":" .. minute(v.at) end
+    local function count(map, key) map:put(key, 1) end
+    assert.equal("seen: ann:2", told(function(self, v) self.seen:get(key_of(v)) end, { user = "ann", at = 150000 }))
+    assert.equal("seen: ann, other: 1", told(function(self, v) count(self.seen, v.user) count(self.other, minute(v.at)) end, { user = "ann", at = 60000 }))
+    assert.equal("at,user", field_names(function(self, v) self.seen:get(key_of(v)) end))
+  end)
+
   it("read no other fields of the record", function()
     assert.equal("a,b", field_names(function(self, v) self.seen:get(v.a .. v.b.c) end))
   end)

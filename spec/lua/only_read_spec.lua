@@ -87,6 +87,20 @@ describe("the states whose values are only read", function()
     end)
   end
 
+  it("are those of a function that shows them to others which only read them", function()
+    local function matches(rule, v) return rule.kind == v.kind and v.amount > rule.min end
+    local function first(self, v) for _, rule in self.rules:entries() do if matches(rule, v) then return rule.id end end end
+    local function change(rule) rule.count = 1 end
+    local function one_of(self, v) return self.rules:get(v) end
+    assert.equal("other,rules", told(function(self, v) return matches(self.rules:get(v), v) end))
+    assert.equal("other,rules", told(function(self, v) return first(self, v) end))
+    assert.equal("other,rules", told(function(self, v) return one_of(self, v).id end))
+    assert.equal("other", told(function(self, v) change(self.rules:get(v)) end))
+    assert.equal("other", told(function(self, v) change(one_of(self, v)) end))
+    assert.equal("other", told(function(self, v) return one_of(self, v) end))
+    assert.equal("rules", told(function(self, v) matches(self.other:get(v), v) change(self.other:get(v)) end))
+  end)
+
   it("are those that all functions only read", function()
     assert.equal("rules", told(function(self, v) return self.rules:get(v).x, self.other:get(v).x end, function(self, v) self.other:get(v).x = 1 end))
   end)

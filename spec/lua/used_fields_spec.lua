@@ -24,6 +24,31 @@ describe("the fields that a function sees", function()
     assert.equal("1,3,a", seen(function(v) return v[1] + v[3] * v.a end))
     assert.equal("a,b", seen(function(v) return v.a .. v.b end))
     assert.equal("amount,b", seen(function(self, v, _, out) out:collect { n = self.c:value() + v.amount, a = v.b } end, 2))
+    assert.equal("a", seen(function(v) local w = v return w.a end))
+    assert.equal("a", seen(function(v) v = v.a return v.b end))
+    assert.equal("a", seen(function(v) if v and v ~= nil then return v.a end end))
+    assert.equal("", seen(function() return 1 end))
+  end)
+
+  it("are those that functions name which it calls", function()
+    local function sum(v, more) return v.a + v.b + more end
+    local function either(v) if v.c then return sum(v, 1) end return v.d end
+    local function keeps(v) kept = v end
+    local function itself(v) return v end
+    local function again(v) return v.a and again(v) end -- luacheck: ignore
+    local function forever(v) return v.a and forever(v) end
+    local later = sum
+    if kept then later = keeps end
+    assert.equal("a,b", seen(function(v) return sum(v, v.a) end))
+    assert.equal("a,b,c,d", seen(function(v) return either(v) end))
+    assert.equal("a,b", seen(function(v) return sum(itself(v), 0) end))
+    assert.equal("d", seen(function(v) local w = itself(v) return w.d end))
+    assert.equal("all", seen(function(v) return keeps(v) end))
+    assert.equal("all", seen(function(v) return itself(v) end))
+    assert.equal("all", seen(function(v) return sum(1, 2, v), kept(v) end))
+    assert.equal("all", seen(function(v) return later(v) end))
+    assert.equal("all", seen(function(v) return again(v) end))
+    assert.equal("all", seen(function(v) return forever(v) end))
   end)
 
   for name, fn in pairs {
@@ -39,17 +64,14 @@ describe("the fields that a function sees", function()
     ["puts it under a name"] = function(v) kept.x = v end,
     ["puts it under a number"] = function(v) kept[1] = v end,
     ["keeps it in an upvalue"] = function(v) kept = v end,
-    ["keeps it in a local"] = function(v) local w = v return w.a end,
-    ["compares it"] = function(v) return v == nil end,
+    ["compares it"] = function(v, w) return v == w end,
     ["asks whether it is true"] = function(v) return v and v.a end,
     ["negates it"] = function(v) return not v end,
     ["takes its length"] = function(v) return #v end,
     ["joins it to a text"] = function(v) return v .. v.b end,
     ["calls a method of it"] = function(v) return v:foo() end,
     ["counts up from it"] = function(v) for i = v, 10 do kept = i end end,
-    ["assigns to it"] = function(v) v = v.a return v.b end,
     ["takes any number of arguments"] = function(v, ...) return v.a, select("#", ...) end,
-    ["has no such parameter"] = function() return 1 end,
     ["is no Lua function"] = tostring,
   } do
     it("are all where it " .. name, function()
@@ -123,7 +145,7 @@ describe("an operator of filters", function()
     ["makes a table"] = function(v) return { v.n } end,
     ["loops"] = function(v) for _ = 1, v.n do limit = limit + 0 end return true end,
     ["holds a function"] = function(v) return (function() return v.n end)() end,
-    ["uses the record itself"] = function(v) return v ~= nil end,
+    ["uses the record itself"] = function(v) return v ~= limit end,
   } do
     it("may do more where one " .. name, function() assert.is_false(only_chooses(function(v) return v.n end, fn)) end)
   end

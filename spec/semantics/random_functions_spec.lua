@@ -20,20 +20,25 @@ local function draw_chain(random)
   return { texts = texts, kinds = kinds }
 end
 
--- The functions of a chain, with globals of their own.
-local function functions_of(chain)
+local function is_compiled() end
+
+-- The functions of a chain, with globals of their own. `set_up`: what is done with the text of each before.
+local function functions_of(chain, set_up)
   local globals = setmetatable({}, { __index = _G })
   setfenv(assert(loadstring(random_function.prelude)), globals)()
   local list = {}
-  for i, text in ipairs(chain.texts) do list[i] = setfenv(assert(loadstring(text)), globals)() end
+  for i, text in ipairs(chain.texts) do
+    local chunk = setfenv(assert(loadstring(text)), globals)
+    set_up(chunk, true)
+    list[i] = chunk()
+  end
   return list
 end
 
 -- Steps behind a key are another operator: they get a copy. Those before it are one, and get the same table. Nothing of it
 -- is compiled: a loop that hands tables of several shapes on ended the process in one run of thirty (LuaJIT #994).
 local function called_by_hand(chain, input)
-  local functions, emitted, last = functions_of(chain), {}, nil
-  for _, fn in ipairs(functions) do jit.off(fn, true) end
+  local functions, emitted, last = functions_of(chain, jit.off), {}, nil
   local out = { collect = function(_, value) emitted[#emitted + 1] = copy(value) end }
   local self = { last = { update = function(_, value) last = copy(value) end, value = function() return copy(last) end } }
   local by_kind = {
@@ -64,7 +69,7 @@ end
 
 local function run_as_steps(chain, input)
   local h = testing.harness(function(stream)
-    for i, fn in ipairs(functions_of(chain)) do stream = add_step(stream, chain.kinds[i], fn) end
+    for i, fn in ipairs(functions_of(chain, is_compiled)) do stream = add_step(stream, chain.kinds[i], fn) end
     return stream
   end)
   for _, record in ipairs(input) do h:push(copy(record)) end

@@ -10,10 +10,15 @@ local seed = tonumber(os.getenv "SEED") or os.time()
 local functions = tonumber(os.getenv "FUNCTIONS") or 400
 local records, rules = 12, 3
 
-local function function_of(text)
+local function is_compiled() end
+
+-- The function of a text, with globals of its own. `set_up`: what is done with the text before.
+local function function_of(text, set_up)
   local globals = setmetatable({}, { __index = _G })
   setfenv(assert(loadstring(random_function.prelude)), globals)()
-  return setfenv(assert(loadstring(text)), globals)()
+  local chunk = setfenv(assert(loadstring(text)), globals)
+  set_up(chunk, true)
+  return chunk()
 end
 
 local function each(list, answer)
@@ -25,8 +30,7 @@ local function each(list, answer)
 end
 
 local function called_by_hand(text, given, input)
-  local fn, emitted = function_of(text), {}
-  jit.off(fn, true)
+  local fn, emitted = function_of(text, jit.off), {}
   local out = { collect = function(_, value) emitted[#emitted + 1] = copy(value) end }
   local state = {
     get = function(_, key) return copy(given[key]) end,
@@ -44,7 +48,7 @@ jit.off(called_by_hand, true)
 local function run_as_step(text, given, input)
   local h = testing.harness(function(stream, second)
     return stream:key_by(function() return 1 end):connect(second:broadcast { rules = mt.map_state() }):process("ruled", {
-      process_element = function_of(text),
+      process_element = function_of(text, is_compiled),
       process_broadcast_element = function(self, rule) self.rules:put(rule.key, rule.value) end,
     })
   end, { inputs = 2 })

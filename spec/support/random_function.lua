@@ -19,6 +19,24 @@ function deep(t)
 end
 ]]
 
+-- What they call by names that are never assigned again, but for `unsure`.
+local locals = [[
+local function mark(t) t.marked = (t.marked or 0) + 1 return t end
+local function first(t) return t.a end
+local function pair(one, two) return { a = one, p = two } end
+local function within(t, name) return { [name] = 1, inside = t } end
+local function wrap(t) local u = { a = t } return u, t end
+local function keep(t) kept = t return t end
+local function either(t, u) if t.a then return t end return u end
+local function both(t, u) mark(t) return mark(either(u, t)) end
+local function give(t, value) t.given = value end
+local function emit(out, t) if out then out:collect(t) end end
+local function inner(t) local function set() t.set = 1 end set() return t end
+local function any(...) local t = ... t.any = (t.any or 0) + 1 end
+local unsure = pair
+if not unsure then unsure = mark end
+]]
+
 local Body = {}
 Body.__index = Body
 
@@ -88,6 +106,14 @@ local statements = {
   function(self) self:add("helper(%s)", self:table()) end,
   function(self) self:add("%s.%s = reader(%s)", self:table(), self:name(), self:table()) end,
   function(self) self:add("setter(%s, 'given', %s)", self:table(), self:scalar()) end,
+  function(self) self:add("%s(%s)", draw.pick(self.random, { "mark", "keep", "inner", "any" }), self:table()) end,
+  function(self) self:add("give(%s, %s)", self:table(), draw.pick(self.random, { self:scalar(), self:table() })) end,
+  function(self) self:add("%s.%s = first(%s)", self:table(), self:name(), self:table()) end,
+  function(self) self:named("pair(%s, %s)", self:scalar(), draw.pick(self.random, { self:scalar(), self:table() })) end,
+  function(self) self:named("wrap(%s)", self:table()) end,
+  function(self) self:named("within(%s, %q)", self:table(), self:name()) end,
+  function(self) self:named("%s(%s, %s)", draw.pick(self.random, { "either", "both", "unsure" }), self:table(), self:table()) end,
+  function(self) self:add("%s = %s(%s, %s)", self:table(), draw.pick(self.random, { "either", "both", "pair" }), self:table(), self:table()) end,
   function(self) self:add("kept = %s", self:table()) end,
   function(self) self:add("if kept then kept.later = %s end", self.random(9)) end,
   function(self) self:add "for key, value in pairs(r) do if value == 3 then r[key] = 33 end end" end,
@@ -113,6 +139,9 @@ local nesting = {
   function(self) self:add("if type(kept) == 'table' then kept.later = %s end", self:scalar()) end,
   function(self) self:add("helper(%s)", self:table()) end,
   function(self) self:add("deep(%s)", self:table()) end,
+  function(self) self:add("%s(%s)", draw.pick(self.random, { "mark", "inner", "any" }), self:table()) end,
+  function(self) self:add("give(%s, %s)", self:table(), self:table()) end,
+  function(self) self:named("%s(%s, %s)", draw.pick(self.random, { "pair", "either", "both" }), self:table(), self:table()) end,
 }
 
 function Body:statement() draw.pick(self.random, statements)(self) end
@@ -152,11 +181,11 @@ function M.text(random, kind)
   elseif kind == "map" then
     made:add("return %s", result)
   else
-    made:add("out:collect(%s)", result)
+    made:add(random(3) == 1 and "emit(out, %s)" or "out:collect(%s)", result)
     if random(3) == 1 then made:add("r.after = 1 out:collect(%s)", result) end
     if kind == "keyed" then made:add("self.last:update(r) out:collect(self.last:value())") end
   end
-  return ("return function(%s)\n%s\nend"):format(heads[kind], table.concat(made.lines, "\n"))
+  return ("%sreturn function(%s)\n%s\nend"):format(locals, heads[kind], table.concat(made.lines, "\n"))
 end
 
 local rules_of = {
@@ -173,7 +202,7 @@ function M.ruled_text(random)
   for i, name in ipairs(names) do seen[i] = ("%s = rule.%s"):format(name, name) end
   local made = body(random, { "r", "r", "rule" }, 3)
   if random(4) == 1 then made:add "out:collect(rule)" end
-  return ("return function(self, r, ctx, out)\n%s\nout:collect { %s }\n%s\nend\nend"):format(head, table.concat(seen, ", "), table.concat(made.lines, "\n"))
+  return ("%sreturn function(self, r, ctx, out)\n%s\nout:collect { %s }\n%s\nend\nend"):format(locals, head, table.concat(seen, ", "), table.concat(made.lines, "\n"))
 end
 
 local values = {

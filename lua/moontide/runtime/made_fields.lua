@@ -14,12 +14,12 @@ local fields_max = 60
 ---@alias FieldSet table<string|integer, true|FieldSet>
 
 -- Origins, as this module names them: "self", "record" (of which nobody else knows), "out", "collect of out", "state NAME", "value of NAME" and the other
--- methods of a state, "value NAME" (what it answered), "table N".
+-- methods of a state, "value NAME" (what it answered), "table PLACE".
 local Made = {}
 Made.__index = Made
 
 local function new_made(states)
-  local self = setmetatable({ tables = {}, count = 0, answered = { given = {} }, collected = { given = {} }, states = {} }, Made)
+  local self = setmetatable({ tables = {}, walks = 0, answered = { given = {} }, collected = { given = {} }, states = {} }, Made)
   self.answered.own, self.collected.own = "record", "record"
   for name in pairs(states or {}) do self.states[name] = { given = {}, own = "value " .. name } end
   return self
@@ -141,14 +141,13 @@ function Made:returned(given)
 end
 
 function Made:walk(fn, parameters)
-  local first = self.count
+  self.walks = self.walks + 1
+  local prefix = ("table %d:"):format(self.walks)
   local listener = {
-    made = function(pc, template)
-      local origin = "table " .. (first + pc)
-      local known = self:table_of(origin)
+    made = function(place, template)
+      local known = self:table_of(prefix .. place)
       if template and not add_names(known.fields, template) then known.escaped = true end
-      self.count = math.max(self.count, first + pc)
-      return origin
+      return prefix .. place
     end,
   }
   for _, name in ipairs { "field", "store", "call", "escaped", "returned" } do

@@ -52,22 +52,11 @@ end
 
 local takes_key = { get = true, put = true, contains = true, remove = true }
 
-local function listener_of(fn, maps, sites, fields)
+local function listener_of(maps, sites, fields)
   local function nothing() end
-  local listener = { store = nothing, escaped = nothing, returned = nothing, constant = outside }
+  local listener = { store = nothing, escaped = nothing, returned = nothing, constant = outside, outside = outside }
 
   function listener.made() return "table" end
-
-  function listener.outer(index)
-    local _, value = debug.getupvalue(fn, index)
-    return outside(value)
-  end
-
-  -- The environment may refuse to be asked for what is not there.
-  function listener.global(name)
-    local is_there, value = pcall(function() return getfenv(fn)[name] end)
-    return is_there and outside(value) or nil
-  end
 
   function listener.field(origin, name)
     if type(name) ~= "string" then return nil end
@@ -95,10 +84,10 @@ local function listener_of(fn, maps, sites, fields)
     return expression("(" .. table.concat(texts, " " .. operator .. " ") .. ")")
   end
 
-  function listener.call(called, arguments, pc)
+  function listener.call(called, arguments, place)
     local map = called:match "^%l+ of (.*)$"
     if map then
-      sites[pc] = { map = map, expression = expression_of(origins.only(arguments[2]) or origins.unknown) } -- the last time it is come to, all ways have met
+      sites[place] = { map = map, expression = expression_of(origins.only(arguments[2]) or origins.unknown) } -- the last time it is come to, all ways have met
       return nil
     end
     local name, operands = called:match "^function (.*)$", {}
@@ -118,10 +107,10 @@ end
 -- Each key once for a map, in the order of the byte code.
 local function keys_of(sites)
   local places, keys, seen = {}, {}, {}
-  for pc in pairs(sites) do places[#places + 1] = pc end
+  for place in pairs(sites) do places[#places + 1] = place end
   table.sort(places)
-  for _, pc in ipairs(places) do
-    local site = sites[pc]
+  for _, place in ipairs(places) do
+    local site = sites[place]
     local name = site.expression and site.map .. "\n" .. site.expression
     if name and not seen[name] then
       seen[name] = true
@@ -137,7 +126,7 @@ end
 ---@return MapKey[], table<string, true> fields of the record that the expressions read
 function M.of(fn, maps)
   local sites, fields = {}, {}
-  origins.walk(fn, { "self", "= value" }, listener_of(fn, maps, sites, fields))
+  origins.walk(fn, { "self", "= value" }, listener_of(maps, sites, fields))
   return keys_of(sites), fields
 end
 

@@ -6,14 +6,19 @@
 --- Sound, not complete: what is not understood is an unknown value, and a value
 --- that is used in a way not understood has escaped. An extra way through the
 --- function only adds possibilities, so jumps are read generously.
+---
+--- Functions that it calls by names that are never assigned again are walked along
+--- with it, with what they are given.
 local bytecode = require "moontide.runtime.bytecode"
+local upvalues = require "moontide.runtime.upvalues"
 
 local M = {}
 
 -- Run once for a function: traces of it would only be in the way of those of the batch loops.
 if jit then jit.off(true, true) end
 
-local bytecodes_max = 1000
+local bytecodes_max = 10000
+local levels_max, followed_max = 4, 100 -- of calls; of all those in a walk
 
 --- Any value at all.
 M.unknown = "unknown"
@@ -21,19 +26,27 @@ M.unknown = "unknown"
 M.scalar = "scalar"
 
 ---@class Listener what the walk is told to do with origins; all may be called many times for one place
----@field made fun(pc: integer, template: table?): string origin of a table that is made here
+---@field made fun(place: string, template: table?): string origin of a table that is made here
 ---@field field fun(origin: string, name: string|integer): string? origin of a field that is read
 ---@field store fun(origin: string, name: string|integer, values: table<string, true>): boolean? a field is written; true: where these go is known
----@field call fun(fn: string, arguments: table<string, true>[], pc: integer): string? origin of the result; nil: not understood
+---@field call fun(fn: string, arguments: table<string, true>[], place: string): string? origin of the result; nil: not understood
 ---@field escaped fun(origin: string)
 ---@field returned fun(origins: table<string, true>) the first value
 ---@field constant? fun(value: string|number): string? origin of a constant; without it they are M.scalar
----@field outer? fun(index: integer): string? origin of the value of an upvalue, from 1
----@field global? fun(name: string): string? origin of a global
+---@field outside? fun(value: any): string? origin of what an upvalue or a global is now
 ---@field operate? fun(operator: string, ...: string): string? origin of a result, of the origins of the operands
 ---@field iterate? fun(iterator: string): string[]? origins of what an iterator answers for each round; nil: not understood
 
 local unknown, scalar = { [M.unknown] = true }, { [M.scalar] = true }
+
+-- ---- The walk of one function: what is known before each of its instructions ----
+--
+-- `self`: `fn`, `code`, `before` (registers by instruction), `pending` (instructions to walk), `listener`, `returned` (is
+-- told of what the function answers), `path` (of the calls that led here), `level` (how many these are), and `walk`, which all
+-- share: `helpers` (a list of functions that are called; each by its origin, and its origin by it) and `followed` (how often one was).
+
+-- Places, as texts, are in the order in which they are in the byte code.
+local function place(self, pc) return ("%s%05d"):format(self.path, pc) end
 
 local function escape(self, origins)
   for origin in pairs(origins or unknown) do
@@ -82,11 +95,11 @@ function run.KNIL(_, at, registers)
 end
 
 function run.TDUP(self, at, registers, pc)
-  registers[at.a] = { [self.listener.made(pc, bytecode.constant(self.fn, at.c))] = true }
+  registers[at.a] = { [self.listener.made(place(self, pc), bytecode.constant(self.fn, at.c))] = true }
 end
 
 function run.TNEW(self, at, registers, pc)
-  registers[at.a] = { [self.listener.made(pc)] = true }
+  registers[at.a] = { [self.listener.made(place(self, pc))] = true }
 end
 
 local function get(self, at, registers, name)
@@ -115,7 +128,7 @@ function run.TSETB(self, at, registers) set(self, at, registers, at.c) end
 
 -- Whether a value is true, or nil, tells nothing to anybody.
 local function look() end
-run.IST, run.ISF, run.ISEQP, run.ISNEP, run.RET0 = look, look, look, look, look
+run.IST, run.ISF, run.ISEQP, run.ISNEP = look, look, look, look
 
 local function copy_if(_, at, registers)
   local both = {}
@@ -125,11 +138,35 @@ local function copy_if(_, at, registers)
 end
 run.ISTC, run.ISFC = copy_if, copy_if
 
+local function known(origin) return origin and { [origin] = true } or unknown end
+
+local explore
+
+-- All that a function may answer which is called here; nil where that cannot be told.
+local function follow(self, fn, arguments, pc)
+  local walk = self.walk
+  if self.level == levels_max or walk.followed == followed_max then return nil end
+  walk.followed = walk.followed + 1
+  local answered, registers = {}, {}
+  local function returned(given)
+    for origin in pairs(given) do answered[origin] = true end
+  end
+  for i, given in ipairs(arguments) do registers[i - 1] = given end
+  local called = { fn = fn, listener = self.listener, returned = returned, path = place(self, pc) .. ".", level = self.level + 1, walk = walk }
+  return explore(called, registers) and answered or nil
+end
+
 local function call(self, at, registers, pc, count)
   local arguments, first = {}, at.a + bytecode.arguments_at
   for i = 1, count do arguments[i] = registers[first + i - 1] or unknown end
-  local fn = only(registers[at.a])
-  local result = fn and self.listener.call(fn, arguments, pc)
+  local fn = only(registers[at.a]) or M.unknown
+  local helper, result = self.walk.helpers[fn], nil
+  if helper then
+    result = follow(self, helper, arguments, pc)
+  else
+    local origin = self.listener.call(fn, arguments, place(self, pc))
+    result = origin and known(origin)
+  end
   if not result then
     escape(self, registers[at.a])
     for _, origins in ipairs(arguments) do escape(self, origins) end
@@ -141,23 +178,23 @@ end
 -- `extra`: what stands for the last arguments, those that another call answered. Only the first of them may be anything known.
 local function call_of(extra)
   return function(self, at, registers, pc)
-    local result = call(self, at, registers, pc, at.c + extra)
-    registers[at.a] = result and { [result] = true } or unknown
+    registers[at.a] = call(self, at, registers, pc, at.c + extra) or unknown
   end
 end
 run.CALL, run.CALLM = call_of(-1), call_of(1)
 
 local function tail_call_of(extra)
   return function(self, at, registers, pc)
-    self.listener.returned { [call(self, at, registers, pc, at.c + extra) or M.unknown] = true }
+    self.returned(call(self, at, registers, pc, at.c + extra) or unknown)
   end
 end
 run.CALLT, run.CALLMT = tail_call_of(-1), tail_call_of(1)
 
-function run.RET1(self, at, registers) self.listener.returned(registers[at.a] or unknown) end
+function run.RET0(self) self.returned(scalar) end
+function run.RET1(self, at, registers) self.returned(registers[at.a] or unknown) end
 
 function run.RET(self, at, registers)
-  self.listener.returned(registers[at.a] or unknown)
+  self.returned(registers[at.a] or unknown)
   for register = at.a + 1, at.a + at.c - 2 do escape(self, registers[register]) end
 end
 
@@ -176,8 +213,12 @@ local function other(self, at, registers)
 end
 
 -- A loop that counts: what lies from its base on are its numbers, and what its body is done with.
-function run.FORI(_, at, registers) forget_from(registers, at.a) end
-run.FORL = run.FORI
+function run.FORI(self, at, registers)
+  for register = at.a, at.a + 2 do escape(self, registers[register]) end
+  forget_from(registers, at.a)
+end
+
+function run.FORL(_, at, registers) forget_from(registers, at.a) end
 
 -- The end of a `for ... in`: the first of what its iterator answered becomes what that is asked with, below the base.
 function run.ITERL() end
@@ -191,14 +232,31 @@ function run.ITERC(self, at, registers)
   for i = 1, math.min(#answered, at.b - 1) do registers[at.a + i - 1] = { [answered[i]] = true } end
 end
 
-local function known(origin) return origin and { [origin] = true } or unknown end
-
-function run.UGET(self, at, registers)
-  registers[at.a] = known(self.listener.outer and self.listener.outer(at.c + 1))
+local function outside(self, value)
+  return self.listener.outside and self.listener.outside(value)
 end
 
+-- A function that is called by the name of a local that is never assigned again.
+local function helper(self, index, value)
+  if type(value) ~= "function" or not upvalues.is_constant(self.fn, index) then return nil end
+  local helpers = self.walk.helpers
+  if not helpers[value] then
+    local origin = ("helper %d"):format(#helpers + 1)
+    helpers[#helpers + 1], helpers[origin], helpers[value] = value, value, origin
+  end
+  return helpers[value]
+end
+
+function run.UGET(self, at, registers)
+  local index = at.c + 1
+  local _, value = debug.getupvalue(self.fn, index)
+  registers[at.a] = known(outside(self, value) or helper(self, index, value))
+end
+
+-- The environment may refuse to be asked for what is not there.
 function run.GGET(self, at, registers)
-  registers[at.a] = known(self.listener.global and self.listener.global(bytecode.constant(self.fn, at.c)))
+  local is_there, value = pcall(function() return getfenv(self.fn)[bytecode.constant(self.fn, at.c)] end)
+  registers[at.a] = known(is_there and outside(self, value))
 end
 
 -- The result of an operator, of operands that are sets of origins.
@@ -264,15 +322,35 @@ local function meet(self, pc, registers)
   end
 end
 
+-- The function ends there.
+local ends = { RET0 = true, RET1 = true, RET = true, CALLT = true, CALLMT = true }
+
 local function step(self, pc)
   local registers, at = {}, self.code[pc]
   for register, origins in pairs(self.before[pc]) do registers[register] = origins end
   local name = bytecode.names[at.op]
   if name then run[name](self, at, registers, pc) else other(self, at, registers) end
+  if ends[name] then return end
   meet(self, pc + 1, registers)
   local behind = self.code[pc + 1]
   if behind and behind.mode_c == bytecode.jump then meet(self, pc + 2, registers) end
   if at.mode_c == bytecode.jump then meet(self, pc + 1 + at.c - 0x8000, registers) end
+end
+
+-- False where the function cannot be understood at all.
+function explore(self, registers)
+  local code, count = bytecode.read(self.fn, bytecodes_max)
+  if not code then return false end
+  self.code, self.before, self.pending = code, {}, {}
+  local first = {}
+  for register = 0, count - 1 do first[register] = registers[register] end
+  meet(self, 1, first)
+  while next(self.pending) do
+    local pc = next(self.pending)
+    self.pending[pc] = nil
+    step(self, pc)
+  end
+  return true
 end
 
 --- Walk a function: false where it cannot be understood at all.
@@ -281,19 +359,10 @@ end
 ---@param listener Listener
 ---@return boolean
 function M.walk(fn, parameters, listener)
-  local code, count = bytecode.read(fn, bytecodes_max)
-  if not code then return false end
-  local self, registers = { fn = fn, listener = listener, before = {}, pending = {}, code = code }, {}
-  for i = 1, count do
-    if parameters[i] then registers[i - 1] = { [parameters[i]] = true } end
-  end
-  meet(self, 1, registers)
-  while next(self.pending) do
-    local pc = next(self.pending)
-    self.pending[pc] = nil
-    step(self, pc)
-  end
-  return true
+  local registers = {}
+  for i, origin in pairs(parameters) do registers[i - 1] = origin and { [origin] = true } or nil end
+  local self = { fn = fn, listener = listener, returned = listener.returned, path = "", level = 0, walk = { helpers = {}, followed = 0 } }
+  return explore(self, registers)
 end
 
 return M

@@ -3,29 +3,31 @@
 --- making a Lua string costs more than all else that happens to most records.
 ---
 --- Conservative: any other use of the parameter (passed on, stored, returned,
---- compared, indexed by a variable, captured by a closure) gives nil, "all".
+--- indexed by a variable, captured by a closure) gives nil, "all".
 local bytecode = require "moontide.runtime.bytecode"
+local origins = require "moontide.runtime.origins"
 
 local M = {}
 
 local bytecodes_max = 10000
 
-local function reads_range(mode, operand, register)
-  return (mode == bytecode.base or mode == bytecode.rbase) and operand <= register
-end
-
--- Adds the field that an instruction reads from the register; false if it uses the register in any other way.
-local function look_at(fn, at, register, fields)
-  local name = bytecode.names[at.op]
-  if name == "RET0" then return true end
-  if (at.mode_a == bytecode.dst or at.mode_a == bytecode.var) and at.a == register then return false end
-  if reads_range(at.mode_a, at.a, register) then return false end
-  if (name == "TGETS" or name == "TGETB") and at.b == register then
-    fields[name == "TGETS" and bytecode.constant(fn, at.c) or at.c] = true
-    return true
+-- Origins, as this module names them: "record". Of all else nothing is told.
+local function listener_of(seen)
+  local function uses(origin)
+    if origin == "record" then seen.whole = true end
   end
-  if at.mode_b == bytecode.var and at.b == register or reads_range(at.mode_b, at.b, register) then return false end
-  return not (at.mode_c == bytecode.var and at.c == register or reads_range(at.mode_c, at.c, register))
+  return {
+    made = function() return origins.unknown end,
+    field = function(origin, name)
+      if origin == "record" then seen.fields[name] = true end
+    end,
+    store = uses,
+    call = function() end,
+    escaped = uses,
+    returned = function(given)
+      for origin in pairs(given) do uses(origin) end
+    end,
+  }
 end
 
 --- The fields that `fn` reads of its parameter `index` (from 1), added to `fields`; false if it may see all of it.
@@ -34,12 +36,9 @@ end
 ---@param fields table<string|integer, true>
 ---@return boolean
 function M.add(fn, index, fields)
-  local code, parameters = bytecode.read(fn, bytecodes_max)
-  if not code or parameters < index then return false end
-  for _, at in ipairs(code) do
-    if not look_at(fn, at, index - 1, fields) then return false end
-  end
-  return true
+  local seen, parameters = { fields = fields }, {}
+  parameters[index] = "record"
+  return origins.walk(fn, parameters, listener_of(seen)) and not seen.whole
 end
 
 --- The fields that the contents of a window see of an element; nil: all.

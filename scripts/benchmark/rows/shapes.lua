@@ -6,6 +6,7 @@ local shapes = {
   { "wide_integers", "64-bit keys" },
   { "lists", "a list of each key" },
   { "made_in_lua", "records made by a Lua generator, of two shapes" },
+  { "in_functions", "records and states that functions make which the steps call" },
   { "broadcast_rules", "ten rules in broadcast state for each record" },
 }
 
