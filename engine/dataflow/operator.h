@@ -85,6 +85,8 @@ void operator_output_roll(struct operator *op, int port);
 void operator_queue(struct operator *op, int port, struct output_item item);
 /* Hand a whole batch on, unchanged (a reference is added). */
 void operator_pass(struct operator *op, int port, struct batch *batch);
+/* Exchange: push what waits into rings that have room, and what has been collected for a while. */
+void exchange_send_on(struct operator *op);
 /* Exchange: does any target have more waiting than its ring takes? */
 bool exchange_has_room(struct operator *op);
 /* Send a mark to all receivers, behind what was sent. */

@@ -90,6 +90,17 @@ bool chain_has_room(const struct worker *worker, const struct chain *chain)
     return true;
 }
 
+/* A chain that is not asked, since its worker has input for others all the time, still has its records to hand on. */
+static void chain_send_on(const struct worker *worker, const struct chain *chain)
+{
+    if (!plan_has_rings(worker->dataflow->plan))
+        return;
+    for (uint32_t i = 0; i < chain->op_count; i++) {
+        if (chain->ops[i]->step->kind == STEP_EXCHANGE)
+            exchange_send_on(chain->ops[i]);
+    }
+}
+
 /* Take in what comes before records; once it is all there, the chains behind are told. */
 static int chain_start(struct worker *worker, struct chain *chain)
 {
@@ -193,8 +204,11 @@ static int poll_sources(struct worker *worker, int64_t *wait_ns)
 int chains_poll(struct worker *worker, int64_t *wait_ns)
 {
     struct chain *behind = chain_behind(worker);
-    for (uint32_t i = 0; i < worker->chain_count; i++)
+    for (uint32_t i = 0; i < worker->chain_count; i++) {
+        if (worker->chains[i].starved)
+            chain_send_on(worker, &worker->chains[i]);
         worker->chains[i].starved = true; /* until it is asked */
+    }
     int status = behind == NULL ? 0 : chain_poll(worker, behind, CHANNEL_SOURCE, wait_ns);
     if (status == 0)
         status = poll_rings(worker, wait_ns);

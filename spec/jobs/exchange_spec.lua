@@ -180,6 +180,66 @@ describe("back-pressure", function()
     assert.is_true(result.sinks.prepared[1] > 0)
   end)
 
+  -- Worker 1 takes nothing until something of worker 0 waits for it, for a while at least. From there on "hot", on worker 0, is
+  -- never without input, since worker 2 has enough for it. Its source is the first, so that worker 1 has begun with that
+  -- before it stops.
+  it("what waits before a full ring goes on as soon as there is room, whatever its worker has to do", function()
+    local path = os.tmpname()
+    local result = testing.run(function()
+      local mt = require "moontide"
+      local job, path = mt.job("waiting", { checkpoint = { interval = false } }), mt.args.path
+      local function note(text, ...)
+        local file = io.open(path, "a")
+        file:write(text:format(...), "\n")
+        file:close()
+      end
+      local function noted()
+        local set = {}
+        for line in io.lines(path) do set[line] = true end
+        return set
+      end
+      -- What worker 0 has sent to those that have not got it.
+      local function outstanding()
+        local set, list = noted(), {}
+        for i = 1, 300 do
+          if set["sent " .. i] and not set["got " .. i] then list[#list + 1] = i end
+        end
+        return list
+      end
+      local function work(seconds)
+        local enough = os.clock() + seconds
+        while os.clock() < enough do end
+      end
+      local seen, waiting = 0, {}
+      job:from(mt.sequence { to = 30000 }, { name = "many" }):key_by(function() return 7 end):process("hot", function(_, ctx, out)
+        if seen > 100 then return end
+        if seen == 0 and #outstanding() < 2 then return end
+        seen = seen + 1
+        if seen == 50 then
+          waiting = outstanding()
+          note "open"
+          work(0.3)
+        elseif seen == 100 then
+          local got, left = noted(), 0
+          for _, i in ipairs(waiting) do left = left + (got["got " .. i] and 0 or 1) end
+          out:collect { subtask = ctx:subtask(), left = left }
+        else
+          work(0.005) -- so that few records are taken in at once
+        end
+      end):to(mt.collect { name = "told" })
+      job:from(mt.sequence { to = 300 }, { name = "few" }):process("sent", function(i, ctx, out)
+        if ctx:subtask() == 0 then note("sent %d", i) end
+        out:collect(i)
+      end):key_by(function(i) return i end):process("got", function(i, ctx)
+        while ctx:subtask() == 1 and not noted()["open"] do end
+        note("got %d", i)
+      end)
+      return job
+    end, { parallelism = 3, args = { path = path } })
+    os.remove(path)
+    assert.are.same({ { subtask = 0, left = 0 } }, result.sinks.told)
+  end)
+
   it("a source does not keep one from being read that has nothing to do with it", function()
     local result = testing.run(function()
       local mt = require "moontide"

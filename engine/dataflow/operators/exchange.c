@@ -205,14 +205,16 @@ static void to_all(struct operator *op, struct batch *batch)
         whole_send(op, to, batch);
 }
 
+/* The clock is asked where there are any. */
 static void send_old(struct operator *op)
 {
     struct exchange *exchange = op->self;
-    uint64_t now = clock_monotonic_ns();
+    uint64_t now = 0;
     for (uint32_t to = 0; to < exchange->target_count; to++) {
         struct target *target = &exchange->targets[to];
         if (target->partial == NULL)
             continue;
+        now = now != 0 ? now : clock_monotonic_ns();
         if (target->partial_since_ns == 0)
             target->partial_since_ns = now;
         else if (now - target->partial_since_ns > PARTIAL_NS_MAX)
@@ -268,6 +270,16 @@ void exchange_mark(struct operator *op, uint32_t kind, uint64_t number)
     exchange_flush(op);
     for (uint32_t to = 0; to < exchange->target_count; to++)
         send(op, to, (struct ring_item){ .kind = kind, .number = number });
+}
+
+void exchange_send_on(struct operator *op)
+{
+    struct exchange *exchange = op->self;
+    for (uint32_t to = 0; to < exchange->target_count; to++) {
+        if (exchange->targets[to].pending_count > 0)
+            pending_drain(op, to);
+    }
+    send_old(op);
 }
 
 bool exchange_has_room(struct operator *op)
