@@ -313,19 +313,28 @@ static void wait_for_message(struct coordinator *coordinator)
         pthread_cond_timedwait(&coordinator->condition, &coordinator->lock, &limit);
 }
 
+static bool final_due(const struct coordinator *coordinator)
+{
+    return coordinator->stop_requested || coordinator->ended == coordinator->plan->parallelism;
+}
+
+/* What is asked for may have come before the thread waits for the first time, or while it handled messages: its signal is gone then. */
+static bool can_trigger(const struct coordinator *coordinator)
+{
+    return coordinator->pending.id == 0 && !coordinator->final_triggered && (coordinator->requested || final_due(coordinator));
+}
+
 static void *coordinator_run(void *argument)
 {
     struct coordinator *coordinator = argument;
     for (;;) {
         pthread_mutex_lock(&coordinator->lock);
-        bool idle = !(coordinator->requested && coordinator->pending.id == 0);
-        if (idle)
+        if (!can_trigger(coordinator))
             wait_for_message(coordinator);
         struct message *messages = coordinator->first;
         coordinator->first = NULL;
         coordinator->last = &coordinator->first;
-        bool requested = coordinator->requested, exit = coordinator->exit;
-        bool final = coordinator->stop_requested || coordinator->ended == coordinator->plan->parallelism;
+        bool requested = coordinator->requested, exit = coordinator->exit, final = final_due(coordinator);
         if (coordinator->pending.id == 0)
             coordinator->requested = false;
         pthread_mutex_unlock(&coordinator->lock);

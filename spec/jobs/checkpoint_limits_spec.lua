@@ -158,4 +158,24 @@ return job]]):format(here.directory))
       assert.are.equal(expected, completed())
     end
   end)
+
+  -- Where there are more jobs than cores, the worker has often ended before its coordinator waits for the first time. A job that
+  -- checkpoints each millisecond finds that out as soon, whatever signal it missed; one that does so seldom has to as well.
+  it("S18: takes the last checkpoint as soon as all sources have ended, also before it waited for anything", function()
+    local took = { ["1h"] = {}, ["1ms"] = {} }
+    local path = here:job('{ parallelism = 1, checkpoint = { interval = mt.args.interval } }', nil, "mt.values { 1 }")
+    for _ = 1, 5 do
+      for interval, list in pairs(took) do
+        local jobs = {}
+        for i = 1, 6 do jobs[i] = here:start { "run", path, "--set", "interval=" .. interval } end
+        for _, started in ipairs(jobs) do
+          assert.are.equal(0, started:wait(), started.err)
+          list[#list + 1] = tonumber(started.err:match "finished, 1 record in (%d+) ms") or 1000
+        end
+      end
+    end
+    for _, list in pairs(took) do table.sort(list) end
+    local seldom, often = took["1h"][15], took["1ms"][15]
+    assert.is_true(seldom < often + 60, ("half of the jobs took %d ms, of those that look often %d ms"):format(seldom, often))
+  end)
 end)
