@@ -1,5 +1,6 @@
 --- `stream:assign_timestamps`: where records have their time, and how far behind
 --- it the watermark follows.
+local ffi = require "ffi"
 local on_error = require "moontide.on_error"
 local options = require "moontide.options"
 local where = require "moontide.where"
@@ -45,6 +46,16 @@ local function check_origin(what, given)
   if given.unit and given.format then where.raise("%s: a field has a 'unit' or a 'format', not both", what) end
 end
 
+-- What a format may say, only its reader knows.
+local function check_format(what, text)
+  local C = require "moontide.engine"
+  local made = ffi.new "struct time_format *[1]"
+  if C.time_format_new(ffi.new("struct slice", text, #text), made) < 0 then
+    where.raise("%s: option 'format': %s, got %q", what, ffi.string(C.error_message()), text)
+  end
+  C.time_format_free(made[0])
+end
+
 local straight = { source = true, map = true, filter = true, flat_map = true, union = true, assign_timestamps = true, process = true }
 
 -- Only a source can wait: behind an exchange, whom should a step hold back?
@@ -68,6 +79,7 @@ end
 function M.step(what, stream, given)
   local checked = options.check(what, given, specs)
   check_origin(what, checked)
+  if checked.format then check_format(what, checked.format) end
   if checked.max_drift then check_straight(what, stream) end
   return {
     kind = "assign_timestamps", name = checked.name, on_error = checked.on_error, fn = checked.fn, field = checked.field,

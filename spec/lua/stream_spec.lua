@@ -142,6 +142,8 @@ describe("a mistake in a stream", function()
     ["stream:key_by('')"] = ':key_by: needs a field, a list of fields or a function, got ""',
     ["stream:key_by 'a\\0b'"] = ":key_by: needs a field, a list of fields or a function, got \"a\\0b\"",
     ["stream:key_by { 'a\\0b' }"] = ":key_by: a list of fields must hold names only, got \"a\\0b\" at 1",
+    ["stream:assign_timestamps { field = 'a', format = '%Q' }"] = ":assign_timestamps: option 'format': %Q of the time format is not known, got \"%Q\"",
+    ["stream:assign_timestamps { field = 'a', format = '%m' }"] = ":assign_timestamps: option 'format': the time format has no year (%Y, %y, %F, %D or %s), got \"%m\"",
     ["stream:assign_timestamps { field = '\\0' }"] = ":assign_timestamps: option 'field' must be a text without zero bytes, got \"\\0\"",
     ["stream:key_by('a'):sum('s', 'n\\0')"] = ':sum: needs a field after the name, as in :sum("name", "amount"), got "n\\0"',
     ["stream:key_by {}"] = ":key_by: needs a field, a list of fields or a function, got a table",
