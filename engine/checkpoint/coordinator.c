@@ -287,10 +287,20 @@ static uint64_t due_ns(const struct coordinator *coordinator)
     return due > pause_end ? due : pause_end;
 }
 
-static void trigger_if_due(struct coordinator *coordinator, bool requested, bool final)
+static bool final_due(const struct coordinator *coordinator)
+{
+    return coordinator->stop_requested || coordinator->ended == coordinator->plan->parallelism;
+}
+
+/* A request is taken back by the checkpoint that it began, wherever in the loop it came; those made while one is under way begin one together. */
+static void trigger_if_due(struct coordinator *coordinator)
 {
     if (coordinator->pending.id != 0 || coordinator->final_triggered)
         return;
+    pthread_mutex_lock(&coordinator->lock);
+    bool requested = coordinator->requested, final = final_due(coordinator);
+    coordinator->requested = false;
+    pthread_mutex_unlock(&coordinator->lock);
     if (final || requested || clock_monotonic_ns() >= due_ns(coordinator))
         trigger(coordinator, final);
 }
@@ -313,11 +323,6 @@ static void wait_for_message(struct coordinator *coordinator)
         pthread_cond_timedwait(&coordinator->condition, &coordinator->lock, &limit);
 }
 
-static bool final_due(const struct coordinator *coordinator)
-{
-    return coordinator->stop_requested || coordinator->ended == coordinator->plan->parallelism;
-}
-
 /* What is asked for may have come before the thread waits for the first time, or while it handled messages: its signal is gone then. */
 static bool can_trigger(const struct coordinator *coordinator)
 {
@@ -334,9 +339,7 @@ static void *coordinator_run(void *argument)
         struct message *messages = coordinator->first;
         coordinator->first = NULL;
         coordinator->last = &coordinator->first;
-        bool requested = coordinator->requested, exit = coordinator->exit, final = final_due(coordinator);
-        if (coordinator->pending.id == 0)
-            coordinator->requested = false;
+        bool exit = coordinator->exit;
         pthread_mutex_unlock(&coordinator->lock);
         while (messages != NULL) {
             struct message *next = messages->next;
@@ -346,7 +349,7 @@ static void *coordinator_run(void *argument)
         if (exit)
             return NULL;
         expire(coordinator);
-        trigger_if_due(coordinator, requested, final);
+        trigger_if_due(coordinator);
     }
 }
 
