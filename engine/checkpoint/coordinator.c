@@ -371,9 +371,13 @@ void coordinator_stop(struct coordinator *coordinator)
     coordinator->thread_runs = false;
 }
 
-void coordinator_request(struct coordinator *coordinator)
+uint64_t coordinator_request(struct coordinator *coordinator)
 {
+    struct checkpointing *checkpointing = &coordinator->checkpointing;
+    uint64_t newest = atomic_load(&checkpointing->requested);
+    uint64_t final = atomic_load(&checkpointing->final); /* looked at last: it is set before its number is the newest */
     on_request(coordinator);
+    return final != 0 ? final : newest + 1;
 }
 
 void coordinator_request_stop(struct coordinator *coordinator, bool drain)

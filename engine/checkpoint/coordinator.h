@@ -46,7 +46,8 @@ int coordinator_start(struct coordinator *coordinator, struct dataflow *dataflow
 /* End the thread; workers have ended. */
 void coordinator_stop(struct coordinator *coordinator);
 
-void coordinator_request(struct coordinator *coordinator);
+/* The number of the checkpoint that answers it: the first whose barrier comes behind the request, or the last of the job where that is under way. */
+uint64_t coordinator_request(struct coordinator *coordinator);
 void coordinator_request_stop(struct coordinator *coordinator, bool drain);
 
 struct coordinator_status {

@@ -61,10 +61,10 @@ const char *job_failure(const struct job *job);
 void job_free(struct job *job);
 
 /* Requests; each answers at once. */
-void job_request_checkpoint(struct job *job);                    /* by hand */
+uint64_t job_request_checkpoint(struct job *job);                /* by hand; the number of the one that will have answered it, UINT64_MAX: none will */
 void job_request_stop(struct job *job, bool drain);              /* with a last checkpoint */
 void job_request_cancel(struct job *job);                        /* now, without one */
-/* The number of the newest checkpoint that failed or completed, 0: none. */
+/* The number of the newest checkpoint that failed or completed, 0: none; also once job_run() has ended. */
 uint64_t job_checkpoint_settled(struct job *job, const char **failure /* NULL if it completed */);
 /*
  * Append one JSON object on one line: job, state, attempt, uptime_ms, parallelism,

@@ -42,6 +42,7 @@ struct job {
     char settled_failure[512];
     char longest_step[256];            /* what job_longest_callback() answered */
     struct job_progress last;          /* when it ended */
+    struct coordinator_status last_checkpoints; /* likewise */
     struct callback_watch { int step; uint64_t progress; uint64_t since_ns; } *watched; /* by subtask */
 };
 

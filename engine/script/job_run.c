@@ -115,6 +115,7 @@ static void threads_run(struct job *job)
     pthread_mutex_lock(&job->lock);
     job->last = last;
     job->last.running = false;
+    coordinator_status(job->coordinator, &job->last_checkpoints);
     job->running = false;
     pthread_mutex_unlock(&job->lock);
     for (uint32_t i = 0; i < job->parallelism; i++) {
@@ -215,12 +216,13 @@ static bool running_lock(struct job *job)
     return false;
 }
 
-void job_request_checkpoint(struct job *job)
+uint64_t job_request_checkpoint(struct job *job)
 {
     if (!running_lock(job))
-        return;
-    coordinator_request(job->coordinator);
+        return UINT64_MAX;
+    uint64_t number = coordinator_request(job->coordinator);
     pthread_mutex_unlock(&job->lock);
+    return number;
 }
 
 void job_request_stop(struct job *job, bool drain)

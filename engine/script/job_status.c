@@ -169,8 +169,8 @@ void job_progress(struct job *job, struct job_progress *progress)
 
 uint64_t job_checkpoint_settled(struct job *job, const char **failure)
 {
-    struct coordinator_status status = { 0 };
     pthread_mutex_lock(&job->lock);
+    struct coordinator_status status = job->last_checkpoints;
     if (job->running)
         coordinator_status(job->coordinator, &status);
     snprintf(job->settled_failure, sizeof job->settled_failure, "%s", status.failure);

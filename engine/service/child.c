@@ -24,9 +24,9 @@
 #define PAUSE_MS_MIN 100u
 #define WAITING_MAX 64u
 
-/* A request for a checkpoint that waits until the job runs and then until one newer than `settled` has settled. */
+/* A request for a checkpoint that waits until the job runs and then until the checkpoint of this number, or a newer one, has settled. */
 struct waiting {
-    uint64_t id, settled;
+    uint64_t id, number;
     bool asked;
 };
 
@@ -227,12 +227,10 @@ static void hand_on(struct child *child)
         return;
     for (uint32_t i = 0; i < child->waiting_count; i++) {
         struct waiting *waiting = &child->waiting[i];
-        const char *failure;
         if (waiting->asked)
             continue;
-        waiting->settled = job_checkpoint_settled(child->job, &failure);
+        waiting->number = job_request_checkpoint(child->job);
         waiting->asked = true;
-        job_request_checkpoint(child->job);
     }
     if (child->held != NULL)
         child->held(child->job);
@@ -245,7 +243,7 @@ static void answer_waiting(struct child *child)
     uint64_t settled = child->waiting_count == 0 ? 0 : job_checkpoint_settled(child->job, &failure);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < child->waiting_count; i++) {
-        if (child->waiting[i].asked && settled > child->waiting[i].settled)
+        if (child->waiting[i].asked && settled >= child->waiting[i].number)
             answer_checkpoint(child, &child->waiting[i], settled, failure);
         else
             child->waiting[kept++] = child->waiting[i];
