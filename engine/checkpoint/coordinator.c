@@ -275,15 +275,21 @@ static void handle(struct coordinator *coordinator, struct message *message)
     message_free(message);
 }
 
+/* A duration that is meant as "never" is still so in nanoseconds, and behind any time of the clock. */
+static uint64_t nanoseconds(uint64_t ms)
+{
+    return ms < UINT64_MAX / 2 / 1000000u ? ms * 1000000u : UINT64_MAX / 2;
+}
+
 /* When the next periodic checkpoint is due; UINT64_MAX: never. */
 static uint64_t due_ns(const struct coordinator *coordinator)
 {
     if (coordinator->config.interval_ms <= 0)
         return UINT64_MAX;
-    uint64_t due = coordinator->last_trigger_ns + (uint64_t)coordinator->config.interval_ms * 1000000u;
+    uint64_t due = coordinator->last_trigger_ns + nanoseconds((uint64_t)coordinator->config.interval_ms);
     if (coordinator->last_end_ns == 0) /* the first one: there is nothing to pause from */
         return due;
-    uint64_t pause_end = coordinator->last_end_ns + coordinator->config.min_pause_ms * 1000000u;
+    uint64_t pause_end = coordinator->last_end_ns + nanoseconds(coordinator->config.min_pause_ms);
     return due > pause_end ? due : pause_end;
 }
 
@@ -307,7 +313,7 @@ static void trigger_if_due(struct coordinator *coordinator)
 
 static void expire(struct coordinator *coordinator)
 {
-    uint64_t timeout_ns = coordinator->config.timeout_ms * 1000000u;
+    uint64_t timeout_ns = nanoseconds(coordinator->config.timeout_ms);
     if (coordinator->pending.id == 0 || timeout_ns == 0 || clock_monotonic_ns() - coordinator->pending.started_ns < timeout_ns)
         return;
     checkpoint_failed(coordinator, "not all steps acknowledged it in time (checkpoint.timeout)");

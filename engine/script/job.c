@@ -26,6 +26,13 @@ static double number_or(struct vm *vm, const char *name, double fallback)
     return vm_config_number(vm, name, &number) ? number : fallback;
 }
 
+/* More than there can ever be is as many as there can be. */
+static uint32_t count_or(struct vm *vm, const char *name, uint32_t fallback)
+{
+    double number = number_or(vm, name, fallback);
+    return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+}
+
 static enum restart_strategy strategy_of(const char *name)
 {
     static const struct { const char *name; enum restart_strategy strategy; } table[] = {
@@ -277,7 +284,7 @@ static void coordinator_make(struct job *job)
     struct coordinator_config config = {
         .interval_ms = (int64_t)number_or(vm, "checkpoint.interval", 0), .records = (uint64_t)number_or(vm, "checkpoint.records", 0),
         .timeout_ms = (uint64_t)number_or(vm, "checkpoint.timeout", 600000), .min_pause_ms = (uint64_t)number_or(vm, "checkpoint.min_pause", 0),
-        .retain = (uint32_t)number_or(vm, "checkpoint.retain", 3), .tolerable_failures = (uint32_t)number_or(vm, "checkpoint.tolerable_failures", 0),
+        .retain = count_or(vm, "checkpoint.retain", 3), .tolerable_failures = count_or(vm, "checkpoint.tolerable_failures", 0),
         .base_bytes = number_of_test("MOONTIDE_BASE_BYTES", BASE_BYTES_MAX), /* many bases in a short run */
         .job = job->name, .script = job->script_hash, .run_id = job->run_id,
         .first_id = first_id(job), .at_least_once = job->at_least_once,

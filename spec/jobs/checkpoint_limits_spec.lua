@@ -159,6 +159,28 @@ return job]]):format(here.directory))
     end
   end)
 
+  -- Numbers that mean "all" and "never", and are more than a counter of 32 bits or a clock of nanoseconds has room for.
+  it("keeps, tolerates and waits as much as it is told, however much that is", function()
+    local started = here:run(job [[{ interval = "20ms", timeout = "60ms", retain = 2 ^ 32, tolerable_failures = 2 ^ 32 }]])
+    started:wait_for("checkpoint %d+ failed: not all.*checkpoint %d+ failed: not all")
+    open_gate()
+    started:wait_until("checkpoints complete", function() return completed() > 5 end)
+    local _, kept = here:ask("checkpoints"):gsub('"restorable":true', "")
+    assert.is_true(kept > 5, kept .. " checkpoints are kept")
+  end)
+
+  for _, option in ipairs { "interval", "min_pause" } do
+    it("does not take the longest " .. option .. " for a short one", function()
+      local nanoseconds_of_64_bits = "18446744073709"
+      local options = ("{ interval = '20ms', %s = %s }"):format(option, nanoseconds_of_64_bits)
+      if option == "interval" then options = ("{ interval = %s }"):format(nanoseconds_of_64_bits) end
+      open_gate()
+      local started = here:run(job(options))
+      assert.are.equal(0, started:wait(), started.err)
+      assert.are.equal(option == "interval" and 1 or 2, tonumber(started.err:match "(%d+) checkpoints?"), started.err)
+    end)
+  end
+
   -- Where there are more jobs than cores, the worker has often ended before its coordinator waits for the first time. A job that
   -- checkpoints each millisecond finds that out as soon, whatever signal it missed; one that does so seldom has to as well.
   it("S18: takes the last checkpoint as soon as all sources have ended, also before it waited for anything", function()
