@@ -41,8 +41,9 @@ void msgpack_write_map(struct buffer *out, uint32_t count);
  * `in` is moved behind it. A map with string keys becomes a row (nested tables
  * CELL_PACKED, in canonical form), everything else that is no scalar CELL_PACKED;
  * bin is read as string. Errors, with `in` and the arena as they were:
- * ERROR_FORMAT (cut short, ext types, a repeated map key, deeper than
- * MSGPACK_DEPTH_MAX), ERROR_TOO_LARGE (beyond RECORD_BYTES_MAX).
+ * ERROR_FORMAT (cut short, ext types, a map key that is repeated or that no Lua
+ * table can have, deeper than MSGPACK_DEPTH_MAX), ERROR_TOO_LARGE (beyond
+ * RECORD_BYTES_MAX).
  */
 int msgpack_read_cell(struct slice *in, struct arena *arena, struct cell *cell);
 

@@ -12,6 +12,8 @@
 #include "codec/packed.h"
 #include "codec/row.h"
 
+#include <math.h>
+
 const struct token_form token_forms[32] = {
     { TOKEN_NIL, 0 }, { UINT8_MAX, 0 }, { TOKEN_FALSE, 0 }, { TOKEN_TRUE, 0 },
     { TOKEN_STRING, 1 }, { TOKEN_STRING, 2 }, { TOKEN_STRING, 4 },      /* bin */
@@ -88,15 +90,34 @@ static int copy_list(struct slice *in, uint64_t count, struct buffer *out, int d
     return status;
 }
 
+/* What no Lua table has as a key: a record with it could be neither decoded nor sent on, not even as a dead letter. */
+static int check_map_key(struct slice key)
+{
+    struct token token;
+    token_read(&key, &token);
+    switch (token.kind) {
+    case TOKEN_NIL: return error_set(ERROR_FORMAT, "a map has nil as a key");
+    case TOKEN_LIST: case TOKEN_MAP: return error_set(ERROR_FORMAT, "a map has a list or a map as a key");
+    case TOKEN_DOUBLE: return isnan(token_cell(token).number) ? error_set(ERROR_FORMAT, "a map has NaN as a key") : 0;
+    default: return 0;
+    }
+}
+
+static int copy_map_key(struct slice *in, struct packed_map *map, struct buffer *out, int depth)
+{
+    size_t key = out->bytes;
+    int status = copy_value(in, out, depth);
+    packed_map_key(map, out, key);
+    return status < 0 ? status : check_map_key(slice_of(out->data + key, out->bytes - key));
+}
+
 static int copy_map(struct slice *in, uint64_t count, struct buffer *out, int depth)
 {
     depth = deeper(depth);
     int status = depth < 0 ? depth : 0;
     struct packed_map map = packed_map_begin(out);
     for (uint64_t i = 0; i < count && status == 0; i++) {
-        size_t key = out->bytes;
-        status = copy_value(in, out, depth);
-        packed_map_key(&map, out, key);
+        status = copy_map_key(in, &map, out, depth);
         if (status == 0)
             status = copy_value(in, out, depth);
     }

@@ -18,6 +18,19 @@ describe("the msgpack format", function()
     assert.truthy(errors[2].message:find "same key twice")
   end)
 
+  it("refuses maps with keys that no Lua table can have, at any depth", function()
+    local nan = "\203\127\248" .. ("\0"):rep(6)
+    for key, told in pairs { ["\192"] = "nil", [nan] = "NaN", ["\145\1"] = "a list or a map", ["\129\161a\1"] = "a list or a map" } do
+      for _, map in ipairs { "\129" .. key .. "\1", "\130\161a\1" .. key .. "\1", "\145\129" .. key .. "\1", "\129\161a\129" .. key .. "\1" } do
+        local records, errors = decode("\1" .. map .. "\2")
+        assert.same({ "1", "2" }, records)
+        assert.equal("a map has " .. told .. " as a key", errors[1].message)
+        assert.equal(map, errors[1].bytes)
+      end
+    end
+    assert.same({ '{"1":2}' }, (decode "\129\1\2"))
+  end)
+
   it("gives up where nothing can be told apart", function()
     local records, errors = decode "\1\193\2\3"
     assert.same({ "1" }, records)
