@@ -12,8 +12,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* For whoever cannot wait for a descriptor. */
-#define WAIT_MS 10
+/*
+ * A pipe that was just emptied is filled again within microseconds, one that was found empty often is not: the pause grows from
+ * as short as there is (0) by a millisecond a time.
+ */
+#define POLLS_AT_ONCE 20
+#define WAIT_MS_MAX 10
 
 struct source {
     const struct format_vtab *format;
@@ -22,6 +26,7 @@ struct source {
 
 struct reader {
     struct intake intake;
+    int empty_polls; /* since bytes came, as far as the pause depends on it */
 };
 
 static const struct option_spec stdin_options[] = {
@@ -101,8 +106,11 @@ static int reader_poll(struct reader *reader, struct batch *batch)
         status = fill(intake);
         if (status < 0)
             return status;
-        if (status == 0)
+        if (status == 0) {
+            reader->empty_polls += reader->empty_polls < POLLS_AT_ONCE + WAIT_MS_MAX;
             return batch->count > 0 ? SOURCE_MORE : SOURCE_IDLE;
+        }
+        reader->empty_polls = 0;
     }
 }
 
@@ -114,9 +122,9 @@ static int reader_position(struct reader *reader, struct buffer *position)
 
 static int reader_wait(struct reader *reader, int *descriptor)
 {
-    (void)reader;
+    int wait = reader->empty_polls - POLLS_AT_ONCE;
     *descriptor = STDIN_FILENO;
-    return WAIT_MS;
+    return wait > 0 ? wait : 0;
 }
 
 static void reader_close(struct reader *reader)

@@ -68,6 +68,35 @@ describe("standard input and output", function()
     assert.same({ "1", "2", "20 3 3 0", "stdin:2\tbad" }, seen)
   end)
 
+  it("ask again at once where bytes have just come, and seldom where none come", function()
+    local fifo = dir .. "/fifo"
+    local writer = "{ (exec 3> '%s'; printf '1\\n' >&3; while [ ! -e '%s/waited' ]; do :; done; printf '2\\n' >&3; while [ ! -e '%s/done' ]; do :; done) & }"
+    os.execute(("mkfifo '%s' && "):format(fifo) .. writer:format(fifo, dir, dir))
+    local status, output, errors = child.run(dir, [[
+      local source = drive.source("stdin", { format = "json" })
+      local reader = source:reader("stdin")
+      local function after_bytes()
+        local seen, status, values = 0
+        repeat
+          status, values = reader:poll()
+          seen = seen + #values
+        until seen > 0 and status == drive.IDLE
+        return reader:wait()
+      end
+      local pauses = { (after_bytes()) }
+      for i = 2, 100 do
+        assert(reader:poll() == drive.IDLE)
+        pauses[i] = reader:wait()
+        assert(pauses[i] - pauses[i - 1] >= 0 and pauses[i] - pauses[i - 1] <= 1)
+      end
+      temporary.write(arg[1] .. "/waited", "")
+      print(pauses[1], pauses[100], (after_bytes()))
+      temporary.write(arg[1] .. "/done", "")
+    ]], { args = { dir }, input = fifo })
+    assert.equal(0, status, errors)
+    assert.equal("0\t10\t0\n", output)
+  end)
+
   it("are told as one split that cannot be read again", function()
     local source = drive.source("stdin", { format = "lines" })
     assert.same({ "stdin" }, (source:splits()))
