@@ -65,6 +65,12 @@ int msgpack_read_map(struct slice *in, uint32_t *count);
 int msgpack_skip(struct slice *in);
 /* How many bytes the value at the front of `in` has: 1 if it is whole, 0 if it is cut short, negative where it cannot be msgpack. */
 int msgpack_measure(struct slice in, size_t *bytes);
+/*
+ * The same where bytes are added behind `in` time and again: `walk`, zeroed at first, is how far it came, and it goes on there.
+ * What is cut short is walked over once, however many pieces it comes in.
+ */
+struct msgpack_walk { size_t bytes; uint64_t pending; };
+int msgpack_measure_on(struct slice in, struct msgpack_walk *walk);
 
 /*
  * The canonical key bytes of a cell, appended. A key is a string, number,

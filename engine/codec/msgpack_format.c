@@ -5,23 +5,31 @@
 #include "codec/format.h"
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "codec/msgpack.h"
+
+#include <stdlib.h>
+
+/* Whether it is lost, its caller keeps. */
+struct decoder {
+    struct msgpack_walk front; /* over the value at the front, of which not all is there; zero where that is not known */
+};
 
 static int decoder_open(const struct options *options, struct decoder **decoder)
 {
     (void)options;
-    *decoder = NULL;         /* whether it is lost, its caller keeps */
+    *decoder = memory_new_zeroed(1, sizeof **decoder);
     return 0;
 }
 
 static void decoder_close(struct decoder *decoder)
 {
-    (void)decoder;
+    free(decoder);
 }
 
 static int decoder_begin_file(struct decoder *decoder, struct decode_input *input)
 {
-    (void)decoder;
+    decoder->front = (struct msgpack_walk){ 0 };
     input->lost = false;
     return 0;
 }
@@ -31,15 +39,31 @@ static void consume(struct decode_input *input, size_t bytes)
     input->bytes = slice_of(input->bytes.data + bytes, input->bytes.bytes - bytes);
 }
 
-/* The value at the front cannot be read. Answers its code, or 1 if it is only not there as a whole yet. */
-static int refuse(struct decode_input *input, int code, struct decode_error *error)
+static bool may_wait(const struct decode_input *input)
 {
-    size_t bytes = 0;
+    return !input->at_end && input->bytes.bytes <= RECORD_BYTES_MAX;
+}
+
+/* More came of a value that was not whole: it is read from its beginning only when all of it is there. */
+static bool still_waits(struct decoder *decoder, const struct decode_input *input)
+{
+    if (decoder->front.bytes > 0 && may_wait(input) && msgpack_measure_on(input->bytes, &decoder->front) == 0)
+        return true;
+    decoder->front = (struct msgpack_walk){ 0 };
+    return false;
+}
+
+/* The value at the front cannot be read. Answers its code, or 1 if it is only not there as a whole yet. */
+static int refuse(struct decoder *decoder, struct decode_input *input, int code, struct decode_error *error)
+{
+    struct msgpack_walk walk = { 0 };
     const char *reason = error_message();
-    int whole = msgpack_measure(input->bytes, &bytes);
-    bool waiting = whole == 0 && !input->at_end && input->bytes.bytes <= RECORD_BYTES_MAX;
-    if (waiting)
+    int whole = msgpack_measure_on(input->bytes, &walk);
+    size_t bytes = walk.bytes;
+    if (whole == 0 && may_wait(input)) {
+        decoder->front = walk;
         return 1;
+    }
     if (whole != 1) {
         bytes = input->bytes.bytes;
         input->lost = true;
@@ -53,11 +77,13 @@ static int refuse(struct decode_input *input, int code, struct decode_error *err
 }
 
 /* Answers 0, a negative code, or 1: there is no whole value. */
-static int decode_value(struct decode_input *input, struct batch *batch, struct decode_error *error)
+static int decode_value(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
+    if (still_waits(decoder, input))
+        return 1;
     int status = msgpack_read_cell(&input->bytes, &batch->arena, &batch->values[batch->count]);
     if (status < 0)
-        return refuse(input, status, error);
+        return refuse(decoder, input, status, error);
     batch->times[batch->count++] = TIME_NONE;
     input->records++;
     return 0;
@@ -65,12 +91,11 @@ static int decode_value(struct decode_input *input, struct batch *batch, struct 
 
 static int decode(struct decoder *decoder, struct decode_input *input, struct batch *batch, struct decode_error *error)
 {
-    (void)decoder;
     if (input->lost)
         consume(input, input->bytes.bytes);
     int status = 0;
     while (status == 0 && input->bytes.bytes > 0 && !batch_full(batch))
-        status = decode_value(input, batch, error);
+        status = decode_value(decoder, input, batch, error);
     return status < 0 ? status : 0;
 }
 

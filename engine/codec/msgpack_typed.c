@@ -112,20 +112,21 @@ int msgpack_read_map(struct slice *in, uint32_t *count)
     return read_count(in, TOKEN_MAP, "a map", count);
 }
 
-/* Without recursion, so that no depth of nesting is too much: `pending` values are still to come. */
-static enum token_result step_over(struct slice *in)
+/* Without recursion, so that no depth of nesting is too much: `pending` values are still to come. Stops before a head that is not whole. */
+static enum token_result step_over(struct slice *in, uint64_t *pending)
 {
-    for (uint64_t pending = 1; pending > 0; pending--) {
+    while (*pending > 0) {
         struct token token;
         enum token_result result = token_read(in, &token);
         if (result != TOKEN_WHOLE)
             return result;
+        (*pending)--;
         if (token.kind == TOKEN_STRING || token.kind == TOKEN_EXT)
             *in = slice_of(in->data + token.bits, in->bytes - token.bits);
         else if (token.kind == TOKEN_LIST)
-            pending += token.bits;
+            *pending += token.bits;
         else if (token.kind == TOKEN_MAP)
-            pending += 2 * token.bits;
+            *pending += 2 * token.bits;
     }
     return TOKEN_WHOLE;
 }
@@ -133,21 +134,31 @@ static enum token_result step_over(struct slice *in)
 int msgpack_skip(struct slice *in)
 {
     struct slice rest = *in;
-    enum token_result result = step_over(&rest);
+    uint64_t pending = 1;
+    enum token_result result = step_over(&rest, &pending);
     if (result != TOKEN_WHOLE)
         return token_fail(result);
     *in = rest;
     return 0;
 }
 
-int msgpack_measure(struct slice in, size_t *bytes)
+int msgpack_measure_on(struct slice in, struct msgpack_walk *walk)
 {
-    struct slice rest = in;
-    enum token_result result = step_over(&rest);
+    struct slice rest = slice_of(in.data + walk->bytes, in.bytes - walk->bytes);
+    uint64_t pending = walk->bytes == 0 ? 1 : walk->pending;
+    enum token_result result = step_over(&rest, &pending);
     if (result == TOKEN_INVALID)
         return token_fail(result);
-    *bytes = in.bytes - rest.bytes;
+    *walk = (struct msgpack_walk){ .bytes = in.bytes - rest.bytes, .pending = pending };
     return result == TOKEN_WHOLE ? 1 : 0;
+}
+
+int msgpack_measure(struct slice in, size_t *bytes)
+{
+    struct msgpack_walk walk = { 0 };
+    int whole = msgpack_measure_on(in, &walk);
+    *bytes = walk.bytes;
+    return whole;
 }
 
 int msgpack_read_field(struct slice packed, struct slice name, struct arena *arena, struct cell *field)

@@ -1,4 +1,6 @@
 -- Proves the "msgpack" format: values one behind the other.
+local ffi = require "ffi"
+local C = require "support.engine"
 local codec = require "support.codec"
 local formats = require "support.formats"
 
@@ -53,6 +55,30 @@ describe("the msgpack format", function()
       assert.equal(50, #records)
       assert.same(records, (formats.decode_torn("msgpack", text, random)), "seed " .. seed)
     end
+  end)
+
+  it("walks over a long value that comes in many pieces only once", function()
+    local count, piece = 500000, 16384
+    local text = "\221\0\7\161\32" .. ("\167element"):rep(count)
+    local memory, from = ffi.new("char[?]", #text + 64, text), os.clock()
+    local decoder, input, batch = assert(formats.decoder "msgpack"), ffi.new "struct decode_input", C.batch_take()
+    local function decode_first(bytes)
+      input.bytes.data, input.bytes.bytes, input.at_end = memory, bytes, bytes == #text
+      assert.equal(0, decoder.vtab.decode(decoder.handle, input, batch, ffi.new "struct decode_error"))
+    end
+    decode_first(#text)
+    assert.equal(1, batch.count)
+    local whole = os.clock() - from
+    C.batch_clear(batch)
+    from = os.clock()
+    for bytes = piece, #text - 1, piece do decode_first(bytes) end
+    assert.equal(0, batch.count)
+    decode_first(#text)
+    assert.equal(1, batch.count)
+    local torn = os.clock() - from
+    C.batch_drop(batch)
+    decoder:close()
+    assert(torn < 20 * whole, ("%.3f s in one piece, %.3f s in %d"):format(whole, torn, #text / piece))
   end)
 
   it("writes what it reads", function()
