@@ -15,15 +15,18 @@ local CHANNELS = 2
 
 local function gap_of(value) return 3 + value % 9 end
 
+local function random_stagger(random) return random(4) == 1 and "natural" or "aligned" end
+
 local function random_window(random)
   local kind = pick(random, { "tumbling", "sliding", "sliding", "session", "dynamic", "global" })
   local time = random(4) == 1 and "processing" or "event"
   if kind == "tumbling" then
     local size = random(2, 20)
-    return { kind = kind, time = time, size = size, slide = size, offset = random(-size + 1, size - 1) }
+    return { kind = kind, time = time, size = size, slide = size, offset = random(-size + 1, size - 1), stagger = random_stagger(random) }
   elseif kind == "sliding" then
     local slide = random(1, 8)
-    return { kind = kind, time = time, size = random(1, 24), slide = slide, offset = random(-slide + 1, slide - 1) }
+    local size, offset = random(1, 24), random(-slide + 1, slide - 1)
+    return { kind = kind, time = time, size = size, slide = slide, offset = offset, stagger = random_stagger(random) }
   elseif kind == "session" then
     return { kind = "session", time = time, size = random(2, 9) }
   elseif kind == "dynamic" then
@@ -61,8 +64,9 @@ function M.program(seed)
 end
 
 local function window_of(window)
-  if window.kind == "tumbling" then return mt.tumbling { size = window.size, offset = window.offset, time = window.time } end
-  if window.kind == "sliding" then return mt.sliding { size = window.size, slide = window.slide, offset = window.offset, time = window.time } end
+  local size, slide, offset, time, stagger = window.size, window.slide, window.offset, window.time, window.stagger
+  if window.kind == "tumbling" then return mt.tumbling { size = size, offset = offset, time = time, stagger = stagger } end
+  if window.kind == "sliding" then return mt.sliding { size = size, slide = slide, offset = offset, time = time, stagger = stagger } end
   if window.kind == "session" then
     return mt.session { gap = window.gap and function(record) return window.gap(record.v) end or window.size, time = window.time }
   end
@@ -255,6 +259,7 @@ end
 
 function actions.restore(self, random)
   local told, parallelism = random(2) == 1, random(2) == 1 and random(3) or nil
+  if not self.reference:has_offset() then parallelism = nil end -- each of several subtasks would draw its own
   self.reference:restore(told)
   self.harness:snap(parallelism, not told)
   return ("SNAP as %d%s"):format(self.harness.parallelism, told and "" or ", time untold")
@@ -272,6 +277,7 @@ end
 
 local function play(self, steps)
   local random = self.program.random
+  if not self.reference:has_offset() then self:compare(actions.clock(self, random)) end -- what is drawn at 0 shifts nothing
   for _ = 1, steps do
     local name = pick(random, chances)
     if name ~= "restore" or random(3) == 1 then

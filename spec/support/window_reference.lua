@@ -55,13 +55,24 @@ local function start_of(time, offset, size)
   return math.floor((time - offset) / size) * size + offset
 end
 
-local function windows_of(window, time, value)
-  local list = {}
+--- Whether it is known where windows begin: a natural stagger is drawn at the first element (T26).
+function Reference:has_offset()
+  return self.program.window.stagger ~= "natural" or self.drawn ~= nil
+end
+
+function Reference:offset()
+  local window = self.program.window
+  if not self:has_offset() then self.drawn = self.clock - start_of(self.clock, 0, window.slide) end
+  return window.offset + (self.drawn or 0)
+end
+
+local function windows_of(self, time, value)
+  local list, window = {}, self.program.window
   if window.kind == "global" then return { { start = -HUGE, stop = HUGE } } end
   if window.kind == "session" then
     return { { start = time, stop = time + (window.gap and window.gap(value) or window.size) } }
   end
-  local start = start_of(time, window.offset, window.slide)
+  local start = start_of(time, self:offset(), window.slide)
   while start > time - window.size do
     list[#list + 1] = { start = start, stop = start + window.size }
     start = start - window.slide
@@ -327,7 +338,7 @@ end
 function Reference:push(channel, key, value, time)
   self:activate(channel)
   local by = self:is_event() and time or self.clock
-  local windows, taken = windows_of(self.program.window, by, value), false
+  local windows, taken = windows_of(self, by, value), false
   for _, window in ipairs(windows) do
     local pane = self:pane_for(key, window)
     if pane then
