@@ -166,4 +166,18 @@ end }):to(mt.blackhole {})]]
     names(err_of("json", "  :to(mt.blackhole {})"), [[{"a":"\x1b]0;x\x07"}]])
     names(err_of("lines", "  :map(function(line) error(line) end):to(mt.blackhole {})"), [[{"a":"\x1b]0;x\x07"}]])
   end)
+
+  it("is told as a whole where its message has a byte 0, in report, log and at load", function()
+    local raise = 'error("a\\0b\\27[31m\\255")'
+    local told = "a\\x00b\\x1b[31m\\xff"
+    names(fail(script_with(raise)), in_detector .. told .. "\n", line_7)
+    local steps = script_with('mt.log.warn("x\\0y") ' .. raise)
+    local started = here:run(here:job('{ parallelism = 1, on_error = "skip" }', steps, "mt.sequence { from = 1, to = 9 }"), "--fresh")
+    assert.are.equal(0, started:wait(), started.err)
+    names(started.err, 'step "detector", subtask 0: ' .. told .. " (job.lua:7: in process_element)\n")
+    names(started.err, 'step "detector", subtask 0: x\\x00y\n')
+    started = here:run(here:write("load.lua", 'error("a\\0b")'))
+    assert.are.equal(2, started:wait(), started.err)
+    names(started.err, "load.lua:1: a\\x00b\n")
+  end)
 end)

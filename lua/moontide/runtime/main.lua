@@ -30,7 +30,7 @@ end
 local function answer_of(chunk, path)
   local ok, answer = loading.run(chunk, function() return tonumber(C.clock_thread_cpu_ms()) end)
   if ok then return answer end
-  error(type(answer) == "string" and answer or ("%s: %s"):format(path, report.message_text(answer)), 0)
+  error(report.for_c(type(answer) == "string" and answer or ("%s: %s"):format(path, report.message_text(answer))), 0)
 end
 
 --- Load a script: answers its job, checked.
@@ -46,7 +46,7 @@ function M.load(path, settings)
   log.is_on = function(level) return C.log_is_on(levels[level]) end
   log.write = function(level, text)
     local place = worker.place()
-    C.log_text(levels[level], place and place .. ": " .. text or text)
+    C.log_text(levels[level], report.for_c(place and place .. ": " .. text or text))
   end
   local directory = script_directory(path)
   package.path = directory .. "/?.lua;" .. directory .. "/?/init.lua;" .. package.path

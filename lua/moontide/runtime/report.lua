@@ -157,6 +157,13 @@ function M.record(call, operator, stage)
   return record
 end
 
+--- A text as C has it, to which it would end at the first byte 0.
+---@param text string
+---@return string
+function M.for_c(text)
+  return (text:gsub("%z", "\\x00"))
+end
+
 -- "fraud.lua:14: attempt to ..." without the place, which stands on its own line.
 local function bare(message)
   return (message:gsub("^[^\n]-%.lua:%d+: ", "", 1):gsub("^loop of [^\n]-:%d+: ", "", 1):gsub("^timers of [^\n]-:%d+: ", "", 1))
@@ -231,7 +238,7 @@ end
 ---@return string
 function M.line(failure)
   local frame = frames_of(failure)[1]
-  return bare(failure.message):match("^[^\n]*") .. (frame and (" (%s)"):format(frame) or "")
+  return M.for_c(bare(failure.message):match("^[^\n]*")) .. (frame and (" (%s)"):format(frame) or "")
 end
 
 --- The whole report.
@@ -250,7 +257,7 @@ function M.text(job_name, step_name, subtask, failure, record)
     lines[#lines + 1] = "  record  " .. record.text
     lines[#lines + 1] = '  state of this record was rolled back; on_error = "fail" (also: "skip", { dead_letter = sink })'
   end
-  return table.concat(lines, "\n")
+  return M.for_c(table.concat(lines, "\n"))
 end
 
 return M

@@ -72,7 +72,7 @@ local function describe(self, index, failure)
   report.find_place(failure, call, step, self.names)
   local text = report.text(self.job.name, step.name, tonumber(call.subtask), failure, record)
   local place = ("%s|%s|%s|%s"):format(step.name, failure.message, record and json_text(record.key) or "", record and record.text or "")
-  return text, report.without_addresses(place), record, step
+  return text, report.for_c(report.without_addresses(place)), record, step
 end
 
 -- A callback threw: 0 to fail, else the loop goes on behind the record.
