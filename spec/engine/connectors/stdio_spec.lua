@@ -70,8 +70,12 @@ describe("standard input and output", function()
 
   it("ask again at once where bytes have just come, and seldom where none come", function()
     local fifo = dir .. "/fifo"
-    local writer = "{ (exec 3> '%s'; printf '1\\n' >&3; while [ ! -e '%s/waited' ]; do :; done; printf '2\\n' >&3; while [ ! -e '%s/done' ]; do :; done) & }"
-    os.execute(("mkfifo '%s' && "):format(fifo) .. writer:format(fifo, dir, dir))
+    -- The writer waits for files of the reader; where the directory is gone, it ends.
+    os.execute(([[
+      mkfifo '%s' && cd '%s' && {
+        wait_for() { while [ -e fifo ] && [ ! -e "$1" ]; do :; done; }
+        (exec 3> fifo; printf '1\n' >&3; wait_for waited; printf '2\n' >&3; wait_for done) &
+      }]]):format(fifo, dir))
     local status, output, errors = child.run(dir, [[
       local source = drive.source("stdin", { format = "json" })
       local reader = source:reader("stdin")
