@@ -26,8 +26,9 @@ void supervisor_watch_callback(struct supervisor *supervisor, const char *step, 
         return;
     struct buffer length = { 0 };
     text_append_duration(&length, callback_ms);
-    progress_message(&supervisor->progress, "%s: step '%.200s' ran one callback for %.*s: ended by the watchdog; "
-                     "the next attempt runs it without the JIT to name the line", supervisor->name, step, (int)length.bytes, length.data);
+    progress_message(&supervisor->progress, "%s: step '%.200s' ran one callback for %.*s: ended by the watchdog; %s", supervisor->name, step,
+                     (int)length.bytes, length.data, guarded ? "it was within one call that did not return to Lua, so its line is not known"
+                                                             : "the next attempt runs it without the JIT to name the line");
     buffer_deinit(&length);
     char *copy = memory_copy_text(step);
     free(supervisor->guarded_step);

@@ -103,12 +103,19 @@ describe("an error of user code", function()
   end)
 
   it("names the line of a callback that never returns, compiled or not", function()
-    for _, code in ipairs { "while n == 7 do n = 7 end", "for i = 1, math.huge do ctx = tostring(i) end" } do
+    local slow = "local text = ('a'):rep(50000)  while n == 7 do text = text:gsub('a', 'a') end"
+    for _, code in ipairs { "while n == 7 do n = 7 end", "for i = 1, math.huge do ctx = tostring(i) end", slow } do
       local err = fail(script_with(code), '{ parallelism = 1, watchdog = "300ms", restart = { initial = 1 } }')
       names(err, "ended by the watchdog", "job%.lua:7: in process_element")
       here:destroy()
       here = run.new()
     end
+  end)
+
+  it("says that the line of a callback is not known which never returns from one call", function()
+    local err = fail(script_with 'return (("a"):rep(40)):find(("a*"):rep(20) .. "b")',
+      '{ parallelism = 1, watchdog = "100ms", restart = { strategy = "fixed_delay", attempts = 1, delay = 1 } }')
+    names(err, "to name the line\n", "attempt 2.*it was within one call that did not return to Lua, so its line is not known\ntide: failed")
   end)
 
   it("names file and line of a record of 200 MB, and goes on behind it where it is skipped", function()
